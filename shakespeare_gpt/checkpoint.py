@@ -1,0 +1,155 @@
+"""Save and load a model: assets/, a folder, or a Hub model repo (model.safetensors + config.json)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+
+from shakespeare_gpt.model import GPT, GPTConfig
+from shakespeare_gpt.tokenizer import Tokenizer
+
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+WEIGHTS, CONFIG = "model.safetensors", "config.json"
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint is missing or not what it should be; the message names the file and the remedy."""
+
+
+def save(model: GPT, folder: str | Path, facts: dict | None = None) -> str:
+    """Write model.safetensors (float16) and config.json into a folder, each whole or not at all.
+
+    Args:
+        facts: whatever should be known about the training; it stands under "training" in config.json.
+
+    Returns:
+        The sha256 of model.safetensors, by which everything derived from it is recognised.
+
+    Raises:
+        CheckpointError: the folder cannot be written; what was there before is still there.
+    """
+    folder = Path(folder)
+    tensors = {
+        name: t.detach().to("cpu", torch.float16).contiguous() for name, t in model.state_dict().items()
+    }
+    weights = save_tensors(tensors, metadata={"format": "pt"})
+    sha256 = hashlib.sha256(weights).hexdigest()
+    config = {
+        "shape": {k: v for k, v in asdict(model.config).items() if k != "dropout"},
+        "vocabulary": model.tokenizer.vocabulary,
+        "dtype": "float16",
+        "sha256": sha256,
+        "training": facts or {},
+    }
+    write(folder / WEIGHTS, weights)
+    write(folder / CONFIG, json.dumps(config, indent=1, ensure_ascii=False).encode() + b"\n")
+    return sha256
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write a file so that at every moment either the old or the new one is there, whole.
+
+    Raises:
+        CheckpointError: the disk is full or the folder is read-only; the old file is untouched.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise CheckpointError(
+            f"Could not write {path}: {error.strerror or error}. The file that was there before is unchanged. "
+            "Make room, or choose a folder that you may write to."
+        ) from error
+
+
+def load(source: str | Path | None = None) -> GPT:
+    """Load a checkpoint for use: eval mode, CPU, float32.
+
+    Args:
+        source: None for the bundled checkpoint in assets/, a folder, or a Hub repo id such as "user/model".
+
+    Raises:
+        CheckpointError: something is missing, truncated or does not fit; the message names the file.
+    """
+    weights_path, config_path = locate(source)
+    remedy = REMEDY if source is None else "Is it the folder or repo of a Shakespeare GPT checkpoint?"
+    try:
+        config = json.loads(config_path.read_text(encoding="utf-8"))
+        shape = GPTConfig(**config["shape"])
+        tokenizer = Tokenizer(config["vocabulary"])
+        model = GPT(shape, tokenizer)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"{config_path} is not a valid checkpoint config ({error}). {remedy}"
+        ) from error
+    try:
+        data = weights_path.read_bytes()
+        tensors = load_tensors(data)
+    except (OSError, SafetensorError, ValueError) as error:
+        raise CheckpointError(f"{weights_path} is damaged or incomplete ({error}). {remedy}") from error
+    sha256 = hashlib.sha256(data).hexdigest()
+    if config.get("sha256", sha256) != sha256:
+        raise CheckpointError(
+            f"{weights_path} does not belong to {config_path}: its sha256 is {sha256}. {remedy}"
+        )
+    try:
+        model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, strict=True)
+    except RuntimeError as error:
+        reason = str(error).split("\n", 1)[-1].strip()
+        raise CheckpointError(
+            f"{weights_path} does not fit the shape in {config_path}: {reason} {remedy}"
+        ) from error
+    if not all(torch.isfinite(parameter).all() for parameter in model.parameters()):
+        raise CheckpointError(f"{weights_path} holds a number that is not finite. {remedy}")
+    model.checkpoint = {"sha256": sha256, "training": config.get("training", {})}
+    return model.eval()
+
+
+REMEDY = "Get the file again with `git checkout -- assets`, or train a new one: `python -m shakespeare_gpt.training.train`."
+
+
+def locate(source: str | Path | None) -> tuple[Path, Path]:
+    """The paths of the weights and the config, downloaded first if the source is a Hub repo id."""
+    if source is None or Path(source).exists():
+        folder = ASSETS if source is None else Path(source)
+        for path in (folder / WEIGHTS, folder / CONFIG):
+            if not path.is_file():
+                remedy = REMEDY if source is None else f"A checkpoint folder holds {WEIGHTS} and {CONFIG}."
+                raise CheckpointError(f"There is no {path}. {remedy}")
+        return folder / WEIGHTS, folder / CONFIG
+    if isinstance(source, Path) or str(source).count("/") != 1 or str(source).startswith((".", "/", "~")):
+        raise CheckpointError(
+            f'There is no folder {source}. Give a folder, or a Hub repo id such as "user/model".'
+        )
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(hf_hub_download(source, WEIGHTS)), Path(hf_hub_download(source, CONFIG))
+    except LocalEntryNotFoundError as error:
+        raise CheckpointError(
+            f"Could not reach the Hub for {source}, and it is not in the local cache."
+        ) from error
+    except HFValidationError as error:
+        raise CheckpointError(f"{source} is neither a folder nor a Hub repo id.") from error
+    except HfHubHTTPError as error:
+        raise CheckpointError(
+            f"The Hub does not give {WEIGHTS} and {CONFIG} from {source}: {str(error).strip().splitlines()[-1]} "
+            "Check the name; a private repo needs a token (`hf auth login`)."
+        ) from error
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"Could not download {source} from the Hub: {error}") from error

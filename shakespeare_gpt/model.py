@@ -1,0 +1,214 @@
+"""The decoder: token and position embeddings, blocks of causal self-attention and feed-forward, a head."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from shakespeare_gpt.intervention import Intervention
+from shakespeare_gpt.tokenizer import Tokenizer
+
+# Called as record(name, layer, tensor) with everything that a Trace keeps.
+Record = Callable[[str, int, Tensor], None]
+NOTHING = Intervention()
+
+
+@dataclass(frozen=True)
+class GPTConfig:
+    """The decoder's shape. The default has 2.7M parameters and 36 heads to look at."""
+
+    vocab_size: int = 65
+    context_length: int = 256  # T, the number of characters it can see
+    n_layer: int = 6
+    n_head: int = 6
+    n_embd: int = 192  # C, the width of the residual stream
+    dropout: float = 0.0  # only while training
+
+    def __post_init__(self) -> None:
+        for field in ("vocab_size", "context_length", "n_layer", "n_head", "n_embd"):
+            if not isinstance(getattr(self, field), int) or getattr(self, field) < 1:
+                raise ValueError(f"{field} must be a whole number of at least 1.")
+        if self.n_embd % self.n_head:
+            raise ValueError(f"n_embd ({self.n_embd}) must be a multiple of n_head ({self.n_head}).")
+        if not 0 <= self.dropout < 1:
+            raise ValueError("dropout must be at least 0 and below 1.")
+
+    @property
+    def head_size(self) -> int:
+        return self.n_embd // self.n_head
+
+
+class SelfAttention(nn.Module):
+    """Causal multi-head self-attention ("Attention Is All You Need", section 3.2, with a triangular mask)."""
+
+    def __init__(self, config: GPTConfig, layer: int) -> None:
+        super().__init__()
+        self.layer, self.n_head = layer, config.n_head
+        self.query = nn.Linear(config.n_embd, config.n_embd, bias=False)  # what a character looks for
+        self.key = nn.Linear(config.n_embd, config.n_embd, bias=False)  # what a character offers
+        self.value = nn.Linear(config.n_embd, config.n_embd, bias=False)  # what a character hands over
+        self.projection = nn.Linear(config.n_embd, config.n_embd, bias=False)
+
+    def forward(self, x: Tensor, cache=None, record: Record | None = None, change: Intervention = NOTHING):
+        B, T, C = x.shape
+        # One product for the three: the weights stay apart for the reader and for the optimizer.
+        weight = torch.cat((self.query.weight, self.key.weight, self.value.weight))  # (3C, C)
+        q, k, v = F.linear(x, weight).view(B, T, 3, self.n_head, C // self.n_head).permute(2, 0, 3, 1, 4)
+        if cache is not None:
+            k, v = cache.append(self.layer, k, v)  # (B, n_head, S, head_size), S = everything seen so far
+        if record is None and not change:
+            if k.shape[2] == T:
+                y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+            else:
+                y = F.scaled_dot_product_attention(q, k, v, attn_mask=causal_mask(T, k.shape[2], x.device))
+        else:
+            y = self.explicit(q, k, v, record, change)
+        y = y.transpose(1, 2).reshape(B, T, C)  # the heads side by side again
+        return self.projection(y)
+
+    def explicit(
+        self, q: Tensor, k: Tensor, v: Tensor, record: Record | None, change: Intervention
+    ) -> Tensor:
+        """softmax(Q K^T / sqrt(head size)) V, step by step, so that each step can be seen and changed."""
+        T, S, head_size = q.shape[2], k.shape[2], q.shape[3]
+        scores = q @ k.transpose(2, 3)  # (B, n_head, T, S)
+        if not change.no_scale:
+            scores = scores / math.sqrt(head_size)
+        if change.uniform_attention:
+            scores = torch.zeros_like(scores)
+        masked = scores
+        if not change.no_mask:
+            masked = scores.masked_fill(~causal_mask(T, S, q.device), -math.inf)
+        attention = masked.softmax(dim=-1)  # (B, n_head, T, S), rows sum to 1
+        y = attention @ v  # (B, n_head, T, head_size)
+        off = [head for layer, head in change.heads_off if layer == self.layer]
+        if off:
+            keep = torch.ones(self.n_head, dtype=y.dtype, device=y.device)
+            keep[off] = 0
+            y = y * keep[:, None, None]
+        if record is not None:
+            for name, tensor in (("query", q), ("key", k), ("value", v), ("attention", attention)):
+                record(name, self.layer, tensor)
+        return y
+
+
+class FeedForward(nn.Module):
+    """The same small two-layer network at every position."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.expand = nn.Linear(config.n_embd, 4 * config.n_embd, bias=False)
+        self.projection = nn.Linear(4 * config.n_embd, config.n_embd, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.projection(F.gelu(self.expand(x)))  # (B, T, C)
+
+
+class Block(nn.Module):
+    """x + attention(norm(x)), then x + feed_forward(norm(x)): the pre-norm block of GPT-2."""
+
+    def __init__(self, config: GPTConfig, layer: int) -> None:
+        super().__init__()
+        self.layer = layer
+        self.norm_1 = nn.LayerNorm(config.n_embd, bias=False)
+        self.attention = SelfAttention(config, layer)
+        self.norm_2 = nn.LayerNorm(config.n_embd, bias=False)
+        self.feed_forward = FeedForward(config)
+        # None on the attention weights: it would cost PyTorch's fused CPU attention.
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, x: Tensor, cache=None, record: Record | None = None, change: Intervention = NOTHING):
+        norm_off, residual_off = self.layer in change.norm_off, self.layer in change.residual_off
+        added = self.attention(x if norm_off else self.norm_1(x), cache, record, change)
+        if record is not None:
+            record("attention_added", self.layer, added)
+        x = self.dropout(added) if residual_off else x + self.dropout(added)
+        if self.layer in change.feed_forward_off:
+            added = torch.zeros_like(x)
+        else:
+            added = self.feed_forward(x if norm_off else self.norm_2(x))
+        if record is not None:
+            record("feed_forward_added", self.layer, added)
+        return self.dropout(added) if residual_off else x + self.dropout(added)
+
+
+class GPT(nn.Module):
+    """The whole decoder. `forward` is the one readable statement of the model."""
+
+    def __init__(self, config: GPTConfig, tokenizer: Tokenizer | None = None) -> None:
+        super().__init__()
+        if tokenizer is not None and len(tokenizer) != config.vocab_size:
+            raise ValueError(f"The tokenizer has {len(tokenizer)} characters, not {config.vocab_size}.")
+        self.config, self.tokenizer = config, tokenizer
+        self.token_embedding = nn.Embedding(config.vocab_size, config.n_embd)
+        self.position_embedding = nn.Embedding(config.context_length, config.n_embd)
+        self.dropout = nn.Dropout(config.dropout)
+        self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.n_layer))
+        self.norm = nn.LayerNorm(config.n_embd, bias=False)
+        self.apply(self._init)
+        for block in self.blocks:  # 2 n_layer branches add up in the residual stream (GPT-2, section 2.3)
+            for projection in (block.attention.projection, block.feed_forward.projection):
+                nn.init.normal_(projection.weight, std=0.02 / math.sqrt(2 * config.n_layer))
+
+    @staticmethod
+    def _init(module: nn.Module) -> None:
+        if isinstance(module, (nn.Linear, nn.Embedding)):
+            nn.init.normal_(module.weight, std=0.02)
+
+    def forward(
+        self,
+        ids: Tensor,
+        cache=None,
+        record: Record | None = None,
+        change: Intervention | None = None,
+    ) -> Tensor:
+        """The logits of the next character at every position.
+
+        Args:
+            ids: character ids, (B, T), T at most context_length less what the cache holds.
+            cache: a generation.KVCache; the new keys and values are appended to it.
+            record: called with (name, layer, tensor) for everything a Trace keeps; takes the explicit path.
+            change: an Intervention; takes the explicit path. None or Intervention() changes nothing.
+
+        Returns:
+            Logits, (B, T, vocab_size).
+
+        Raises:
+            ValueError: the ids do not fit into the context, or have the wrong shape.
+        """
+        change = change or NOTHING
+        if ids.dim() != 2 or ids.shape[1] < 1:
+            raise ValueError(f"ids must have the shape (B, T) with T at least 1, not {tuple(ids.shape)}.")
+        start = 0 if cache is None else cache.length
+        end = start + ids.shape[1]
+        if end > self.config.context_length:
+            raise ValueError(f"{end} characters do not fit into a context of {self.config.context_length}.")
+        if change:
+            change.check(self.config.n_layer, self.config.n_head)
+        x = self.token_embedding(ids)  # (B, T, C)
+        if not change.no_positions:
+            x = x + self.position_embedding.weight[start:end]
+        x = self.dropout(x)
+        if record is not None:
+            record("residual", 0, x)
+        for layer, block in enumerate(self.blocks):
+            x = block(x, cache, record, change)
+            if record is not None:
+                record("residual", layer + 1, x)
+        if cache is not None:
+            cache.length = end
+        return F.linear(self.norm(x), self.token_embedding.weight)  # the head is tied to the token embedding
+
+    def num_parameters(self) -> int:
+        """How many numbers are learned; the tied weight counts once."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+
+def causal_mask(T: int, S: int, device: torch.device | None = None) -> Tensor:
+    """True where the last T of S characters may look: at themselves and at what came before, (T, S)."""
+    return torch.ones(T, S, dtype=torch.bool, device=device).tril(S - T)

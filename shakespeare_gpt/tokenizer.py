@@ -1,0 +1,103 @@
+"""Characters <-> ids, and what happens to a character outside the vocabulary."""
+
+from __future__ import annotations
+
+import unicodedata
+
+# What a person's keyboard or word processor writes instead of the corpus's plain characters.
+REPLACEMENTS = {
+    "\r\n": "\n", "\r": "\n", "\u2028": "\n", "\u2029": "\n", "\v": "\n", "\f": "\n", "\x85": "\n",
+    "\t": " ",
+    "‘": "'", "’": "'", "‚": "'", "‛": "'", "`": "'", "´": "'", "′": "'", "‹": "'", "›": "'",
+    "“": "'", "”": "'", "„": "'", "‟": "'", '"': "'", "″": "'", "«": "'", "»": "'",
+    "—": "--", "―": "--", "–": "-", "‐": "-", "‑": "-", "‒": "-", "−": "-",
+    "…": "...", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ß": "ss", "ø": "o", "Ø": "O", "ł": "l",
+    "Ł": "L", "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th",
+}  # fmt: skip
+
+
+class Tokenizer:
+    """One id a character: the id is the character's place in the vocabulary.
+
+    >>> Tokenizer("abc").encode("cab")
+    [2, 0, 1]
+    """
+
+    def __init__(self, vocabulary: str) -> None:
+        if len(set(vocabulary)) != len(vocabulary) or not vocabulary:
+            raise ValueError("A vocabulary needs at least one character, and each character once.")
+        self.vocabulary = vocabulary
+        self._ids = {character: i for i, character in enumerate(vocabulary)}
+
+    def __len__(self) -> int:
+        return len(self.vocabulary)
+
+    def normalize(self, text: str) -> tuple[str, list[str]]:
+        """Bring any text into the vocabulary, and say what was done.
+
+        The policy: typographic quotes, dashes, line ends, tabs and ligatures become the plain characters
+        that stand for them; a letter with an accent becomes the letter; whatever is then still unknown is
+        left out.
+
+        Returns:
+            The text in the vocabulary, and a list of sentences that say what was changed (empty if nothing).
+        """
+        if not isinstance(text, str):
+            raise TypeError(f"A text must be a str, not {type(text).__name__}.")
+        written: list[str] = []
+        replaced: dict[str, str] = {}
+        dropped: dict[str, int] = {}
+        # An accent typed as a separate mark is joined with its letter first, so both spellings fare alike.
+        for character in unicodedata.normalize("NFC", text.replace("\r\n", "\n")):
+            if character in self._ids:
+                written.append(character)
+                continue
+            plain = self._plain(character)
+            if plain:
+                replaced[character] = plain
+                written.append(plain)
+            else:
+                dropped[character] = dropped.get(character, 0) + 1
+        notes = []
+        if replaced:
+            pairs = ", ".join(f"{name(c)} by {' '.join(name(p) for p in r)}" for c, r in replaced.items())
+            notes.append(f"Replaced {pairs}.")
+        if dropped:
+            shown = list(dropped)[:12]
+            listed = ", ".join(name(c) for c in shown) + (" and others" if len(dropped) > len(shown) else "")
+            total = sum(dropped.values())
+            notes.append(
+                f"Left out {total} character{'s' if total > 1 else ''} that the model has never seen: {listed}."
+            )
+        return "".join(written), notes
+
+    def encode(self, text: str) -> list[int]:
+        """The ids of the normalized text."""
+        return [self._ids[character] for character in self.normalize(text)[0]]
+
+    def decode(self, ids: list[int]) -> str:
+        """The text of these ids; ValueError for an id outside the vocabulary."""
+        ids = [int(i) for i in ids]
+        wrong = [i for i in ids if not 0 <= i < len(self.vocabulary)]
+        if wrong:
+            raise ValueError(f"{wrong[0]} is not an id: they go from 0 to {len(self.vocabulary) - 1}.")
+        return "".join(self.vocabulary[i] for i in ids)
+
+    def _plain(self, character: str) -> str:
+        """What stands for this character in the vocabulary, or '' if nothing does."""
+        candidate = REPLACEMENTS.get(character)
+        if candidate is None:
+            # NFKD takes é apart into e and a mark, ﬁ into f and i, a no-break space into a space.
+            decomposed = unicodedata.normalize("NFKD", character)
+            candidate = "".join(REPLACEMENTS.get(c, c) for c in decomposed if not unicodedata.combining(c))
+        return candidate if all(c in self._ids for c in candidate) else ""
+
+
+def name(character: str) -> str:
+    """A character as a sentence can show it: itself, or U+XXXX where it would be invisible."""
+    visible = character.isprintable() and not character.isspace() and not unicodedata.combining(character)
+    return (
+        character
+        if visible
+        else {" ": "a space", "\n": "a line break", "\t": "a tab"}.get(character, f"U+{ord(character):04X}")
+    )

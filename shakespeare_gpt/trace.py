@@ -1,0 +1,84 @@
+"""One forward pass with everything recorded: the Trace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from shakespeare_gpt.intervention import Intervention
+from shakespeare_gpt.model import GPT
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What happened in one pass over T characters; every view is a pure function of it. float32 throughout.
+
+    Attributes:
+        characters: the T characters, one string each.
+        start: how many characters of the (normalized) text were cut off in front of them.
+        notes: sentences that say what was changed or cut in the text.
+        attention: (n_layer, n_head, T, T), [layer, head, query, key]; rows sum to 1.
+        query, key, value: (n_layer, n_head, T, head_size).
+        residual: (n_layer + 1, T, C), the residual stream before the first block and after each block.
+        attention_added, feed_forward_added: (n_layer, T, C), what each branch produced.
+        logits: (T, vocab_size), of the character that comes next.
+        intervention: what was changed in this pass.
+    """
+
+    characters: list[str]
+    start: int
+    notes: list[str]
+    attention: np.ndarray
+    query: np.ndarray
+    key: np.ndarray
+    value: np.ndarray
+    residual: np.ndarray
+    attention_added: np.ndarray
+    feed_forward_added: np.ndarray
+    logits: np.ndarray
+    intervention: Intervention = field(default_factory=Intervention)
+
+
+@torch.no_grad()
+def trace(model: GPT, text: str, intervention: Intervention | None = None) -> Trace:
+    """Run the model once over the last context_length characters of a text and keep what happened.
+
+    Args:
+        text: of any length; it is normalized first, and an empty one becomes a line break, the
+            character with which every passage of the corpus begins.
+        intervention: what to switch off; None records the model as trained.
+    """
+    normalized, notes = model.tokenizer.normalize(text)
+    if not normalized:
+        normalized = "\n"
+        notes = [*notes, "The text is empty: it starts from a line break."]
+    start = max(0, len(normalized) - model.config.context_length)
+    if start:
+        notes = [
+            *notes,
+            f"The model sees {model.config.context_length} characters: the first {start} are cut.",
+        ]
+    window = normalized[start:]
+    kept: dict[str, list[torch.Tensor]] = {}
+
+    def record(name: str, layer: int, tensor: torch.Tensor) -> None:
+        kept.setdefault(name, []).append(tensor[0])
+
+    was_training = model.training
+    model.eval()
+    try:
+        ids = torch.tensor([model.tokenizer.encode(window)], device=model.token_embedding.weight.device)
+        logits = model(ids, record=record, change=intervention)[0]
+    finally:
+        model.train(was_training)
+    arrays = {name: torch.stack(tensors).float().cpu().numpy() for name, tensors in kept.items()}
+    return Trace(
+        characters=list(window),
+        start=start,
+        notes=notes,
+        logits=logits.float().cpu().numpy(),
+        intervention=intervention or Intervention(),
+        **arrays,
+    )

@@ -1,0 +1,64 @@
+"""What several test files share: small models, the bundled checkpoint, the corpus, and no skipping in CI."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+# Before gradio or huggingface_hub is imported: no test calls home.
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("DO_NOT_TRACK", "1")
+
+import pytest
+from hypothesis import settings
+
+import shakespeare_gpt as sg
+from shakespeare_gpt.model import GPT
+from shakespeare_gpt.tokenizer import Tokenizer
+from support import VOCABULARY
+
+# A shared machine may stall for a moment; a slow example is no bug. The same examples in every run.
+settings.register_profile("shakespeare", deadline=None, derandomize=True)
+settings.load_profile("shakespeare")
+
+
+@pytest.fixture(scope="session")
+def model() -> GPT:
+    """The bundled checkpoint. Shared by all tests: do not change it."""
+    return sg.load()
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> Tokenizer:
+    return Tokenizer(VOCABULARY)
+
+
+@pytest.fixture(scope="session")
+def corpus() -> str:
+    """The text of tiny-shakespeare, for tests of the corpus itself."""
+    path = os.environ.get("SHAKESPEARE_CORPUS")
+    if not path:
+        pytest.skip("needs tiny-shakespeare: set SHAKESPEARE_CORPUS to the file")
+    return Path(path).read_text(encoding="ascii")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item):
+    """Browser tests skip where there is no browser, but in CI they must run: there a skip is a failure."""
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("CI"):
+        if item.get_closest_marker("browser"):
+            report.outcome = "failed"
+            report.longrepr = f"Browser tests may not be skipped in CI: {report.longrepr[2]}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector):
+    """The same for a whole file of browser tests that skips itself."""
+    report = yield
+    if report.skipped and os.environ.get("CI") and "browser" in Path(str(collector.path)).parts:
+        report.outcome = "failed"
+        report.longrepr = f"Browser tests may not be skipped in CI: {report.longrepr[2]}"
+    return report

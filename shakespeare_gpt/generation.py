@@ -2,46 +2,212 @@
 
 from __future__ import annotations
 
+import math
+import operator
+import random
 import secrets
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from shakespeare_gpt.intervention import Intervention
-from shakespeare_gpt.model import GPT
+from shakespeare_gpt.model import GPT, NOTHING
+
+# --- the model, a character at a time ----------------------------------------------------------------------
+
+
+class KVCache:
+    """The keys and values of everything the model has seen so far, so that no character is computed twice.
+
+    Attributes:
+        keys, values: (n_layer, B, n_head, context_length, head_size), allocated once; the first `length`
+            positions are filled.
+        length: how many characters are in it. `GPT.forward` sets it; 0 empties the cache.
+    """
+
+    def __init__(self, model: GPT, batch_size: int = 1) -> None:
+        c, like = model.config, model.token_embedding.weight
+        shape = (c.n_layer, batch_size, c.n_head, c.context_length, c.head_size)
+        self.keys = torch.zeros(shape, dtype=like.dtype, device=like.device)
+        self.values = torch.zeros_like(self.keys)
+        self.length = 0
+
+    def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Add the keys and values of T new characters, each (B, n_head, T, head_size), to a layer.
+
+        Returns:
+            All keys and all values of the layer, each (B, n_head, length + T, head_size).
+        """
+        end = self.length + k.shape[2]
+        self.keys[layer, :, :, self.length : end] = k
+        self.values[layer, :, :, self.length : end] = v
+        return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
+
+    def repeat(self, batch_size: int) -> KVCache:
+        """A cache of `batch_size` rows that all hold what the one row of this cache holds."""
+        copy = KVCache.__new__(KVCache)
+        copy.keys = self.keys.repeat(1, batch_size, 1, 1, 1)
+        copy.values = self.values.repeat(1, batch_size, 1, 1, 1)
+        copy.length = self.length
+        return copy
+
+
+@torch.inference_mode()
+def prefill(model: GPT, cache: KVCache, ids: Tensor, change: Intervention = NOTHING) -> Tensor:
+    """Read T characters, (B, T), into the cache; the logits of the character after them, (B, vocab_size)."""
+    return model(ids, cache, change=change)[:, -1]
+
+
+@torch.inference_mode()
+def decode(model: GPT, cache: KVCache, ids: Tensor, change: Intervention = NOTHING) -> Tensor:
+    """Read one more character, (B,), into the cache; the logits of the next one, (B, vocab_size)."""
+    return model(ids[:, None], cache, change=change)[:, -1]
+
+
+class Window:
+    """The texts that are being written, all of one length, and the part of them that the model sees.
+
+    Inside the context every character costs one `decode`. A learned position embedding ties a key to its
+    place in the window, so a full window cannot slide: its last half is read again with `prefill`, and
+    writing goes on from there. A character then sees between half a context and a whole one, and costs, on
+    average, one decode and the prefill of one character, however long the text grows.
+
+    Where characters see later ones (an Intervention with `no_mask`) every new character changes what the
+    earlier ones hand over: the last context_length characters are then computed anew each time.
+
+    Attributes:
+        texts: the ids of each text, the prompt included.
+        start: index of the first character that the model saw for the latest `logits`.
+    """
+
+    def __init__(self, model: GPT, prompt: list[int], num_samples: int, change: Intervention) -> None:
+        self.model, self.change = model, change
+        self.texts = [list(prompt) for _ in range(num_samples)]
+        self.start = max(0, len(prompt) - model.config.context_length)
+        self.cache: KVCache | None = None
+
+    def logits(self) -> np.ndarray:
+        """The logits of the next character of each text, float64 (num_samples, vocab_size)."""
+        length, context = len(self.texts[0]), self.model.config.context_length
+        if self.change.no_mask:
+            self.start = max(0, length - context)
+            with torch.inference_mode():
+                logits = self.model(self._ids(self.start), change=self.change)[:, -1]
+        elif self.cache is None:  # the prompt is the same in every text: read it once
+            cache = KVCache(self.model)
+            logits = prefill(self.model, cache, self._ids(self.start)[:1], self.change)
+            self.cache = cache.repeat(len(self.texts)) if len(self.texts) > 1 else cache
+            logits = logits.expand(len(self.texts), -1)
+        elif self.cache.length < context:
+            logits = decode(self.model, self.cache, self._ids(length - 1)[:, 0], self.change)
+        else:
+            self.start = length - max(1, context // 2)
+            self.cache.length = 0
+            logits = prefill(self.model, self.cache, self._ids(self.start), self.change)
+        return logits.double().cpu().numpy()
+
+    def append(self, ids: list[int]) -> None:
+        """Add one character to each text."""
+        for text, i in zip(self.texts, ids, strict=True):
+            text.append(i)
+
+    def _ids(self, start: int) -> Tensor:
+        device = self.model.token_embedding.weight.device
+        return torch.tensor([text[start:] for text in self.texts], device=device)
+
+
+# --- sampling ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Account:
+    """How logits become the distribution to draw from; every array is (..., vocab_size).
+
+    Attributes:
+        logits: what the model said.
+        rank: 1 for the largest logit; of equal ones the smaller id comes first.
+        tempered: probabilities after the temperature alone, softmax(logits / temperature).
+        kept: True where top-k and top-p leave the character in.
+        probabilities: the kept ones, made to add up to 1.
+    """
+
+    logits: np.ndarray
+    rank: np.ndarray
+    tempered: np.ndarray
+    kept: np.ndarray
+    probabilities: np.ndarray
+
+
+def account(
+    logits: np.ndarray, temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None
+) -> Account:
+    """The whole way from logits, (..., vocab_size), to the distribution to draw from.
+
+    Temperature first; 0 puts everything on the most likely character. Then top-k keeps the k most likely
+    characters. Then top-p keeps the fewest of these, most likely first, whose probabilities (made to add up
+    to 1 again) reach p: nucleus sampling, Holtzman et al. 2020, equation 2.
+
+    Raises:
+        ValueError: a setting is out of its range.
+    """
+    check_settings(temperature, top_k, top_p)
+    logits = np.asarray(logits, dtype=np.float64)
+    order = np.argsort(-logits, axis=-1, kind="stable")
+    rank = np.argsort(order, axis=-1, kind="stable") + 1
+    if temperature == 0:
+        tempered = (rank == 1).astype(np.float64)
+    else:
+        with np.errstate(over="ignore"):  # a tiny temperature: exp(-inf) = 0 is what is meant
+            tempered = np.exp((logits - logits.max(-1, keepdims=True)) / temperature)
+        tempered /= tempered.sum(-1, keepdims=True)
+    kept = np.ones_like(rank, dtype=bool)
+    if top_k is not None:
+        kept = rank <= top_k
+    if top_p is not None and top_p < 1:
+        left = np.where(kept, tempered, 0)
+        ordered = np.take_along_axis(left / left.sum(-1, keepdims=True), order, -1)
+        before = ordered.cumsum(-1) - ordered  # what the more likely characters add up to
+        kept = kept & np.take_along_axis(before < top_p, rank - 1, -1)
+    probabilities = np.where(kept, tempered, 0)
+    probabilities /= probabilities.sum(-1, keepdims=True)
+    return Account(logits, rank, tempered, kept, probabilities)
+
+
+def draw(probabilities: np.ndarray, numbers: list[float]) -> list[int]:
+    """One id for each row of (num_samples, vocab_size), where a number from [0, 1) falls in its sums."""
+    sums = probabilities.cumsum(-1)
+    total = sums[:, -1:]
+    # Below the total even when the product is rounded up, so an id is always one that can be drawn.
+    target = np.minimum(np.array(numbers)[:, None] * total, np.nextafter(total, 0))
+    return (sums <= target).sum(-1).tolist()
 
 
 @dataclass(frozen=True)
 class Step:
-    """One character written, and how sure the model was of it."""
+    """One character written, and how sure the model was of it.
+
+    Attributes:
+        probability: the character's, in the distribution it was drawn from (after temperature and cuts).
+        rank: 1 if the model found it the most likely character.
+        entropy: of the distribution it was drawn from, in bits; 0 means there was no choice.
+        start: the model saw the characters from this index of prompt + continuation on, up to this one; the
+            prompt is the normalized one, or a line break if that is empty.
+        logits: the model's, float64 (vocab_size,); `account` tells the rest.
+    """
 
     character: str
-    probability: float  # after temperature, top-k and top-p
+    probability: float
+    rank: int
+    entropy: float
+    start: int
+    logits: np.ndarray = field(repr=False, compare=False)
 
 
-def sample_probabilities(
-    logits: Tensor, temperature: float, top_k: int | None, top_p: float | None
-) -> Tensor:
-    """The distribution to draw from, (vocab_size,): temperature first, then top-k, then top-p.
-
-    Temperature 0 puts everything on the most likely character. Top-p keeps the fewest characters whose
-    probabilities add up to at least p (nucleus sampling, Holtzman et al. 2020, equation 2).
-    """
-    if temperature == 0:
-        return torch.nn.functional.one_hot(logits.argmax(), logits.numel()).to(logits.dtype)
-    logits = logits / temperature
-    if top_k is not None and top_k < logits.numel():
-        kept = logits.topk(top_k).indices
-        logits = torch.full_like(logits, -torch.inf).scatter(0, kept, logits[kept])
-    probabilities = logits.softmax(0)
-    if top_p is not None and top_p < 1:
-        ordered, order = probabilities.sort(descending=True)
-        ordered[ordered.cumsum(0) - ordered >= top_p] = 0
-        probabilities = torch.zeros_like(probabilities).scatter(0, order, ordered)
-        probabilities = probabilities / probabilities.sum()
-    return probabilities
+# --- the public functions ----------------------------------------------------------------------------------
 
 
 def stream(
@@ -53,26 +219,130 @@ def stream(
     top_p: float | None = None,
     seed: int | None = None,
     intervention: Intervention | None = None,
+    time_limit: float | None = None,
 ) -> Iterator[Step]:
-    """Write on from a prompt, a character at a time.
+    """Write on from a prompt, a character at a time. Closing the iterator ends the work.
 
     Args:
         prompt: of any length; normalized first; an empty one starts from a line break.
-        temperature: 0 is greedy.
-        seed: the same seed and settings write the same text; None draws one.
+        max_new_tokens: how many characters to write, at least 0.
+        temperature: finite, at least 0; 0 is greedy.
+        top_k: at least 1; None keeps all.
+        top_p: above 0, at most 1; None keeps all.
+        seed: at least 0; the same seed and settings write the same text. None draws one.
+        intervention: what to switch off in the model.
+        time_limit: seconds after which no further character is begun; None for no limit.
+
+    Raises:
+        ValueError: a setting is out of its range; at the call, before the first character.
     """
-    generator = torch.Generator().manual_seed(secrets.randbits(31) if seed is None else seed)
+    steps = stream_samples(
+        model, prompt, 1, max_new_tokens, temperature, top_k, top_p, seed, intervention, time_limit
+    )
+    return (row[0] for row in steps)
+
+
+def stream_samples(
+    model: GPT,
+    prompt: str,
+    num_samples: int,
+    max_new_tokens: int = 200,
+    temperature: float = 0.8,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    seed: int | None = None,
+    intervention: Intervention | None = None,
+    time_limit: float | None = None,
+) -> Iterator[list[Step]]:
+    """Write several continuations at once, as one batch: a list of `num_samples` Steps for each character.
+
+    Continuation i (from 0) is drawn with seed + i, so that it can be had alone. The arguments are those of
+    `stream`.
+    """
+    check_settings(temperature, top_k, top_p)
+    max_new_tokens = whole_number("max_new_tokens", max_new_tokens, 0)
+    num_samples = whole_number("num_samples", num_samples, 1)
+    seed = secrets.randbits(31) if seed is None else whole_number("seed", seed, 0)
+    if time_limit is not None and not time_limit > 0:
+        raise ValueError(f"time_limit must be above 0 seconds or None, not {time_limit}.")
+    change = intervention or NOTHING
+    change.check(model.config.n_layer, model.config.n_head)
     ids = model.tokenizer.encode(prompt) or model.tokenizer.encode("\n")
-    for _ in range(max_new_tokens):
-        ids = ids[-model.config.context_length :]
-        with torch.no_grad():
-            logits = model(torch.tensor([ids]), change=intervention)[0, -1]
-        probabilities = sample_probabilities(logits, temperature, top_k, top_p)
-        chosen = int(torch.multinomial(probabilities, 1, generator=generator))
-        ids.append(chosen)
-        yield Step(model.tokenizer.vocabulary[chosen], float(probabilities[chosen]))
+
+    def steps() -> Iterator[list[Step]]:
+        # Python's own generator: its sequence for a seed is promised to stay the same in later versions.
+        generators = [random.Random(seed + i) for i in range(num_samples)]
+        window = Window(model, ids, num_samples, change)
+        deadline = math.inf if time_limit is None else time.monotonic() + time_limit
+        for _ in range(max_new_tokens):
+            if time.monotonic() >= deadline:
+                return
+            told = account(window.logits(), temperature, top_k, top_p)
+            chosen = draw(told.probabilities, [generator.random() for generator in generators])
+            window.append(chosen)
+            surprise = -np.log2(told.probabilities, where=told.kept, out=np.zeros_like(told.tempered))
+            entropy = (told.probabilities * surprise).sum(-1)
+            yield [
+                Step(
+                    character=model.tokenizer.vocabulary[i],
+                    probability=float(told.probabilities[row, i]),
+                    rank=int(told.rank[row, i]),
+                    entropy=float(entropy[row]),
+                    start=window.start,
+                    logits=told.logits[row],
+                )
+                for row, i in enumerate(chosen)
+            ]
+
+    return steps()
 
 
-def generate(model: GPT, prompt: str, max_new_tokens: int = 200, **settings) -> str:
-    """The continuation that `stream` writes, without the prompt."""
-    return "".join(step.character for step in stream(model, prompt, max_new_tokens, **settings))
+def generate(
+    model: GPT,
+    prompt: str,
+    max_new_tokens: int = 200,
+    temperature: float = 0.8,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    seed: int | None = None,
+    intervention: Intervention | None = None,
+    time_limit: float | None = None,
+    num_samples: int = 1,
+) -> str | list[str]:
+    """The continuation that `stream` writes, without the prompt.
+
+    Args:
+        num_samples: above 1, that many continuations are written as one batch, the i-th (from 0) drawn with
+            seed + i. The other arguments are those of `stream`.
+
+    Returns:
+        One str; with num_samples above 1 a list of them.
+    """
+    rows = stream_samples(
+        model, prompt, num_samples, max_new_tokens, temperature, top_k, top_p, seed, intervention, time_limit
+    )
+    texts = [""] * num_samples
+    for row in rows:
+        texts = [text + step.character for text, step in zip(texts, row, strict=True)]
+    return texts[0] if num_samples == 1 else texts
+
+
+def check_settings(temperature: float, top_k: int | None, top_p: float | None) -> None:
+    """ValueError, with a message that names the range, if a sampling setting is out of it."""
+    if isinstance(temperature, bool) or not math.isfinite(temperature) or temperature < 0:
+        raise ValueError(f"temperature must be a finite number of at least 0, not {temperature}.")
+    if top_k is not None:
+        whole_number("top_k", top_k, 1)
+    if top_p is not None and not 0 < top_p <= 1:
+        raise ValueError(f"top_p must be above 0 and at most 1, or None, not {top_p}.")
+
+
+def whole_number(name: str, value: int, least: int) -> int:
+    """The value as an int; ValueError if it is not a whole number or below `least`."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = least - 1
+    if isinstance(value, bool) or number < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, not {value!r}.")
+    return number

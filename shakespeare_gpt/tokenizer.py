@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 # What a person's keyboard or word processor writes instead of the corpus's plain characters.
@@ -14,6 +15,8 @@ REPLACEMENTS = {
     "…": "...", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ß": "ss", "ø": "o", "Ø": "O", "ł": "l",
     "Ł": "L", "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th",
 }  # fmt: skip
+# What is looked at as one: a line end of two characters, or a character with the accents typed after it.
+PIECE = re.compile("\r\n|.[\u0300-\u036f]*", re.DOTALL)
 
 
 class Tokenizer:
@@ -47,27 +50,26 @@ class Tokenizer:
         written: list[str] = []
         replaced: dict[str, str] = {}
         dropped: dict[str, int] = {}
-        # An accent typed as a separate mark is joined with its letter first, so both spellings fare alike.
-        for character in unicodedata.normalize("NFC", text.replace("\r\n", "\n")):
-            if character in self._ids:
-                written.append(character)
+        for piece in PIECE.findall(text):
+            if self._ids.keys() >= set(piece):
+                written.append(piece)
                 continue
-            plain = self._plain(character)
+            plain = self._plain(piece)
             if plain:
-                replaced[character] = plain
+                replaced[piece] = plain
                 written.append(plain)
             else:
-                dropped[character] = dropped.get(character, 0) + 1
+                dropped[piece] = dropped.get(piece, 0) + 1
         notes = []
         if replaced:
-            pairs = ", ".join(f"{name(c)} by {' '.join(name(p) for p in r)}" for c, r in replaced.items())
-            notes.append(f"Replaced {pairs}.")
+            notes.append(
+                f"Replaced {listed([f'{name(c)} by {name(plain)}' for c, plain in replaced.items()])}."
+            )
         if dropped:
-            shown = list(dropped)[:12]
-            listed = ", ".join(name(c) for c in shown) + (" and others" if len(dropped) > len(shown) else "")
             total = sum(dropped.values())
             notes.append(
-                f"Left out {total} character{'s' if total > 1 else ''} that the model has never seen: {listed}."
+                f"Left out {total} character{'s' if total > 1 else ''} that the model has never seen: "
+                f"{listed([name(piece) for piece in dropped])}."
             )
         return "".join(written), notes
 
@@ -83,21 +85,26 @@ class Tokenizer:
             raise ValueError(f"{wrong[0]} is not an id: they go from 0 to {len(self.vocabulary) - 1}.")
         return "".join(self.vocabulary[i] for i in ids)
 
-    def _plain(self, character: str) -> str:
-        """What stands for this character in the vocabulary, or '' if nothing does."""
-        candidate = REPLACEMENTS.get(character)
+    def _plain(self, piece: str) -> str:
+        """What stands for this piece in the vocabulary, or '' if nothing does."""
+        composed = unicodedata.normalize("NFC", piece)  # a letter and its accent as one character
+        candidate = composed if composed in self._ids else REPLACEMENTS.get(composed)
         if candidate is None:
             # NFKD takes é apart into e and a mark, ﬁ into f and i, a no-break space into a space.
-            decomposed = unicodedata.normalize("NFKD", character)
+            decomposed = unicodedata.normalize("NFKD", piece)
             candidate = "".join(REPLACEMENTS.get(c, c) for c in decomposed if not unicodedata.combining(c))
         return candidate if all(c in self._ids for c in candidate) else ""
 
 
-def name(character: str) -> str:
-    """A character as a sentence can show it: itself, or U+XXXX where it would be invisible."""
-    visible = character.isprintable() and not character.isspace() and not unicodedata.combining(character)
-    return (
-        character
-        if visible
-        else {" ": "a space", "\n": "a line break", "\t": "a tab"}.get(character, f"U+{ord(character):04X}")
-    )
+def name(piece: str) -> str:
+    """A piece of text as a sentence can show it: itself, or U+XXXX where it would be invisible."""
+    words = {" ": "a space", "\n": "a line break", "\r\n": "a Windows line break", "\t": "a tab"}
+    if piece in words:
+        return words[piece]
+    visible = piece.isprintable() and not piece.isspace() and not unicodedata.combining(piece[0])
+    return piece if visible else " ".join(f"U+{ord(character):04X}" for character in piece)
+
+
+def listed(names: list[str], most: int = 12) -> str:
+    """The first few names, and whether there are more."""
+    return ", ".join(names[:most]) + (" and others" if len(names) > most else "")

@@ -43,22 +43,22 @@ def corpus() -> str:
     return Path(path).read_text(encoding="ascii")
 
 
+def may_not_skip(report: pytest.TestReport | pytest.CollectReport, is_browser: bool) -> None:
+    """Browser tests skip where there is no browser, but in CI they must run: there a skip is a failure."""
+    if is_browser and report.skipped and not hasattr(report, "wasxfail") and os.environ.get("CI"):
+        report.outcome = "failed"
+        report.longrepr = f"Browser tests may not be skipped in CI: {report.longrepr[2]}"
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item):
-    """Browser tests skip where there is no browser, but in CI they must run: there a skip is a failure."""
     report = yield
-    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("CI"):
-        if item.get_closest_marker("browser"):
-            report.outcome = "failed"
-            report.longrepr = f"Browser tests may not be skipped in CI: {report.longrepr[2]}"
+    may_not_skip(report, item.get_closest_marker("browser") is not None)
     return report
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report(collector: pytest.Collector):
-    """The same for a whole file of browser tests that skips itself."""
     report = yield
-    if report.skipped and os.environ.get("CI") and "browser" in Path(str(collector.path)).parts:
-        report.outcome = "failed"
-        report.longrepr = f"Browser tests may not be skipped in CI: {report.longrepr[2]}"
+    may_not_skip(report, "browser" in collector.path.parts)  # a whole file that skips itself
     return report

@@ -21,8 +21,9 @@ def small_gpt(
 ) -> GPT:
     """A small model in eval mode: 3 layers, 4 heads, 32 wide, context 24 unless told.
 
-    Fresh weights (standard deviation 0.02) attend almost evenly and say almost nothing, so a test that compares
-    two outputs would pass whatever the model did; `std` draws larger ones, the norms' too. None keeps fresh ones.
+    Fresh weights (standard deviation 0.02) attend almost evenly and say almost nothing, so a test that
+    compares two outputs would pass whatever the model did; `std` draws larger ones, the norms' too. None
+    keeps the fresh ones.
     """
     torch.manual_seed(seed)
     sizes = {"n_layer": 3, "n_head": 4, "n_embd": 32, "context_length": 24, **shape}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 
@@ -48,3 +49,62 @@ class Intervention:
             raise ValueError(f"An intervention names a layer outside 0 to {n_layer - 1}.")
         if any(not 0 <= j < n_head for _, j in self.heads_off):
             raise ValueError(f"An intervention names a head outside 0 to {n_head - 1}.")
+
+    def to_json(self) -> dict:
+        """What is changed, for links and HTTP: layers and heads count from 1, {} means "as trained".
+
+        >>> Intervention(heads_off={(0, 2)}, no_mask=True).to_json()
+        {'heads_off': [[1, 3]], 'no_mask': True}
+        """
+        told = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name == "heads_off":
+                value = [[layer + 1, head + 1] for layer, head in sorted(value)]
+            elif isinstance(value, frozenset):
+                value = [layer + 1 for layer in sorted(value)]
+            if value:
+                told[field.name] = value
+        return told
+
+    @classmethod
+    def from_json(cls, told: Mapping, n_layer: int, n_head: int) -> Intervention:
+        """The Intervention that `to_json` told of, for a model of this many layers and heads.
+
+        Raises:
+            ValueError: this is not what to_json writes for such a model; the message names what is wrong.
+        """
+        if not isinstance(told, Mapping):
+            raise ValueError(f"An intervention must be an object such as {{}}, not {type(told).__name__}.")
+        known = {field.name: field.default for field in fields(cls)}
+        for key in told:
+            if key not in known:
+                raise ValueError(f"An intervention has no {str(key)[:40]!r}; it has {', '.join(known)}.")
+        read = {}
+        for key, value in told.items():
+            if isinstance(known[key], bool):
+                if not isinstance(value, bool):
+                    raise ValueError(f"{key} must be true or false.")
+                read[key] = value
+                continue
+            if not isinstance(value, (list, tuple)):
+                raise ValueError(f"{key} must be a list.")
+            if key == "heads_off":
+                if not all(isinstance(pair, (list, tuple)) and len(pair) == 2 for pair in value):
+                    raise ValueError("heads_off must be a list of [layer, head] pairs.")
+                read[key] = [
+                    (counted(key, "layer", layer, n_layer), counted(key, "head", head, n_head))
+                    for layer, head in value
+                ]
+            else:
+                read[key] = [counted(key, "layer", layer, n_layer) for layer in value]
+            if len(set(read[key])) < len(read[key]):
+                raise ValueError(f"{key} names the same {'head' if key == 'heads_off' else 'layer'} twice.")
+        return cls(**read)
+
+
+def counted(key: str, what: str, number: object, most: int) -> int:
+    """A layer or head counted from 1, turned into one counted from 0; ValueError if it does not exist."""
+    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= most:
+        raise ValueError(f"{key}: a {what} must be a whole number from 1 to {most}.")
+    return number - 1

@@ -43,6 +43,27 @@ class GPTConfig:
         return self.n_embd // self.n_head
 
 
+class Dropout(nn.Module):
+    """Zeroes a share p of the numbers while training and scales the others up (Srivastava et al. 2014).
+
+    nn.Dropout draws one random number for each element on a single core, a tenth of a training step here; a byte is
+    enough, and eight of them come from one draw. p is therefore rounded to a multiple of 1/256.
+    """
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.threshold = round(256 * p)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or not self.threshold:
+            return x
+        if x.device.type != "cpu":
+            return F.dropout(x, self.threshold / 256)
+        draws = torch.empty((x.numel() + 7) // 8, dtype=torch.int64).random_(-(2**63), None)
+        keep = (draws.view(torch.uint8)[: x.numel()] >= self.threshold).view(x.shape)
+        return x * keep * (256 / (256 - self.threshold))
+
+
 class SelfAttention(nn.Module):
     """Causal multi-head self-attention ("Attention Is All You Need", section 3.2, with a triangular mask)."""
 
@@ -120,7 +141,7 @@ class Block(nn.Module):
         self.norm_2 = nn.LayerNorm(config.n_embd, bias=False)
         self.feed_forward = FeedForward(config)
         # None on the attention weights: it would cost PyTorch's fused CPU attention.
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def forward(self, x: Tensor, cache=None, record: Record | None = None, change: Intervention = NOTHING):
         norm_off, residual_off = self.layer in change.norm_off, self.layer in change.residual_off
@@ -147,7 +168,7 @@ class GPT(nn.Module):
         self.config, self.tokenizer = config, tokenizer
         self.token_embedding = nn.Embedding(config.vocab_size, config.n_embd)
         self.position_embedding = nn.Embedding(config.context_length, config.n_embd)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.n_layer))
         self.norm = nn.LayerNorm(config.n_embd, bias=False)
         self.apply(self._init)

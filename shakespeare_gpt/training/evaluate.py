@@ -1,0 +1,99 @@
+"""Score a model on text it has not been trained on: deterministically, every character."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from shakespeare_gpt.intervention import Intervention
+from shakespeare_gpt.model import GPT
+
+BATCH = 64
+
+
+def encode(model: GPT, text: str) -> Tensor:
+    """The ids of a text, (N,)."""
+    return torch.tensor(model.tokenizer.encode(text))
+
+
+def default_offsets(context_length: int) -> list[int]:
+    """0, T/4, T/2, 3T/4: together they give each character four different amounts of context."""
+    return sorted({context_length * quarter // 4 for quarter in range(4)})
+
+
+@torch.no_grad()
+def losses_by_position(
+    model: GPT, ids: Tensor, offset: int = 0, change: Intervention | None = None
+) -> tuple[Tensor, Tensor]:
+    """Sum of the losses, and count, at each position in windows that do not overlap.
+
+    The windows start at `offset`; the characters before it make a short window of their own and so does the rest
+    at the end, so each character but the text's first is predicted exactly once.
+
+    Returns:
+        (sums, counts), each (context_length,), float64; the loss is in nats a character.
+    """
+    T = model.config.context_length
+    was_training = model.training
+    model.eval()
+    sums, counts = torch.zeros(T, dtype=torch.float64), torch.zeros(T, dtype=torch.float64)
+    bounds = sorted({0, *range(offset, len(ids) - 1, T)})
+    full = [start for start in bounds if start + T < len(ids) and start >= offset]
+    short = [start for start in bounds if start not in set(full)]
+    batches = [torch.tensor(full[i : i + BATCH]) for i in range(0, len(full), BATCH)]
+    batches += [torch.tensor([start]) for start in short]
+    device = model.token_embedding.weight.device
+    for starts in batches:
+        first = int(starts[0])
+        length = T if first in set(full) else (offset if first < offset else len(ids) - 1) - first
+        windows = ids[starts[:, None] + torch.arange(length + 1)].to(device)  # (B, T + 1)
+        logits = model(windows[:, :-1], change=change)
+        loss = F.cross_entropy(logits.flatten(0, 1).float(), windows[:, 1:].flatten(), reduction="none")
+        sums[:length] += loss.view(len(starts), length).sum(0).double().cpu()
+        counts[:length] += len(starts)
+    model.train(was_training)
+    return sums, counts
+
+
+def windowed_loss(
+    model: GPT, ids: Tensor, change: Intervention | None = None, offsets: Sequence[int] | None = None
+) -> float:
+    """The mean loss over windows of the context length, in nats a character, averaged over start offsets.
+
+    Within noise this is what nanoGPT's estimate_loss draws at random, so the two compare.
+
+    Args:
+        ids: the text to score, (N,).
+        offsets: where the first full window starts; default 0, T/4, T/2, 3T/4.
+    """
+    offsets = default_offsets(model.config.context_length) if offsets is None else offsets
+    means = []
+    for offset in offsets:
+        sums, counts = losses_by_position(model, ids, offset, change)
+        means.append(float(sums.sum() / counts.sum()))
+    return sum(means) / len(means)
+
+
+@torch.no_grad()
+def full_context_loss(model: GPT, ids: Tensor, stride: int = 16) -> float:
+    """The mean loss when each character sees (almost) a full context: windows that slide by `stride`, of which
+    only the last `stride` characters count (all of the first window). Nats a character."""
+    T = model.config.context_length
+    total, count = 0.0, 0
+    starts = list(range(0, len(ids) - T, stride))
+    for i in range(0, len(starts), BATCH):
+        windows = ids[torch.tensor(starts[i : i + BATCH])[:, None] + torch.arange(T + 1)]
+        logits = model(windows[:, :-1])
+        loss = F.cross_entropy(logits.flatten(0, 1), windows[:, 1:].flatten(), reduction="none").view(-1, T)
+        if i == 0:
+            total, count = total + float(loss[0, :-stride].sum()), count + T - stride
+        total, count = total + float(loss[:, -stride:].sum()), count + loss.shape[0] * stride
+    left = len(ids) - 1 - (starts[-1] + T if starts else 0)  # the few characters after the last whole stride
+    if left:
+        window = ids[-min(T, len(ids) - 1) - 1 :]
+        loss = F.cross_entropy(model(window[None, :-1])[0], window[1:], reduction="none")
+        total, count = total + float(loss[-left:].sum()), count + left
+    return total / count

@@ -1,0 +1,404 @@
+"""Train the decoder on tiny-shakespeare: python -m shakespeare_gpt.training.train --help"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import ctypes
+import json
+import math
+import os
+import signal
+import sys
+import time
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from shakespeare_gpt.checkpoint import CheckpointError, save, save_snapshot, write
+from shakespeare_gpt.model import GPT, GPTConfig
+from shakespeare_gpt.tokenizer import Tokenizer
+from shakespeare_gpt.training import corpus
+from shakespeare_gpt.training.evaluate import windowed_loss
+from shakespeare_gpt.training.optimizer import build_optimizers, schedule
+
+STATE = "state.safetensors"
+SNAPSHOTS = (0.01, 0.03, 0.1, 0.3)  # shares of the run, evenly spaced on a logarithmic scale
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides the result of a run."""
+
+    n_layer: int = 6
+    n_head: int = 6
+    n_embd: int = 192
+    context_length: int = 256
+    batch_size: int = 32
+    characters: int = 24_000_000
+    muon_lr: float = 0.03
+    adamw_lr: float = 3e-3
+    momentum: float = 0.95
+    weight_decay: float = 0.2
+    final_weight_decay: float = 0.0
+    dropout: float = 0.2
+    warmup: float = 0.03
+    final_lr: float = 0.0
+    ema: float = 0.99
+    clip: float = 1.0
+    seed: int = 1337
+    precision: str = "auto"
+
+    @property
+    def steps(self) -> int:
+        return max(1, self.characters // (self.batch_size * self.context_length))
+
+
+class Run:
+    """One training run: model, optimizers, averaged weights, and how far it has come.
+
+    What a step does depends on the recipe, the step's number and the state alone: batches and dropout are drawn
+    from (seed, step). So a resumed run ends, bit for bit, where an uninterrupted one does.
+    """
+
+    def __init__(
+        self, recipe: Recipe, text: str, validation: str, vocabulary: str | None = None, device: str = "cpu"
+    ) -> None:
+        self.recipe, self.device = recipe, torch.device(device)
+        self.rank, self.world_size = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+        if recipe.batch_size % self.world_size:
+            raise SystemExit(f"A batch of {recipe.batch_size} cannot be shared by {self.world_size} workers.")
+        tokenizer = Tokenizer(vocabulary or corpus.vocabulary(text + validation))
+        self.ids, self.validation = (torch.tensor(tokenizer.encode(part)) for part in (text, validation))
+        shape = ("n_layer", "n_head", "n_embd", "context_length", "dropout")
+        config = GPTConfig(len(tokenizer), **{name: getattr(recipe, name) for name in shape})
+        torch.manual_seed(recipe.seed)
+        self.model = GPT(config, tokenizer).to(self.device)
+        self.forward = self.model
+        if self.world_size > 1:
+            self.forward = torch.nn.parallel.DistributedDataParallel(self.model)
+        self.average = {name: t.detach().clone() for name, t in self.model.state_dict().items()}
+        self.optimizers = build_optimizers(
+            self.model, recipe.muon_lr, recipe.adamw_lr, recipe.weight_decay, recipe.momentum
+        )
+        self.step, self.seconds = 0, 0.0
+        self.history: list[dict] = []
+        self.snapshots: list[dict] = []
+
+    def train_step(self) -> Tensor:
+        """One step of gradient descent; returns this worker's loss, a 0-d tensor in nats a character."""
+        recipe = self.recipe
+        x, y = corpus.tiled_batch(
+            self.ids,
+            self.step,
+            recipe.batch_size,
+            recipe.context_length,
+            recipe.seed,
+            self.rank,
+            self.world_size,
+        )
+        x, y = x.to(self.device), y.to(self.device)
+        torch.manual_seed((recipe.seed * 1_000_003 + self.step) * 1024 + self.rank)  # dropout
+        share = schedule(
+            self.step, recipe.steps, max(1, round(recipe.warmup * recipe.steps)), recipe.final_lr
+        )
+        progress = self.step / recipe.steps
+        decay = recipe.weight_decay + (recipe.final_weight_decay - recipe.weight_decay) * progress
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = group["peak_lr"] * share
+                group["weight_decay"] = decay if group["peak_weight_decay"] else 0.0
+        self.model.train()
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
+            logits = self.forward(x)
+        loss = F.cross_entropy(logits.flatten(0, 1).float(), y.flatten())
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip)
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=False)
+        self.step += 1
+        # A short memory at first, so that the average does not hold on to the random start.
+        memory = min(recipe.ema, self.step / (self.step + 10))
+        with torch.no_grad():
+            for name, tensor in self.model.state_dict().items():
+                self.average[name].lerp_(tensor, 1 - memory)
+        return loss.detach()
+
+    @contextlib.contextmanager
+    def averaged(self):
+        """The model with its averaged weights, for as long as the block lasts."""
+        last = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
+        self.model.load_state_dict(self.average)
+        try:
+            yield self.model
+        finally:
+            self.model.load_state_dict(last)
+
+    def save_state(self, folder: Path) -> None:
+        """Write all that resuming needs into one file, whole or not at all."""
+        tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        tensors |= {f"average.{name}": tensor for name, tensor in self.average.items()}
+        for i, optimizer in enumerate(self.optimizers):
+            for j, state in optimizer.state_dict()["state"].items():
+                tensors |= {f"optimizer.{i}.{j}.{key}": value for key, value in state.items()}
+        facts = {
+            "recipe": asdict(self.recipe),
+            "step": self.step,
+            "seconds": self.seconds,
+            "history": self.history,
+            "snapshots": self.snapshots,
+        }
+        data = save_tensors(
+            {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
+            metadata={"run": json.dumps(facts)},
+        )
+        write(folder / STATE, data)
+
+    def load_state(self, folder: Path) -> None:
+        """Go on from what `save_state` wrote.
+
+        Raises:
+            CheckpointError: there is nothing to resume, it is damaged, or it is of another recipe.
+        """
+        path = folder / STATE
+        if not path.is_file():
+            raise CheckpointError(f"There is no {path} to resume. Start the run without --resume.")
+        try:
+            with safe_open(path, "pt") as file:
+                facts = json.loads(file.metadata()["run"])
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(
+                f"{path} is damaged ({error}). Start the run again without --resume."
+            ) from error
+        now = asdict(self.recipe)
+        changed = [f"{k} {v} -> {now.get(k)}" for k, v in facts["recipe"].items() if now.get(k) != v]
+        if changed:
+            raise CheckpointError(
+                f"{path} was trained with other settings: {', '.join(changed)}. Resume with the same ones."
+            )
+        part = {
+            prefix: {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+            for prefix in ("model.", "average.")
+        }
+        self.model.load_state_dict(part["model."])
+        self.average = {name: tensor.to(self.device) for name, tensor in part["average."].items()}
+        for i, optimizer in enumerate(self.optimizers):
+            states: dict[int, dict[str, Tensor]] = {}
+            for name, tensor in tensors.items():
+                if name.startswith(f"optimizer.{i}."):
+                    _, _, j, key = name.split(".")
+                    states.setdefault(int(j), {})[key] = tensor
+            optimizer.load_state_dict({**optimizer.state_dict(), "state": states})
+        self.step, self.seconds = facts["step"], facts["seconds"]
+        self.history, self.snapshots = facts["history"], facts["snapshots"]
+
+
+def train(run: Run, folder: Path, evaluations: int = 20, save_minutes: float = 3.0) -> bool:
+    """Run to the end of the recipe, or until Ctrl-C, which saves.
+
+    Returns:
+        True if the run is complete: model.safetensors, config.json and training.json are in the folder.
+    """
+    recipe, main = run.recipe, run.rank == 0
+    stopped = []
+    handlers = {
+        s: signal.signal(s, lambda number, _: stopped.append(number)) for s in (signal.SIGINT, signal.SIGTERM)
+    }
+    every = max(1, recipe.steps // evaluations)
+    snapshot_steps = {max(1, round(share * recipe.steps)) for share in SNAPSHOTS}
+    per_step = recipe.batch_size * recipe.context_length
+    bar = tqdm(
+        total=recipe.steps * per_step, initial=run.step * per_step, unit="char", unit_scale=True,
+        disable=not main, dynamic_ncols=True, mininterval=1.0,
+    )  # fmt: skip
+    losses: list[Tensor] = []
+    begun, saved = time.perf_counter() - run.seconds, time.perf_counter()
+    try:
+        while run.step < recipe.steps and not stopped:
+            losses.append(run.train_step())
+            bar.update(per_step)
+            run.seconds = time.perf_counter() - begun
+            if len(losses) % 10 == 0:
+                bar.set_postfix_str(f"training loss {float(torch.stack(losses[-10:]).mean()):.4f}")
+            if not main:
+                continue
+            if run.step in snapshot_steps:
+                name = f"step-{run.step:06d}.safetensors"
+                save_snapshot(run.model, folder / "snapshots" / name)
+                loss = windowed_loss(run.model, run.validation, offsets=[0])
+                run.snapshots.append({"file": name, "step": run.step, "validation_loss": round(loss, 4)})
+            if run.step % every == 0 or run.step == recipe.steps:
+                with run.averaged() as model:
+                    validation = windowed_loss(model, run.validation, offsets=[0])
+                run.history.append(
+                    {
+                        "step": run.step,
+                        "characters": run.step * per_step,
+                        "seconds": round(run.seconds, 1),
+                        "training_loss": round(float(torch.stack(losses).mean()), 4),
+                        "validation_loss": round(validation, 4),
+                    }
+                )
+                bar.write(json.dumps(run.history[-1]))
+                losses = []
+            if time.perf_counter() - saved > 60 * save_minutes:
+                run.save_state(folder)
+                saved = time.perf_counter()
+        run.seconds = time.perf_counter() - begun
+        if main:
+            run.save_state(folder)
+    finally:
+        bar.close()
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    if run.step < recipe.steps:
+        return False
+    if main:
+        finish(run, folder)
+    return True
+
+
+def finish(run: Run, folder: Path) -> None:
+    """Write the averaged weights, their config, and the history of the run."""
+    with run.averaged() as model:
+        loss = windowed_loss(model, run.validation)
+        facts = {
+            "recipe": asdict(run.recipe),
+            "characters": run.step * run.recipe.batch_size * run.recipe.context_length,
+            "validation_loss": round(loss, 4),
+            "seconds": round(run.seconds),
+            "corpus_sha256": corpus.SHA256,
+        }
+        sha256 = save(model, folder, facts)
+    record = {
+        "sha256": sha256,
+        **facts,
+        "history": run.history,
+        "snapshots": run.snapshots,
+    }
+    write(folder / "training.json", json.dumps(record, indent=1).encode() + b"\n")
+
+
+def keep_freed_memory() -> None:
+    """Let glibc hold on to freed memory: giving megabytes back and faulting them in again at every step costs a
+    tenth of the time. Elsewhere this does nothing."""
+    with contextlib.suppress(OSError, AttributeError):
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+        mallopt(-3, 1 << 30)  # M_MMAP_THRESHOLD: take large blocks from the heap
+        mallopt(-1, (1 << 31) - 1)  # M_TRIM_THRESHOLD: never give the heap back
+
+
+def choose_precision(device: torch.device) -> str:
+    """ "bf16" where this machine multiplies matrices clearly faster in it than in float32, else "fp32"."""
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
+
+    def seconds(dtype: torch.dtype) -> float:
+        a, b = torch.ones(2048, 192, dtype=dtype), torch.ones(192, 768, dtype=dtype)
+        best = math.inf
+        for _ in range(4):
+            begun = time.perf_counter()
+            a @ b
+            best = min(best, time.perf_counter() - begun)
+        return best
+
+    return "bf16" if seconds(torch.float32) > 1.5 * seconds(torch.bfloat16) else "fp32"
+
+
+HELP = {
+    "characters": "length of the run, in characters seen",
+    "muon_lr": "peak rate of Muon, for the matrices inside the blocks",
+    "adamw_lr": "peak rate of AdamW, for embeddings and norms",
+    "weight_decay": "of Muon's matrices, at the start; it falls linearly",
+    "final_weight_decay": "of Muon's matrices, at the end",
+    "warmup": "share of the run in which the rate rises",
+    "final_lr": "share of the peak rate at the end of the cosine",
+    "ema": "memory of the averaged weights, which are the ones kept",
+    "clip": "largest norm of the gradient",
+    "precision": "fp32, bf16 (autocast), or auto: whichever this machine multiplies faster in",
+}
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m shakespeare_gpt.training.train",
+        description="Train the decoder on tiny-shakespeare. Ctrl-C saves; --resume goes on exactly where it stopped.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--corpus", help="the corpus file; else SHAKESPEARE_CORPUS, the cache, a download")
+    parser.add_argument("--out", type=Path, default=Path("runs/latest"), help="folder for the run")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    parser.add_argument(
+        "--dev",
+        action="store_true",
+        help="hold out the last 5%% of the training part and score on that: for tuning",
+    )
+    parser.add_argument("--evaluations", type=int, default=20, help="how often to score during the run")
+    parser.add_argument("--save-minutes", type=float, default=3.0, help="minutes between two saved states")
+    parser.add_argument("--threads", type=int, default=None, help="CPU threads; default: all cores")
+    for field in fields(Recipe):
+        kind = {"int": int, "float": float, "str": str}[field.type]
+        parser.add_argument(
+            "--" + field.name.replace("_", "-"),
+            type=kind,
+            default=field.default,
+            help=HELP.get(field.name, " "),
+        )
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; returns the exit code: 0 complete, 1 a problem that was explained, 130 interrupted."""
+    args = parse(arguments)
+    keep_freed_memory()
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    workers = int(os.environ.get("WORLD_SIZE", 1))
+    device = f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if torch.cuda.is_available() else "cpu"
+    if workers > 1:
+        torch.distributed.init_process_group("nccl" if device != "cpu" else "gloo")
+    try:
+        recipe = Recipe(**{field.name: getattr(args, field.name) for field in fields(Recipe)})
+        if recipe.precision == "auto":
+            recipe = replace(recipe, precision=choose_precision(torch.device(device)))
+        text = corpus.find_corpus(args.corpus)
+        train_text, validation = corpus.split(text)
+        if args.dev:
+            train_text, validation = corpus.split_dev(train_text)
+        run = Run(recipe, train_text, validation, corpus.vocabulary(text), device)
+        if args.resume:
+            run.load_state(args.out)
+        elif run.rank == 0 and (args.out / STATE).exists():
+            raise CheckpointError(f"{args.out} holds a run already. Add --resume, or choose another --out.")
+        if run.rank == 0:
+            print(
+                f"{run.model.num_parameters():,} parameters, {recipe.steps:,} steps of {recipe.batch_size} x "
+                f"{recipe.context_length} characters, {recipe.precision} on {device}, into {args.out}"
+            )
+        complete = train(run, args.out, args.evaluations, args.save_minutes)
+    except (CheckpointError, corpus.CorpusError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    finally:
+        if workers > 1:
+            torch.distributed.destroy_process_group()
+    if run.rank == 0:
+        if complete:
+            print(
+                f"Done: {args.out}/model.safetensors. Score it: python -m shakespeare_gpt.training.evaluate {args.out}"
+            )
+        else:
+            print(f"Stopped and saved at step {run.step:,}. Go on with the same command and --resume.")
+    return 0 if complete else 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

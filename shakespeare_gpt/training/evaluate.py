@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import argparse
+import itertools
+import math
+import sys
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from shakespeare_gpt.checkpoint import CheckpointError, load
 from shakespeare_gpt.intervention import Intervention
 from shakespeare_gpt.model import GPT
+from shakespeare_gpt.training.baselines import ngram_losses
+from shakespeare_gpt.training.corpus import CorpusError, find_corpus, split
 
 BATCH = 64
 
@@ -97,3 +104,67 @@ def full_context_loss(model: GPT, ids: Tensor, stride: int = 16) -> float:
         loss = F.cross_entropy(model(window[None, :-1])[0], window[1:], reduction="none")
         total, count = total + float(loss[-left:].sum()), count + left
     return total / count
+
+
+def report(model: GPT, train: Tensor, validation: Tensor, full_context: bool = True) -> str:
+    """Everything the command prints about a model: its losses beside those of counting."""
+    T = model.config.context_length
+    vocab_size = model.config.vocab_size
+    offsets = default_offsets(T)
+    lines = [
+        f"{model.num_parameters():,} parameters, {len(validation):,} validation characters (the last 10%)",
+        "losses in nats a character, of the weights as stored (float16), computed in float32",
+        "",
+    ]
+    sums, counts, means = torch.zeros(T, dtype=torch.float64), torch.zeros(T, dtype=torch.float64), []
+    for offset in offsets:
+        s, c = losses_by_position(model, validation, offset)
+        sums, counts = sums + s, counts + c
+        means.append(float(s.sum() / c.sum()))
+    windowed = sum(means) / len(means)
+    lines.append(
+        f"windowed loss      {windowed:.4f}   windows of {T}, mean over offsets {offsets}, every character"
+    )
+    lines.append(f"  by offset        {'  '.join(f'{mean:.4f}' for mean in means)}")
+    lines.append(f"  bits a character {windowed / math.log(2):.4f}")
+    if full_context:
+        loss = full_context_loss(model, validation)
+        lines.append(f"full-context loss  {loss:.4f}   stride 16   ({loss / math.log(2):.4f} bits)")
+    lines += ["", "loss by position in the window (how many characters it can see)"]
+    edges = [e for e in (0, 1, 2, 4, 8, 16, 32, 64, 128, 192, 256, 512, 1024) if e < T] + [T]
+    for low, high in itertools.pairwise(edges):
+        mean = float(sums[low:high].sum() / counts[low:high].sum())
+        lines.append(f"  {low + 1:>4} to {high:<4} {mean:.4f}")
+    baselines = ngram_losses(train.numpy(), validation.numpy(), vocab_size, range(6))
+    names = {0: "uniform", 1: "unigram", 2: "bigram", 5: "interpolated 5-gram"}
+    lines += ["", "for comparison, from counting alone"]
+    lines += [f"  {name:<20} {baselines[order]:.4f}" for order, name in names.items()]
+    return "\n".join(lines)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m shakespeare_gpt.training.evaluate",
+        description="Score a checkpoint on the validation text, every character, deterministically.",
+    )
+    parser.add_argument(
+        "checkpoint", nargs="?", help="a folder or a Hub repo id; default: the bundled checkpoint"
+    )
+    parser.add_argument("--corpus", help="the corpus file; else SHAKESPEARE_CORPUS, the cache, a download")
+    parser.add_argument(
+        "--quick", action="store_true", help="leave out the full-context loss, which takes a minute or two"
+    )
+    args = parser.parse_args(arguments)
+    try:
+        model = load(args.checkpoint)
+        train, validation = split(find_corpus(args.corpus))
+        print(report(model, encode(model, train), encode(model, validation), not args.quick))
+    except (CheckpointError, CorpusError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The page: Gradio is imported in this package alone."""

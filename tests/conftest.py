@@ -11,12 +11,16 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("DO_NOT_TRACK", "1")
 
 import pytest
+import torch
 from hypothesis import settings
 
 import shakespeare_gpt as sg
 from shakespeare_gpt.model import GPT
 from shakespeare_gpt.tokenizer import Tokenizer
 from support import VOCABULARY
+
+# The models of the tests are too small to gain from a second thread, and waiting for it costs on a busy machine.
+torch.set_num_threads(1)
 
 # A shared machine may stall for a moment; a slow example is no bug. The same examples in every run.
 settings.register_profile("shakespeare", deadline=None, derandomize=True)

@@ -1,0 +1,176 @@
+"""Before and after: the model as trained beside the model with something switched off.
+
+Left or `before` is always the model as trained, right or `after` the changed one. Two Traces of one text are all
+that is needed; everything else here is a function of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from shakespeare_gpt.checkpoint import ASSETS
+from shakespeare_gpt.generation import generate
+from shakespeare_gpt.heads import entropy, read_derived
+from shakespeare_gpt.intervention import Intervention
+from shakespeare_gpt.model import GPT
+from shakespeare_gpt.trace import Trace, trace
+
+PRICES = ASSETS / "prices.json"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two Traces of the same T characters; V = vocab_size. Everything else is worked out from the two.
+
+    Attributes:
+        before, after: as trained, and changed.
+        continuations: what the two write on, with the same settings and seed; None if not asked for.
+    """
+
+    before: Trace
+    after: Trace
+    continuations: tuple[str, str] | None = None
+
+    @property
+    def probabilities(self) -> tuple[np.ndarray, np.ndarray]:
+        """The next character's distribution at every position before and after, each (T, V)."""
+        return softmax(self.before.logits), softmax(self.after.logits)
+
+    @property
+    def divergence(self) -> np.ndarray:
+        """How far the changed model's next-character distribution is from the trained one's, (T,), in nats.
+
+        Kullback-Leibler divergence, sum of p ln(p / q), p before and q after: what believing the changed model
+        costs when the trained one is right. 0 only where the two agree.
+        """
+        p, q = log_softmax(self.before.logits), log_softmax(self.after.logits)
+        return np.maximum((np.exp(p) * (p - q)).sum(-1), 0)  # rounding may leave -1e-17
+
+    @property
+    def attention_difference(self) -> np.ndarray:
+        """After less before, (n_layer, n_head, T, T)."""
+        return self.after.attention - self.before.attention
+
+    @property
+    def entropies(self) -> tuple[np.ndarray, np.ndarray]:
+        """Entropy of each row of attention in nats, before and after, each (n_layer, n_head, T)."""
+        return entropy(self.before.attention), entropy(self.after.attention)
+
+    @property
+    def largest_weights(self) -> tuple[np.ndarray, np.ndarray]:
+        """The largest weight of each row, before and after, each (n_layer, n_head, T)."""
+        return self.before.attention.max(-1), self.after.attention.max(-1)
+
+    @property
+    def future_weight(self) -> np.ndarray:
+        """The weight that flows to later characters in the changed model, (n_layer, n_head, T); 0 under the mask."""
+        return np.triu(self.after.attention, k=1).sum(-1)
+
+
+def compare(
+    model: GPT,
+    text: str,
+    intervention: Intervention,
+    before: Trace | None = None,
+    max_new_tokens: int = 0,
+    seed: int = 0,
+    **sampling,
+) -> Comparison:
+    """Run the model on a text as trained and changed.
+
+    Args:
+        intervention: what to switch off; Intervention() gives two Traces that are equal bit for bit.
+        before: the Trace of this text as trained, if it is known already.
+        max_new_tokens: how many characters both write on from the text; 0 for none.
+        seed: of both continuations, so that only the model differs.
+        sampling: temperature, top_k, top_p, time_limit: see `generate`.
+
+    Raises:
+        ValueError: a layer or head that the model does not have, or a setting out of its range.
+    """
+    if before is None:
+        before = trace(model, text)
+    after = trace(model, text, intervention)
+    continuations = None
+    if max_new_tokens:
+        continuations = tuple(
+            generate(model, text, max_new_tokens, seed=seed, intervention=change, **sampling)
+            for change in (None, intervention)
+        )
+    return Comparison(before, after, continuations)
+
+
+def text_loss(model: GPT, trace: Trace) -> np.ndarray:
+    """-ln of the probability that each next character of the text had, (T - 1,), in nats.
+
+    Their mean is the loss on this text, in the unit of the validation loss.
+    """
+    ids = model.tokenizer.encode("".join(trace.characters[1:]))
+    return -log_softmax(trace.logits[:-1])[np.arange(len(ids)), ids]
+
+
+@dataclass(frozen=True)
+class Shuffle:
+    """The last prediction of a text beside that of the same characters in another order; V = vocab_size.
+
+    Attributes:
+        before, after: the Trace of the text, and of the text with its earlier characters shuffled.
+        probabilities: the next character's distribution at the end of each, two of (V,).
+        largest_change: the largest difference between the two last rows of logits.
+    """
+
+    before: Trace
+    after: Trace
+    probabilities: tuple[np.ndarray, np.ndarray]
+    largest_change: float
+
+
+def shuffle(model: GPT, text: str, intervention: Intervention | None = None, seed: int = 0) -> Shuffle:
+    """Shuffle all characters of the window but the last, and see what becomes of the prediction after it.
+
+    Attention has no notion of order of its own: it comes from the position embeddings and from the causal
+    mask ("Attention Is All You Need", 3.5). With both off (no_positions, no_mask) nothing changes but the
+    rounding of float32; with the mask on it still does.
+    """
+    before = trace(model, text, intervention)
+    *earlier, last = before.characters
+    mixed = [earlier[i] for i in np.random.default_rng(seed).permutation(len(earlier))]
+    after = trace(model, "".join(mixed) + last, intervention)
+    rows = before.logits[-1], after.logits[-1]
+    return Shuffle(
+        before,
+        after,
+        (softmax(rows[0]), softmax(rows[1])),
+        float(np.abs(rows[0] - rows[1]).max()),
+    )
+
+
+# --- what it costs on validation text --------------------------------------------------------------------
+
+
+def read_prices(model: GPT, path: Path = PRICES) -> dict | None:
+    """assets/prices.json, or None if it was not made from this checkpoint (or not at all).
+
+    See training/measure.py for what stands in it.
+    """
+    return read_derived(model, path)
+
+
+def price(prices: dict | None, intervention: Intervention) -> dict | None:
+    """The entry of exactly this intervention: {"name", "loss", "price", "standard_error", ...}; None if not priced."""
+    told = intervention.to_json()
+    return next((entry for entry in (prices or {}).get("prices", []) if entry["intervention"] == told), None)
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """exp(x) / sum of exp(x) along the last dimension, float64."""
+    return np.exp(log_softmax(logits))
+
+
+def log_softmax(logits: np.ndarray) -> np.ndarray:
+    """x - ln(sum of exp(x)) along the last dimension, float64."""
+    shifted = logits.astype(np.float64) - logits.max(-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))

@@ -1,0 +1,269 @@
+"""What a head does, measured: where its attention goes on average, and whether that deserves a name.
+
+Every measure is a pure function of attention weights and the characters they belong to, so the same code
+describes a head on validation text (assets/heads.json) and on a visitor's own text. Attention has the shape
+(..., T, T), [query, key], rows sum to 1; the leading dimensions, such as (n_layer, n_head), stay.
+
+A role is measured in the same way for all: each row has target characters, and the score is the weight that
+falls on them. A score says nothing without the score that looking everywhere equally would give (chance),
+and a role is given only to a head that is well above it (THRESHOLD).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from shakespeare_gpt.checkpoint import ASSETS
+from shakespeare_gpt.model import GPT
+
+HEADS = ASSETS / "heads.json"
+# Of the way from chance (0) to all weight on the targets (1), how far a head must be to get a role.
+THRESHOLD = 0.4
+
+
+# --- the targets of each role: True at [query, key] where a head of that role would look, (T, T) ------------
+
+
+def previous_character(characters: Sequence[str]) -> np.ndarray:
+    """The character just before (Elhage et al. 2021, "previous token head"; Clark et al. 2019, section 3.1)."""
+    return np.eye(len(characters), k=-1, dtype=bool)
+
+
+def same_character_before(characters: Sequence[str]) -> np.ndarray:
+    """Earlier occurrences of the same character (the "duplicate token head" of Wang et al. 2022)."""
+    return same(characters) & earlier(len(characters))
+
+
+def start_of_word(characters: Sequence[str]) -> np.ndarray:
+    """The first letter of the word that the character is in, for every later letter of it."""
+    return start_of(characters, r"[A-Za-z][A-Za-z']*")
+
+
+def start_of_line(characters: Sequence[str]) -> np.ndarray:
+    """The first character of the line, for every later character of it."""
+    return start_of(characters, r"[^\n]+")
+
+
+def speaker_name(characters: Sequence[str]) -> np.ndarray:
+    """The names over the speeches so far (with their colon), for every character outside of these names.
+
+    A name stands alone in the first line after an empty one, and ends with a colon.
+    """
+    text = "".join(characters)
+    spoken = np.zeros(len(characters), dtype=bool)
+    for found in re.finditer(r"(?:^|(?<=\n\n))[A-Z][^\n:]*:(?=\n|$)", text):
+        spoken[found.start() : found.end()] = True
+    return ~spoken[:, None] & spoken & earlier(len(characters))
+
+
+def induction(characters: Sequence[str]) -> np.ndarray:
+    """The characters that followed the current one when it occurred before: "... A B ... A" looks at B.
+
+    The prefix matching score of Olsson et al. 2022. Measured on a random text that is written twice, in
+    which nothing but copying helps: `repeated_random_text`.
+    """
+    followed = np.zeros((len(characters), len(characters)), dtype=bool)
+    followed[:, 1:] = same_character_before(characters)[:, :-1]
+    return followed
+
+
+def first_character(characters: Sequence[str]) -> np.ndarray:
+    """The very first character, where a head can rest when it has nothing to do (Xiao et al. 2023, "sink")."""
+    targets = np.zeros((len(characters), len(characters)), dtype=bool)
+    targets[1:, 0] = True
+    return targets
+
+
+def earlier(T: int) -> np.ndarray:
+    """True where the key comes before the query, (T, T)."""
+    return np.tri(T, k=-1, dtype=bool)
+
+
+def same(characters: Sequence[str]) -> np.ndarray:
+    """True where query and key are the same character, (T, T)."""
+    codes = np.array([ord(c) for c in characters])
+    return codes[:, None] == codes
+
+
+def start_of(characters: Sequence[str], pattern: str) -> np.ndarray:
+    """The first character of each match of a pattern, for the later characters of the same match."""
+    targets = np.zeros((len(characters), len(characters)), dtype=bool)
+    for found in re.finditer(pattern, "".join(characters)):
+        targets[found.start() + 1 : found.end(), found.start()] = True
+    return targets
+
+
+@dataclass(frozen=True)
+class Role:
+    """What a head may be found to do: its name, a sentence that says it, and where it would look."""
+
+    name: str
+    sentence: str
+    targets: Callable[[Sequence[str]], np.ndarray]
+
+
+ROLES = {
+    role.targets.__name__: role
+    for role in (
+        Role("previous character", "It looks at the character just before.", previous_character),
+        Role(
+            "same character", "It looks at earlier occurrences of the same character.", same_character_before
+        ),
+        Role("start of word", "It looks at the first letter of the current word.", start_of_word),
+        Role("start of line", "It looks at the first character of the current line.", start_of_line),
+        Role("speaker name", "It looks at the names over the speeches.", speaker_name),
+        Role("induction", "It looks at what followed the last time the same character occurred.", induction),
+        Role("first character", "It rests on the very first character.", first_character),
+    )
+}
+
+
+# --- measures ------------------------------------------------------------------------------------------------
+
+
+def score(attention: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """The weight on the targets, averaged over the rows that have any, (...,); NaN if no row has."""
+    rows = targets.any(axis=-1)
+    if not rows.any():
+        return np.full(attention.shape[:-2], np.nan)
+    return np.tensordot(attention, (targets / rows.sum()).astype(attention.dtype), axes=2)
+
+
+def chance(targets: np.ndarray) -> float:
+    """The score of a head that looks at all characters up to the current one equally; NaN as in `score`."""
+    T = len(targets)
+    return float(score(np.tri(T) / np.arange(1, T + 1)[:, None], targets))
+
+
+def excess(score: np.ndarray | float, chance: float) -> np.ndarray | float:
+    """How far a score is from chance (0) towards all weight on the targets (1): (score - chance) / (1 - chance)."""
+    return (score - chance) / (1 - chance)
+
+
+def entropy(attention: np.ndarray) -> np.ndarray:
+    """The entropy of each row in nats, (..., T): -sum of w ln w. ln n when n characters are looked at equally."""
+    return -(attention * np.log(attention, where=attention > 0, out=np.zeros_like(attention))).sum(-1)
+
+
+def normalised_entropy(attention: np.ndarray, causal: bool = True) -> np.ndarray:
+    """The entropy of each row but the first, divided by its largest possible value, (..., T - 1).
+
+    0: everything on one character; 1: all that can be seen is looked at equally (focused and broad heads:
+    Clark et al. 2019, section 3.3).
+
+    Args:
+        causal: row i sees i + 1 characters; False: every row sees all T.
+    """
+    T = attention.shape[-1]
+    seen = np.arange(2, T + 1) if causal else np.full(T - 1, T)
+    return entropy(attention)[..., 1:] / np.log(seen)
+
+
+def mean_distance(attention: np.ndarray) -> np.ndarray:
+    """How far away a head looks, in characters, averaged by weight over all rows but the first, (...,).
+
+    The mean over rows i of sum over j of w[i, j] |i - j| (Vig and Belinkov 2019, section 4.3).
+    """
+    T = attention.shape[-1]
+    positions = np.arange(T)
+    distance = np.abs(positions[:, None] - positions)
+    return np.tensordot(attention[..., 1:, :], (distance[1:] / max(1, T - 1)).astype(attention.dtype), axes=2)
+
+
+def weight_by_distance(attention: np.ndarray) -> np.ndarray:
+    """The mean weight on the character d places back, for d = 0 to T - 1, (..., T)."""
+    T = attention.shape[-1]
+    means = [np.diagonal(attention, -d, axis1=-2, axis2=-1).mean(-1) for d in range(T)]
+    return np.stack(means, axis=-1)
+
+
+def measure(attention: np.ndarray, characters: Sequence[str]) -> dict[str, np.ndarray]:
+    """Every role's score, the mean distance and the mean normalised entropy; each (...,), NaN where undefined."""
+    told = {key: score(attention, role.targets(characters)) for key, role in ROLES.items()}
+    told["mean_distance"] = mean_distance(attention)
+    alone = len(characters) < 2  # a single character can only look at itself
+    told["entropy"] = (
+        np.full(attention.shape[:-2], np.nan) if alone else normalised_entropy(attention).mean(-1)
+    )
+    return told
+
+
+def chances(characters: Sequence[str]) -> dict[str, float]:
+    """Every role's score of a head that looks everywhere equally."""
+    return {key: chance(role.targets(characters)) for key, role in ROLES.items()}
+
+
+def roles(scores: Mapping[str, float], chances: Mapping[str, float]) -> list[str]:
+    """The roles that a head has, the clearest first; none is an honest answer.
+
+    A role is given where the excess over chance is at least THRESHOLD.
+    """
+    clear = {key: excess(scores[key], chances[key]) for key in ROLES}
+    return sorted((key for key in ROLES if clear[key] >= THRESHOLD), key=lambda key: -clear[key])
+
+
+def repeated_random_text(vocabulary: str, length: int, rng: np.random.Generator) -> str:
+    """Random characters, none twice, and then the same again: in all `length` characters, or one less.
+
+    As no character occurs twice in one half, there is exactly one place that followed the last occurrence.
+
+    Raises:
+        ValueError: a half needs more characters than there are, or less than 2.
+    """
+    half = length // 2
+    if not 2 <= half <= len(vocabulary):
+        raise ValueError(f"length must be from 4 to {2 * len(vocabulary) + 1}, not {length}.")
+    return "".join(rng.permutation(list(vocabulary))[:half]) * 2
+
+
+# --- the measured heads of a checkpoint ----------------------------------------------------------------------
+
+
+def read_heads(model: GPT, path: Path = HEADS) -> dict | None:
+    """assets/heads.json, or None if it was not made from this checkpoint (or not at all).
+
+    See training/measure.py for what stands in it.
+    """
+    return read_derived(model, path)
+
+
+def read_derived(model: GPT, path: Path) -> dict | None:
+    """A JSON file made from this checkpoint; None if there is none, or it was made from another one."""
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        fits = told["sha256"] == getattr(model, "checkpoint", {}).get("sha256")
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return told if fits else None
+
+
+def on_this_text(heads: Sequence[Mapping], attention: np.ndarray, characters: Sequence[str]) -> list[dict]:
+    """Whether each head's role, found on other text, holds on this one.
+
+    Args:
+        heads: "heads" of assets/heads.json.
+        attention: of this text, (n_layer, n_head, T, T).
+
+    Returns:
+        One object a head, in the same order: layer and head (from 1), role (None: no clear role), its score
+        and chance on this text, and whether it holds (by the same THRESHOLD). The last three are None where
+        there is no role, or where no character of the text could show it.
+    """
+    targets = {key: role.targets(characters) for key, role in ROLES.items()}
+    told = []
+    for head in heads:
+        here = {"layer": head["layer"], "head": head["head"], "role": head["role"]}
+        here |= {"score": None, "chance": None, "holds": None}
+        if head["role"] is not None and targets[head["role"]].any():
+            wanted = targets[head["role"]]
+            here["score"] = float(score(attention[head["layer"] - 1, head["head"] - 1], wanted))
+            here["chance"] = chance(wanted)
+            here["holds"] = bool(excess(here["score"], here["chance"]) >= THRESHOLD)
+        told.append(here)
+    return told

@@ -1,0 +1,214 @@
+"""Before and after: comparisons, what position and mask are worth, and the JSON of an Intervention."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import shakespeare_gpt as sg
+from shakespeare_gpt import experiments
+from shakespeare_gpt.intervention import Intervention
+from support import TEXT, small_gpt
+
+OFF = Intervention(heads_off={(0, 0), (1, 2)})
+
+
+@pytest.fixture(scope="module")
+def small():
+    return small_gpt()
+
+
+# --- compare ------------------------------------------------------------------------------------------------
+
+
+def test_no_intervention_is_identical(small):
+    told = experiments.compare(small, TEXT, Intervention(), max_new_tokens=30, seed=3)
+    assert told.before.logits.tobytes() == told.after.logits.tobytes()
+    assert not told.attention_difference.any() and not told.divergence.any()
+    assert told.continuations[0] == told.continuations[1] and len(told.continuations[0]) == 30
+
+
+def test_before_is_as_trained_and_after_is_changed(small):
+    told = experiments.compare(small, TEXT, OFF, max_new_tokens=30, seed=3, temperature=1.0)
+    before, after = sg.trace(small, TEXT), sg.trace(small, TEXT, OFF)
+    np.testing.assert_array_equal(told.before.logits, before.logits)
+    np.testing.assert_array_equal(told.after.logits, after.logits)
+    np.testing.assert_array_equal(told.attention_difference, after.attention - before.attention)
+    assert told.continuations == (
+        sg.generate(small, TEXT, 30, seed=3, temperature=1.0),
+        sg.generate(small, TEXT, 30, seed=3, temperature=1.0, intervention=OFF),
+    )
+    assert told.continuations[0] != told.continuations[1]
+    known = experiments.compare(small, TEXT, OFF, before=before)
+    assert known.before is before and known.continuations is None
+
+
+def test_divergence_by_hand(small):
+    told = experiments.compare(small, TEXT, OFF)
+    p, q = told.probabilities
+    np.testing.assert_allclose(p.sum(-1), 1)
+    expected = sum(a * math.log(a / b) for a, b in zip(p[5], q[5], strict=True))
+    assert told.divergence[5] == pytest.approx(expected) and told.divergence[5] > 0
+    assert told.divergence.shape == (24,) and (told.divergence >= 0).all()
+
+
+def test_text_loss_by_hand(small):
+    t = sg.trace(small, TEXT)
+    told = experiments.text_loss(small, t)
+    assert told.shape == (23,)
+    p = experiments.softmax(t.logits)[6, small.tokenizer.encode(t.characters[7])[0]]
+    assert told[6] == pytest.approx(-math.log(p))
+    assert experiments.text_loss(small, sg.trace(small, "a")).shape == (0,)
+
+
+def test_without_the_scale_the_softmax_saturates(small):
+    told = experiments.compare(small, TEXT, Intervention(no_scale=True))
+    (before, after), (largest_before, largest_after) = told.entropies, told.largest_weights
+    assert before.shape == after.shape == largest_before.shape == (3, 4, 24)
+    # in layer 1 the scores are the same, only larger: every row gets narrower
+    assert (after[0, :, 1:] < before[0, :, 1:]).all()
+    assert (largest_after[0, :, 1:] > largest_before[0, :, 1:]).all()
+
+
+def test_weight_flows_to_the_future_only_without_the_mask(small):
+    assert not experiments.compare(small, TEXT, OFF).future_weight.any()
+    told = experiments.compare(small, TEXT, Intervention(no_mask=True)).future_weight
+    assert told.shape == (3, 4, 24) and (told[:, :, :-1] > 0).all() and not told[:, :, -1].any()
+
+
+def test_an_extreme_change_stays_finite(small):
+    """Weights so large that probabilities fall below the smallest float."""
+    told = experiments.compare(small_gpt(std=3.0), TEXT, Intervention(residual_off={0, 1, 2}))
+    assert np.isfinite(told.divergence).all()
+
+
+# --- the claims about order -----------------------------------------------------------------------------
+
+
+def test_without_positions_equal_characters_get_equal_weight_in_layer_1(small):
+    text = "to be or not to be that"
+    t = sg.trace(small, text, Intervention(no_positions=True))
+    for query in range(len(text)):
+        weights = t.attention[0, :, query]
+        for character in set(text[: query + 1]):
+            places = [i for i in range(query + 1) if text[i] == character]
+            np.testing.assert_allclose(
+                weights[:, places], weights[:, places[:1]].repeat(len(places), 1), atol=1e-6
+            )
+    assert not np.allclose(*sg.trace(small, text).attention[0, 0, 8, [0, 3]])  # "t" and the blank, as trained
+    trained = sg.trace(small, text).attention[0, :, -1]
+    assert np.abs(trained[:, 0] - trained[:, 10]).max() > 1e-3  # two "t": with positions they differ
+
+
+def test_shuffling_changes_nothing_once_positions_and_mask_are_off(small):
+    both = experiments.shuffle(small, TEXT, Intervention(no_positions=True, no_mask=True))
+    assert both.largest_change < 1e-4
+    assert sorted(both.before.characters) == sorted(both.after.characters)
+    assert both.before.characters[-1] == both.after.characters[-1]
+    assert both.before.characters != both.after.characters
+    np.testing.assert_allclose(*both.probabilities, atol=1e-4)
+    # the mask alone carries some order, and so do the positions alone
+    for change in (Intervention(), Intervention(no_positions=True), Intervention(no_mask=True)):
+        assert experiments.shuffle(small, TEXT, change).largest_change > 1e-2
+
+
+def test_shuffling_is_settled_by_the_seed_and_copes_with_a_single_character(small):
+    one, same, other = (experiments.shuffle(small, TEXT, seed=seed).after.characters for seed in (1, 1, 2))
+    assert one == same != other
+    assert experiments.shuffle(small, "a").largest_change == 0
+
+
+def test_without_the_mask_the_last_row_of_layer_1_is_the_same(small):
+    told = experiments.compare(small, TEXT, Intervention(no_mask=True))
+    np.testing.assert_allclose(told.after.attention[0, :, -1], told.before.attention[0, :, -1], atol=1e-6)
+    assert np.abs(told.attention_difference[0, :, 0]).max() > 0.1
+
+
+# --- prices ----------------------------------------------------------------------------------------------
+
+
+def test_the_price_of_exactly_this_intervention(small, tmp_path):
+    entries = [
+        {"name": "a", "intervention": Intervention(heads_off={(0, 0)}).to_json(), "price": 0.1},
+        {"name": "b", "intervention": Intervention(heads_off={(0, 0), (0, 1)}).to_json(), "price": 0.2},
+    ]
+    path = tmp_path / "prices.json"
+    path.write_text(json.dumps({"sha256": "x", "prices": entries}))
+    model = small_gpt()
+    assert experiments.read_prices(model, path) is None  # made from another checkpoint
+    model.checkpoint = {"sha256": "x"}
+    prices = experiments.read_prices(model, path)
+    assert experiments.price(prices, Intervention(heads_off=[(0, 1), (0, 0)]))["name"] == "b"
+    assert experiments.price(prices, Intervention(heads_off={(0, 0)}))["name"] == "a"
+    assert experiments.price(prices, Intervention(heads_off={(0, 1)})) is None
+    assert experiments.price(prices, Intervention(heads_off={(0, 0)}, no_mask=True)) is None
+    assert experiments.price(None, OFF) is None
+
+
+# --- an Intervention as JSON -----------------------------------------------------------------------------
+
+layers = st.frozensets(st.integers(0, 2))
+
+
+@given(
+    st.builds(
+        Intervention,
+        heads_off=st.frozensets(st.tuples(st.integers(0, 2), st.integers(0, 3))),
+        no_scale=st.booleans(),
+        no_mask=st.booleans(),
+        no_positions=st.booleans(),
+        uniform_attention=st.booleans(),
+        feed_forward_off=layers,
+        residual_off=layers,
+        norm_off=layers,
+    )
+)
+def test_json_round_trip(intervention):
+    told = json.loads(json.dumps(intervention.to_json()))
+    assert Intervention.from_json(told, n_layer=3, n_head=4) == intervention
+
+
+def test_json_counts_from_1_and_keeps_to_what_is_changed():
+    assert Intervention().to_json() == {}
+    told = Intervention(heads_off={(1, 3), (0, 2)}, no_mask=True, norm_off={2, 0}).to_json()
+    assert told == {"heads_off": [[1, 3], [2, 4]], "no_mask": True, "norm_off": [1, 3]}
+    assert not Intervention.from_json({"no_scale": False, "heads_off": []}, 3, 4)
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        ([], "must be an object"),
+        (None, "must be an object"),
+        ("no_mask", "must be an object"),
+        ({"no_masks": True}, "has no 'no_masks'; it has heads_off, no_scale"),
+        ({1: True}, "has no '1'"),
+        ({"no_mask": 1}, "no_mask must be true or false"),
+        ({"no_mask": "true"}, "no_mask must be true or false"),
+        ({"no_mask": None}, "no_mask must be true or false"),
+        ({"norm_off": 1}, "norm_off must be a list"),
+        ({"norm_off": "12"}, "norm_off must be a list"),
+        ({"norm_off": [0]}, "norm_off: a layer must be a whole number from 1 to 3"),
+        ({"norm_off": [4]}, "norm_off: a layer must be a whole number from 1 to 3"),
+        ({"norm_off": [1.5]}, "norm_off: a layer must be a whole number from 1 to 3"),
+        ({"norm_off": [float("nan")]}, "norm_off: a layer must be a whole number from 1 to 3"),
+        ({"norm_off": [True]}, "norm_off: a layer must be a whole number from 1 to 3"),
+        ({"norm_off": [1, 1]}, "norm_off names the same layer twice"),
+        ({"heads_off": [1, 2]}, r"heads_off must be a list of \[layer, head\] pairs"),
+        ({"heads_off": [[1, 2, 3]]}, r"heads_off must be a list of \[layer, head\] pairs"),
+        ({"heads_off": ["12"]}, r"heads_off must be a list of \[layer, head\] pairs"),
+        ({"heads_off": [[4, 1]]}, "heads_off: a layer must be a whole number from 1 to 3"),
+        ({"heads_off": [[1, 5]]}, "heads_off: a head must be a whole number from 1 to 4"),
+        ({"heads_off": [[1, "2"]]}, "heads_off: a head must be a whole number from 1 to 4"),
+        ({"heads_off": [[1, [2]]]}, "heads_off: a head must be a whole number from 1 to 4"),
+        ({"heads_off": [[1, 2], [1, 2]]}, "heads_off names the same head twice"),
+    ],
+)
+def test_json_is_read_strictly(told, message):
+    with pytest.raises(ValueError, match=message):
+        Intervention.from_json(told, n_layer=3, n_head=4)

@@ -148,7 +148,8 @@ def excess(score: np.ndarray | float, chance: float) -> np.ndarray | float:
 
 def entropy(attention: np.ndarray) -> np.ndarray:
     """The entropy of each row in nats, (..., T): -sum of w ln w. ln n when n characters are looked at equally."""
-    return -(attention * np.log(attention, where=attention > 0, out=np.zeros_like(attention))).sum(-1)
+    least = np.finfo(attention.dtype).tiny  # 0 ln 0 counts as 0
+    return -(attention * np.log(np.maximum(attention, least))).sum(-1)
 
 
 def normalised_entropy(attention: np.ndarray, causal: bool = True) -> np.ndarray:

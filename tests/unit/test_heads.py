@@ -94,7 +94,7 @@ def test_uniform_attention_has_entropy_one():
 
 
 def test_weight_by_distance_by_hand():
-    attention = np.array([[1, 0, 0], [0.25, 0.75, 0], [0.5, 0.2, 0.3]])
+    attention = np.array([[1.0, 0, 0], [0.25, 0.75, 0], [0.5, 0.2, 0.3]])
     np.testing.assert_allclose(heads.weight_by_distance(attention), [2.05 / 3, 0.225, 0.5])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -49,8 +50,8 @@ def save(model: GPT, folder: str | Path, facts: dict | None = None) -> str:
         "sha256": sha256,
         "training": facts or {},
     }
-    write(folder / WEIGHTS, weights)
-    write(folder / CONFIG, json.dumps(config, indent=1, ensure_ascii=False).encode() + b"\n")
+    text = json.dumps(config, indent=1, ensure_ascii=False) + "\n"
+    write_together({folder / WEIGHTS: weights, folder / CONFIG: text.encode()})
     return sha256
 
 
@@ -60,18 +61,31 @@ def write(path: Path, data: bytes) -> None:
     Raises:
         CheckpointError: the disk is full or the folder is read-only; the old file is untouched.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    write_together({path: data})
+
+
+def write_together(files: dict[Path, bytes]) -> None:
+    """Write files that belong together: none replaces its old one before all of them are on the disk.
+
+    Raises:
+        CheckpointError: as for `write`.
+    """
+    temporary = {path: path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in files}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        for path, data in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with open(temporary[path], "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        for path in files:
+            os.replace(temporary[path], path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        for leftover in temporary.values():
+            with contextlib.suppress(OSError):
+                leftover.unlink()
         raise CheckpointError(
-            f"Could not write {path}: {error.strerror or error}. The file that was there before is unchanged. "
+            f"Could not write {path}: {error.strerror or error}. What was there before is unchanged. "
             "Make room, or choose a folder that you may write to."
         ) from error
 
@@ -122,7 +136,7 @@ def load(source: str | Path | None = None) -> GPT:
         shape = GPTConfig(**config["shape"])
         tokenizer = Tokenizer(config["vocabulary"])
         model = GPT(shape, tokenizer)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise CheckpointError(
             f"{config_path} is not a valid checkpoint config ({error}). {remedy}"
         ) from error
@@ -139,7 +153,8 @@ def load(source: str | Path | None = None) -> GPT:
     try:
         model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, strict=True)
     except RuntimeError as error:
-        reason = str(error).split("\n", 1)[-1].strip()
+        _, *reasons = str(error).splitlines()  # a heading, then a line for each tensor
+        reason = reasons[0].strip() if len(reasons) == 1 else f"{reasons[0].strip()} And so on."
         raise CheckpointError(
             f"{weights_path} does not fit the shape in {config_path}: {reason} {remedy}"
         ) from error
@@ -154,7 +169,7 @@ REMEDY = "Get the file again with `git checkout -- assets`, or train a new one: 
 
 def locate(source: str | Path | None) -> tuple[Path, Path]:
     """The paths of the weights and the config, downloaded first if the source is a Hub repo id."""
-    if source is None or Path(source).exists():
+    if source is None or os.path.exists(source):  # unlike Path.exists, never raises
         folder = ASSETS if source is None else Path(source)
         for path in (folder / WEIGHTS, folder / CONFIG):
             if not path.is_file():

@@ -27,6 +27,8 @@ class Tokenizer:
     """
 
     def __init__(self, vocabulary: str) -> None:
+        if not isinstance(vocabulary, str):
+            raise TypeError(f"A vocabulary must be a str, not {type(vocabulary).__name__}.")
         if len(set(vocabulary)) != len(vocabulary) or not vocabulary:
             raise ValueError("A vocabulary needs at least one character, and each character once.")
         self.vocabulary = vocabulary

@@ -2,67 +2,182 @@
 
 from __future__ import annotations
 
+import os
+from typing import Any
+
+# Gradio sums up every event it ever had, with pandas, after each event, for a monitoring page that is closed here.
+os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "100")
+os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(10**9))
+
 import gradio as gr
+import torch
 
 import shakespeare_gpt as sg
 from shakespeare_gpt.model import GPT
-from shakespeare_gpt.ui import files, limits
+from shakespeare_gpt.ui import files, guard, limits
 from shakespeare_gpt.ui.endpoints import Endpoints, Lane
 
-FIRST_PROMPT = "ROMEO:\nBut, soft! what light through yonder window breaks?"
-EXAMPLES = [
-    FIRST_PROMPT,
-    "HAMLET:\nTo be, or not to be: that is the question:",
-    "First Citizen:\nBefore we proceed any further, hear me speak.",
-    "[Enter the KING, with attendants]\n\nKING RICHARD III:",
-    "The printer is out of paper again, and",
-]
+EXAMPLES = {
+    "Romeo": "ROMEO:\nBut, soft! what light through yonder window breaks?\nIt is the east, and Juliet is",
+    "Hamlet's question": "HAMLET:\nTo be, or not to be: that is the question:\nWhether 'tis nobler in the mind to",
+    "Citizens": "First Citizen:\nBefore we proceed any further, hear me speak.\n\nAll:\nSpeak, speak.\n\n",
+    "A king": "KING RICHARD III:\nA horse! a horse! my kingdom for a",
+    "Not Shakespeare": "The printer is out of paper again, and nobody in the office",
+}
+FIRST = next(iter(EXAMPLES.values()))
+STREAMS = 16  # texts that are written at the same time, in turns; more wait, and are told their place
+MAX_WAITING = 64
 
+THEME = gr.themes.Soft(
+    primary_hue="indigo",
+    neutral_hue="stone",
+    font=["ui-sans-serif", "system-ui", "sans-serif"],
+    font_mono=["ui-monospace", "Consolas", "monospace"],
+)
 LAUNCH = {
-    "theme": gr.themes.Soft(),
-    "head": files.head(),
+    "theme": THEME,
+    "head": files.tags("page.css"),
     "footer_links": ["api", "settings"],
     "run_history": False,
     "enable_monitoring": False,
     "max_file_size": "1kb",
     "show_error": False,
     "ssr_mode": False,
-    "app_kwargs": {"routes": files.routes()},
+    "state_session_capacity": 200,  # Gradio keeps what each visitor's page shows; nothing here reads it
+    "app_kwargs": guard.options(),
 }
+
+RUN_TEMPLATE = """
+<p class="run-status"></p>
+<p class="run-spoken" role="status"></p>
+<ul class="run-notes"></ul>
+<div class="run-cards"></div>
+"""
+
+
+class Page(gr.Blocks):
+    """Blocks whose calls may leave out the last inputs: they take their defaults, as in Python."""
+
+    def validate_inputs(self, block_fn: Any, inputs: list[Any]) -> None:
+        expected = block_fn.inputs
+        if len(inputs) > len(expected):
+            raise limits.Refused(f"This call takes at most {len(expected)} values.")
+        inputs.extend(block.value for block in expected[len(inputs) :])
 
 
 def build_demo(model: GPT | None = None) -> gr.Blocks:
-    """The whole page for a model; the bundled checkpoint if none is given."""
+    """The whole page for a model; the bundled checkpoint if none is given.
+
+    Raises:
+        CheckpointError: the bundled checkpoint is missing or damaged.
+    """
     model = model or sg.load()
+    # One thread a product: the matrices are small, and writing and looking each have a core of two.
+    torch.set_num_threads(1)
     endpoints = Endpoints(model)
-    with gr.Blocks(title="Shakespeare GPT", analytics_enabled=False, delete_cache=(3600, 3600)) as demo:
-        gr.Markdown(
-            "# Shakespeare GPT\nA small language model that writes like Shakespeare, and shows what it looks at."
+    with Page(title="Shakespeare GPT", analytics_enabled=False, delete_cache=(3600, 3600)) as demo:
+        gr.HTML(
+            "<h1>Shakespeare GPT</h1><p>A small language model writes on from your text, one character at a "
+            "time, and shows what each of its attention heads looks at.</p>",
+            elem_id="title",
         )
-        prompt = gr.Textbox(FIRST_PROMPT, label="Your text", lines=3, elem_id="prompt")
-        gr.Examples([[e] for e in EXAMPLES], [prompt], cache_examples=False)
-        with gr.Row():
-            generate = gr.Button("Generate", variant="primary", elem_id="generate")
-            stop = gr.Button("Stop", elem_id="stop")
-            write_on = gr.Button("Write on", elem_id="write-on")
-            clear = gr.Button("Clear", elem_id="clear")
-            gr.Button("Copy text", elem_id="copy")
-        with gr.Accordion("Settings", open=False):
-            seed = gr.Number(-1, label="Seed", precision=0)
-            temperature = gr.Slider(0, limits.MAX_TEMPERATURE, 0.8, label="Temperature")
-            top_k = gr.Slider(0, model.config.vocab_size, 0, step=1, label="Top-k")
-            top_p = gr.Slider(0.01, 1, 1.0, label="Top-p")
-            length = gr.Slider(1, limits.MAX_NEW, 300, step=1, label="Length")
-        layers = [str(i + 1) for i in range(model.config.n_layer)]
-        heads = [str(i + 1) for i in range(model.config.n_head)]
-        with gr.Row():
-            layer = gr.Radio(layers, value="1", label="Layer", elem_id="layer")
-            head = gr.Radio(heads, value="1", label="Head", elem_id="head")
+        with gr.Row(elem_id="desk"):
+            with gr.Column(scale=3):
+                prompt = gr.Textbox(
+                    FIRST,
+                    label="Your text",
+                    info="Write anything; Shift + Enter generates.",
+                    lines=3,
+                    max_lines=10,
+                    elem_id="prompt",
+                )
+                with gr.Row(elem_id="buttons"):
+                    generate = gr.Button("Generate", variant="primary", elem_id="generate")
+                    stop = gr.Button("Stop", elem_id="stop")
+                    write_on = gr.Button("Write on", elem_id="write-on")
+                    clear = gr.Button("Clear", elem_id="clear")
+                    copy = gr.Button("Copy text", elem_id="copy")
+            with gr.Column(scale=2, min_width=260):
+                gr.Examples(
+                    [[text] for text in EXAMPLES.values()],
+                    [prompt],
+                    label="Or begin with",
+                    example_labels=list(EXAMPLES),
+                    cache_examples=False,
+                    elem_id="examples",
+                )
+                settings = build_settings(model)
+        result = gr.HTML(
+            html_template=RUN_TEMPLATE,
+            js_on_load="window.shakespeare.page.result(element, props, watch)",
+            head=files.tags("page.js"),
+            elem_id="run",
+        )
+        with gr.Row(elem_id="pickers"):
+            numbers = [str(i + 1) for i in range(max(model.config.n_layer, model.config.n_head))]
+            gr.Radio(numbers[: model.config.n_layer], value="1", label="Layer", elem_id="layer")
+            gr.Radio(numbers[: model.config.n_head], value="1", label="Head", elem_id="head")
         explorer = gr.HTML(None, html_template="<div></div>", elem_id="continuation")  # explorer.py's place
 
-        looking = Lane("attention")
-        for name in ("attention", "overview", "layer", "logit_lens", "candidates"):
-            gr.api(looking(getattr(endpoints, name)), api_name=name, queue=False, concurrency_limit=None)
-        gr.api(endpoints.generate, api_name="generate", concurrency_limit=2, concurrency_id="generate")
-    demo.queue(max_size=64)
+        looking, writing = Lane("looking"), Lane("writing")
+        for endpoint in (endpoints.attention, endpoints.overview, endpoints.layer, endpoints.logit_lens):
+            gr.api(looking.call(endpoint), queue=False, concurrency_limit=None)
+        gr.api(looking.call(endpoints.candidates), queue=False, concurrency_limit=None)
+        streams: dict[str, Any] = {"concurrency_limit": STREAMS, "concurrency_id": "writing"}
+        gr.api(writing.stream(endpoints.generate), **streams)
+
+        place = gr.JSON({"offset": 0, "before": 0}, visible=False)
+        write: dict[str, Any] = {
+            "fn": writing.stream(endpoints.write),
+            "inputs": [prompt, place, *settings],
+            "outputs": [explorer, result],
+            "preprocess": False,  # limits.py checks what comes in, with its own messages
+            "show_progress": "minimal",
+            "show_progress_on": result,
+            "api_visibility": "private",
+            **streams,
+        }
+        runs = [
+            gr.on([generate.click, prompt.submit], **write),
+            write_on.click(**write, js="window.shakespeare.page.writeOn"),
+        ]
+        stop.click(None, None, None, cancels=runs, js="() => window.shakespeare.page.stop()")
+        clear.click(None, None, [prompt, result], cancels=runs, js="() => ['', null]")
+        copy.click(None, None, None, js="() => window.shakespeare.page.copy()")
+    demo.queue(max_size=MAX_WAITING)
     return demo
+
+
+def build_settings(model: GPT) -> list[gr.components.Component]:
+    """The settings of the sampler, each with a line of help, in the order that Endpoints.write takes them."""
+    with gr.Accordion("Settings", open=False, elem_id="settings"):
+        samples = gr.Radio([1, 2, 3, 4], value=1, label="Continuations", info="Side by side, to choose from.")
+        length = gr.Slider(1, limits.MAX_NEW, 300, step=1, label="Length", info="Characters to write.")
+        temperature = gr.Slider(
+            0,
+            2,
+            0.8,
+            step=0.05,
+            label="Temperature",
+            info="0 always takes the likeliest character, 1 draws as the model says, more is wilder.",
+        )
+        top_k = gr.Slider(
+            0,
+            model.config.vocab_size,
+            0,
+            step=1,
+            label="Top-k",
+            info="Draw from this many likeliest characters only; 0 is off.",
+        )
+        top_p = gr.Slider(
+            0.05,
+            1,
+            1,
+            step=0.05,
+            label="Top-p",
+            info="Draw only from the likeliest characters that together reach this probability; 1 is off.",
+        )
+        seed = gr.Number(
+            -1, label="Seed", info="The same seed writes the same text again; -1 draws a new one each time."
+        )
+    return [samples, length, temperature, top_k, top_p, seed]

@@ -6,14 +6,15 @@ API page, as it reads the docstrings.
 
 import asyncio
 import inspect
+import secrets
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import wraps
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -21,43 +22,64 @@ from shakespeare_gpt.generation import Step, stream_samples
 from shakespeare_gpt.intervention import Intervention
 from shakespeare_gpt.model import GPT
 from shakespeare_gpt.trace import Trace, trace
-from shakespeare_gpt.ui import limits
+from shakespeare_gpt.ui import limits, payloads
 from shakespeare_gpt.ui.limits import Refused
 
-try:
-    from shakespeare_gpt.ui import payloads
-except ImportError:
-    payloads = None
-
 TIME_LIMIT = 60.0  # seconds that one call may write
-EVERY_CHARACTERS, EVERY_SECONDS = 20, 0.05  # a stream is told at least this often, whichever comes first
+EVERY_CHARACTERS, EVERY_SECONDS = 20, 0.05  # a stream tells what is new after so much, whichever comes first
+MAX_WAITING = 200  # calls that wait in a lane
 
 
 class Lane:
-    """A worker of its own for one kind of call, so that short calls never stand behind long ones.
+    """One worker that takes pieces of work in turn.
 
-    Calls wait for the worker without holding a thread; when too many wait, a call is refused at once.
+    Looking and writing have a lane each, so a map never stands behind somebody's 2,000 characters. Within the
+    writing lane a stream gives its place back after each piece (20 characters or 50 ms): everybody's text
+    begins at once and grows at the same pace. More workers would not write more: Python runs one at a time.
     """
 
-    def __init__(self, name: str, workers: int = 1, waiting: int = 100) -> None:
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix=name)
-        self._places = workers + waiting
-        self._taken = 0
+    def __init__(self, name: str) -> None:
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+        self._waiting = 0
 
-    def __call__(self, fn: Callable) -> Callable:
+    async def run(self, fn: Callable, *args: Any, **kwargs: Any) -> Any:
+        """Wait for the turn, without holding a thread, and run the function; cancelled, it gives the turn up."""
+        if self._waiting >= MAX_WAITING:
+            raise Refused("Many people are here right now. Please try again in a few seconds.")
+        self._waiting += 1
+        try:
+            return await asyncio.wrap_future(self._pool.submit(fn, *args, **kwargs))
+        finally:
+            self._waiting -= 1
+
+    def call(self, fn: Callable) -> Callable:
         """The same function, run in this lane; Gradio sees its signature and docstring."""
 
         @wraps(fn)
         async def in_lane(*args: Any, **kwargs: Any) -> Any:
-            if self._taken >= self._places:
-                raise Refused("Many people are looking right now. Please try again in a few seconds.")
-            self._taken += 1
-            try:
-                return await asyncio.wrap_future(self._pool.submit(fn, *args, **kwargs))
-            finally:
-                self._taken -= 1
+            return await self.run(fn, *args, **kwargs)
 
-        in_lane.__signature__ = inspect.signature(fn)
+        return in_lane
+
+    def stream(self, fn: Callable[..., Iterator]) -> Callable[..., AsyncIterator]:
+        """The same generator function, each of its pieces made in this lane.
+
+        Closed or cancelled (Stop, a closed tab, a dropped client), it ends the work after the current piece.
+        """
+
+        @wraps(fn)
+        async def in_lane(*args: Any, **kwargs: Any) -> AsyncIterator:
+            pieces = fn(*args, **kwargs)
+            try:
+                while (piece := await self.run(next, pieces, None)) is not None:
+                    yield piece
+            finally:
+                self._pool.submit(pieces.close)  # in its turn: a generator cannot be closed while it runs
+
+        # An API page should say what one answer is, not that they come from an iterator.
+        signature = inspect.signature(fn)
+        (piece_type,) = get_args(signature.return_annotation)
+        in_lane.__signature__ = signature.replace(return_annotation=piece_type)
         return in_lane
 
 
@@ -159,6 +181,63 @@ class Endpoints:
             "notes": seen.notes,
         }
 
+    # --- what the page's buttons call ------------------------------------------------------------------------
+
+    def write(
+        self,
+        prompt: str,
+        place: dict[str, int],
+        samples: int,
+        length: int,
+        temperature: float,
+        top_k: int,
+        top_p: float,
+        seed: int | None,
+    ) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+        """Write on from a prompt, for the page: the first continuation goes to the explorer, all to the cards.
+
+        Args:
+            prompt: as in `generate`.
+            place: where the prompt stands in the text on the page, handed through: "offset" characters come
+                before it, and its last "before" ones were written earlier ("Write on").
+            samples: how many continuations, side by side, 1 to 4.
+            length, temperature, top_k, top_p: as in `generate`.
+            seed: -1 or None draws one.
+
+        Yields:
+            For the explorer: "run" (the same for all pieces of one run), "offset", "before", "prompt" (as the
+            model reads it), "seed", "done", "notes" (what was changed in the text), "seconds", "count"
+            (characters written), "text" (the continuation) and "steps" (for each of its characters
+            "probability", "rank", "entropy", and "start", the first character of prompt + text that the model
+            saw). For the cards: the same, with "samples" instead of "text" and "steps": each has these two and
+            its "seed"; none for a single continuation.
+        """
+        prompt = limits.text("Your text", prompt)
+        place = limits.place(place)
+        samples = limits.whole("Continuations", samples, 1, limits.MAX_SAMPLES)
+        length = limits.whole("Length", length, 1, limits.MAX_NEW)
+        seed = -1 if seed is None else seed
+        how = limits.sampling(temperature, top_k, top_p, seed, self.model.config.vocab_size)
+        if how.seed is None:
+            how = replace(how, seed=secrets.randbelow(10**6))  # short enough to be typed again
+        normalized, notes = self.model.tokenizer.normalize(prompt)
+        run, begun = secrets.token_hex(4), time.monotonic()
+
+        def told(written: list[list[Step]], done: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+            about = {"run": run, **place, "prompt": normalized or "\n", "seed": how.seed, "done": done}
+            about |= {"notes": notes, "seconds": round(time.monotonic() - begun, 2), "count": len(written[0])}
+            # What grows comes last, so that the differences that Gradio sends stay small.
+            samples = [{"seed": how.seed + i, **continuation(steps)} for i, steps in enumerate(written)]
+            return about | samples[0], about | {"samples": samples if len(samples) > 1 else []}
+
+        steps = stream_samples(self.model, normalized, samples, length, **vars(how), time_limit=TIME_LIMIT)
+        written: list[list[Step]] = [[] for _ in range(samples)]
+        for written in batches(steps, samples):
+            yield told(written, done=False)
+        if len(written[0]) < length:
+            notes = [*notes, f"Stopped after {TIME_LIMIT:.0f} seconds, the most that one run may take."]
+        yield told(written, done=True)
+
     # --- what the page itself asks for -----------------------------------------------------------------------
 
     def overview(self, text: str) -> dict[str, Any]:
@@ -167,7 +246,8 @@ class Endpoints:
         Args:
             text: At most 2,000 characters; its last 256 are what the model sees.
         """
-        return payloads.overview(self.trace(limits.text("text", text)), self.model)
+        text = limits.text("text", text)
+        return payloads.overview(self.trace(text), self.model, text)
 
     def layer(self, text: str, layer: int = 1) -> dict[str, Any]:
         """The attention weights of all heads of one layer, packed as 16-bit numbers.
@@ -202,6 +282,22 @@ class Endpoints:
         text = limits.text("text", text)
         how = limits.sampling(temperature, top_k, top_p, -1, self.model.config.vocab_size)
         return payloads.candidates(self.trace(text), self.model, how.temperature, how.top_k, how.top_p)
+
+
+def continuation(steps: list[Step]) -> dict[str, Any]:
+    """A continuation as the page reads it."""
+    return {
+        "text": "".join(step.character for step in steps),
+        "steps": [
+            {
+                "probability": round(step.probability, 6),
+                "rank": step.rank,
+                "entropy": round(step.entropy, 4),
+                "start": step.start,
+            }
+            for step in steps
+        ],
+    }
 
 
 def batches(steps: Iterator[list[Step]], num_samples: int) -> Iterator[list[list[Step]]]:

@@ -1,8 +1,8 @@
-"""The page's own JavaScript and CSS, and the installed Plotly's, served by routes of the app.
+"""The page's own JavaScript and CSS, and the installed Plotly's, served by a route of the app.
 
-`gr.HTML(head=...)` and `/gradio_api/file=` would show where the files lie on the server, and compress five
-megabytes of Plotly anew for every visitor. Here a file is read and compressed once, when it is first asked for,
-and a browser keeps it: the address carries a version that changes with the content.
+Gradio's /file= would show where the files lie on the server, and compress five megabytes of Plotly anew for
+every visitor. Here a file is read and compressed once, when it is first asked for, and a browser keeps it: the
+address carries a version that changes with the content.
 """
 
 from __future__ import annotations
@@ -45,28 +45,27 @@ def url(name: str) -> str:
     return f"shakespeare/{version()}/{name}"
 
 
-def head() -> str:
-    """The tags for the page's <head>: every style sheet, Plotly, and the scripts in the order of their names."""
-    names = sorted(served(), key=lambda name: (name != "plotly.min.js", name))
-    styles = [f'<link rel="stylesheet" href="{url(name)}">' for name in names if name.endswith(".css")]
-    scripts = [f'<script defer src="{url(name)}"></script>' for name in names if name.endswith(".js")]
-    return "\n".join(styles + scripts)
+def tags(*names: str) -> str:
+    """The tags for a page's <head> that load these files."""
+    style, script = '<link rel="stylesheet" href="{}">', '<script src="{}"></script>'
+    return "\n".join((style if name.endswith(".css") else script).format(url(name)) for name in names)
 
 
 @cache
-def compressed(name: str) -> bytes:
-    return gzip.compress(served()[name].read_bytes(), compresslevel=6, mtime=0)
+def contents(name: str) -> tuple[bytes, bytes]:
+    """A file as it is, and compressed."""
+    body = served()[name].read_bytes()
+    return body, gzip.compress(body, compresslevel=6, mtime=0)
 
 
 def serve(request: Request) -> Response:
     name = request.path_params["name"]
     if name not in served():
         return Response("There is no such file.", status_code=404, media_type="text/plain")
-    headers = {"Cache-Control": A_YEAR, "Vary": "Accept-Encoding", "X-Content-Type-Options": "nosniff"}
-    body = served()[name].read_bytes()
+    body, small = contents(name)
+    headers = {"Cache-Control": A_YEAR, "Vary": "Accept-Encoding"}
     if "gzip" in request.headers.get("accept-encoding", ""):
-        body = compressed(name)
-        headers["Content-Encoding"] = "gzip"
+        body, headers["Content-Encoding"] = small, "gzip"
     return Response(body, headers=headers, media_type=TYPES[served()[name].suffix])
 
 

@@ -15,7 +15,8 @@ import gradio as gr
 
 MAX_PROMPT = 2_000  # characters
 MAX_NEW = 2_000  # characters
-MAX_SAMPLES = 4
+MAX_SAMPLES = 4  # continuations side by side
+MAX_TEXT = 1_000_000  # characters on the page, after writing on and on
 MAX_TEMPERATURE = 5.0
 MAX_SEED = 2**31 - 1
 
@@ -56,6 +57,15 @@ def whole(name: str, value: Any, least: int, most: int) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
         return value
     raise Refused(f"{name} must be a whole number from {least:,} to {most:,}.")
+
+
+def place(value: Any) -> dict[str, int]:
+    """Where the prompt stands in the text on the page: "offset" and "before", whole numbers from 0."""
+    value = value if isinstance(value, dict) else {}
+    return {
+        name: whole(f"place.{name}", value.get(name), 0, most)
+        for name, most in (("offset", MAX_TEXT), ("before", MAX_PROMPT))
+    }
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,118 @@
+// The frame of the page: what was written and how, several continuations side by side, Write on, Copy.
+// Text from outside goes into the page through textContent alone.
+
+window.shakespeare = window.shakespeare || {};
+
+window.shakespeare.page = (() => {
+  const make = (tag, className, text = "") => {
+    const node = document.createElement(tag);
+    node.className = className;
+    node.textContent = text;
+    return node;
+  };
+
+  // The text on show, {text, prompt: how many of its characters were typed}; the explorer knows it.
+  const shown = () => {
+    const typed = document.querySelector("#prompt textarea")?.value ?? "";
+    return window.shakespeare.text?.() ?? { text: typed, prompt: typed.length };
+  };
+
+  let run = null; // the latest run, as endpoints.py's `write` tells it
+  let stopped = false; // by the visitor: then it never tells that it is done
+  let chosen = 0; // which of several continuations the explorer shows
+  let draw = () => {};
+
+  // Draws the line under the buttons, the notes and the cards, whenever the run tells something new.
+  function result(element, props, watch) {
+    const part = (name) => element.querySelector(`.run-${name}`);
+    draw = () => {
+      const ended = !run || run.done || stopped;
+      document.body.toggleAttribute("data-writing", !ended);
+      part("status").textContent = run ? sentence() : "";
+      if (ended) part("spoken").textContent = part("status").textContent; // for screen readers, once a run
+      part("notes").replaceChildren(...(run?.notes ?? []).map((note) => make("li", "", note)));
+      drawCards(part("cards"), ended);
+    };
+    const changed = () => {
+      if (props.value?.run !== run?.run) [stopped, chosen] = [false, 0];
+      run = props.value;
+      draw();
+    };
+    watch("value", changed);
+    changed();
+  }
+
+  function sentence() {
+    const { seed, count, seconds, samples } = run;
+    const state = run.done ? "Wrote" : stopped ? "Stopped after" : "Writing:";
+    const several = samples.length > 1;
+    const seeds = several ? `seeds ${seed} to ${seed + samples.length - 1}` : `seed ${seed}`;
+    return `${state} ${count} characters${several ? " each" : ""} in ${seconds.toFixed(1)} s, ${seeds}.`;
+  }
+
+  function drawCards(cards, ended) {
+    const samples = run?.samples ?? [];
+    while (cards.children.length > samples.length) cards.lastChild.remove();
+    samples.forEach((sample, i) => {
+      const card = cards.children[i] ?? cards.appendChild(newCard(i));
+      card.classList.toggle("chosen", i === chosen);
+      card.querySelector(".run-seed").textContent = `Seed ${sample.seed}`;
+      const button = card.querySelector("button");
+      button.disabled = !ended; // until then the explorer follows the first
+      button.setAttribute("aria-pressed", i === chosen);
+      button.textContent = i === chosen ? "Shown below" : "Show this one";
+      const text = card.querySelector(".run-text");
+      if (text.textContent !== sample.text) text.textContent = sample.text;
+    });
+  }
+
+  function newCard(i) {
+    const card = make("article", "run-card");
+    card.setAttribute("aria-label", `Continuation ${i + 1}`);
+    const button = make("button", "run-choose");
+    button.type = "button";
+    button.addEventListener("click", () => {
+      chosen = i;
+      draw();
+      window.shakespeare.generated?.({ ...run, ...run.samples[i], done: true });
+    });
+    const top = make("header", "");
+    top.append(make("span", "run-seed"), button);
+    card.append(top, make("div", "run-text"));
+    return card;
+  }
+
+  // The inputs of Write on: the end of the text on show as the prompt, and where it stands in that text.
+  function writeOn(prompt, place, ...settings) {
+    const { text, prompt: typed } = shown();
+    const sent = text.slice(-2000);
+    const before = Math.min(sent.length, text.length - typed);
+    return [sent, { offset: text.length - sent.length, before }, ...settings];
+  }
+
+  function stop() {
+    stopped = Boolean(run) && !run.done;
+    draw();
+    window.shakespeare.stopped?.();
+  }
+
+  async function copy() {
+    const { text } = shown();
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      // In a frame the clipboard may be closed to scripts; selecting and copying is not.
+      const area = make("textarea", "run-spoken");
+      area.value = text;
+      document.body.append(area);
+      area.select();
+      document.execCommand("copy");
+      area.remove();
+    }
+    const button = document.querySelector("#copy");
+    button.textContent = "Copied";
+    setTimeout(() => (button.textContent = "Copy text"), 1500);
+  }
+
+  return { result, writeOn, stop, copy };
+})();

@@ -117,7 +117,7 @@ def build_demo(model: GPT | None = None) -> gr.Blocks:
             numbers = [str(i + 1) for i in range(max(model.config.n_layer, model.config.n_head))]
             gr.Radio(numbers[: model.config.n_layer], value="1", label="Layer", elem_id="layer")
             gr.Radio(numbers[: model.config.n_head], value="1", label="Head", elem_id="head")
-        explorer = gr.HTML(None, html_template="<div></div>", elem_id="continuation")  # explorer.py's place
+        gr.HTML(None, html_template="<div></div>", elem_id="continuation")  # explorer.py's place
 
         looking, writing = Lane("looking"), Lane("writing")
         for endpoint in (endpoints.attention, endpoints.overview, endpoints.layer, endpoints.logit_lens):
@@ -130,10 +130,9 @@ def build_demo(model: GPT | None = None) -> gr.Blocks:
         write: dict[str, Any] = {
             "fn": writing.stream(endpoints.write),
             "inputs": [prompt, place, *settings],
-            "outputs": [explorer, result],
+            "outputs": result,
             "preprocess": False,  # limits.py checks what comes in, with its own messages
             "show_progress": "minimal",
-            "show_progress_on": result,
             "api_visibility": "private",
             **streams,
         }

@@ -6,11 +6,12 @@ API page, as it reads the docstrings.
 
 import asyncio
 import inspect
+import json
 import secrets
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 from functools import wraps
@@ -26,7 +27,7 @@ from shakespeare_gpt.ui import limits, payloads
 from shakespeare_gpt.ui.limits import Refused
 
 TIME_LIMIT = 60.0  # seconds that one call may write
-EVERY_CHARACTERS, EVERY_SECONDS = 20, 0.05  # a stream tells what is new after so much, whichever comes first
+EVERY_CHARACTERS, EVERY_SECONDS = 20, 0.05  # the size of a piece of a stream, whichever comes first
 MAX_WAITING = 200  # calls that wait in a lane
 
 
@@ -150,10 +151,11 @@ class Endpoints:
         prompt = limits.text("prompt", prompt)
         count = limits.whole("max_new_tokens", max_new_tokens, 1, limits.MAX_NEW)
         how = limits.sampling(temperature, top_k, top_p, seed, self.model.config.vocab_size)
-        normalized = self.model.tokenizer.normalize(prompt)[0]
-        steps = stream_samples(self.model, normalized, 1, count, **vars(how), time_limit=TIME_LIMIT)
-        for (written,) in batches(steps, 1):
-            yield normalized + "".join(step.character for step in written)
+        written = self.model.tokenizer.normalize(prompt)[0]
+        rows = stream_samples(self.model, written, 1, count, **vars(how), time_limit=TIME_LIMIT)
+        for piece in pieces(rows):
+            written += text(step for (step,) in piece)
+            yield written
 
     def attention(self, text: str, layer: int = 1, head: int = 1) -> dict[str, Any]:
         """What every character of a text looks at, in one attention head.
@@ -193,8 +195,10 @@ class Endpoints:
         top_k: int,
         top_p: float,
         seed: int | None,
-    ) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-        """Write on from a prompt, for the page: the first continuation goes to the explorer, all to the cards.
+    ) -> Iterator[str]:
+        """Write on from a prompt, for the page: the account of a run as a growing list of lines of JSON.
+
+        A text that only grows is cheap to stream: Gradio sends what is new, and the browser reads only that.
 
         Args:
             prompt: as in `generate`.
@@ -205,12 +209,11 @@ class Endpoints:
             seed: -1 or None draws one.
 
         Yields:
-            For the explorer: "run" (the same for all pieces of one run), "offset", "before", "prompt" (as the
-            model reads it), "seed", "done", "notes" (what was changed in the text), "seconds", "count"
-            (characters written), "text" (the continuation) and "steps" (for each of its characters
-            "probability", "rank", "entropy", and "start", the first character of prompt + text that the model
-            saw). For the cards: the same, with "samples" instead of "text" and "steps": each has these two and
-            its "seed"; none for a single continuation.
+            All lines so far. The first: "run" (a name), "offset", "before", "prompt" (as the model reads it),
+            "seeds" (of each continuation), "notes" (what was changed in the text). Then for each piece
+            "seconds" since the beginning, "texts" (what is new in each continuation) and "steps" (for each of
+            these characters its probability, rank, entropy, and the first character of prompt + text that the
+            model saw, from 0). The last: "seconds", "notes", "done".
         """
         prompt = limits.text("Your text", prompt)
         place = limits.place(place)
@@ -221,22 +224,23 @@ class Endpoints:
         if how.seed is None:
             how = replace(how, seed=secrets.randbelow(10**6))  # short enough to be typed again
         normalized, notes = self.model.tokenizer.normalize(prompt)
-        run, begun = secrets.token_hex(4), time.monotonic()
+        begun, count = time.monotonic(), 0
 
-        def told(written: list[list[Step]], done: bool) -> tuple[dict[str, Any], dict[str, Any]]:
-            about = {"run": run, **place, "prompt": normalized or "\n", "seed": how.seed, "done": done}
-            about |= {"notes": notes, "seconds": round(time.monotonic() - begun, 2), "count": len(written[0])}
-            # What grows comes last, so that the differences that Gradio sends stay small.
-            samples = [{"seed": how.seed + i, **continuation(steps)} for i, steps in enumerate(written)]
-            return about | samples[0], about | {"samples": samples if len(samples) > 1 else []}
+        def line(**about: Any) -> str:
+            return json.dumps({"seconds": round(time.monotonic() - begun, 2), **about}) + "\n"
 
+        seeds = [how.seed + i for i in range(samples)]
+        about = {"run": secrets.token_hex(4), **place, "prompt": normalized or "\n", "seeds": seeds}
+        lines = line(**about, notes=notes)
         steps = stream_samples(self.model, normalized, samples, length, **vars(how), time_limit=TIME_LIMIT)
-        written: list[list[Step]] = [[] for _ in range(samples)]
-        for written in batches(steps, samples):
-            yield told(written, done=False)
-        if len(written[0]) < length:
+        for rows in pieces(steps):
+            count += len(rows)
+            written = list(zip(*rows, strict=True))  # by continuation
+            lines += line(texts=[text(steps) for steps in written], steps=[figures(s) for s in written])
+            yield lines
+        if count < length:
             notes = [*notes, f"Stopped after {TIME_LIMIT:.0f} seconds, the most that one run may take."]
-        yield told(written, done=True)
+        yield lines + line(notes=notes, done=True)
 
     # --- what the page itself asks for -----------------------------------------------------------------------
 
@@ -284,35 +288,22 @@ class Endpoints:
         return payloads.candidates(self.trace(text), self.model, how.temperature, how.top_k, how.top_p)
 
 
-def continuation(steps: list[Step]) -> dict[str, Any]:
-    """A continuation as the page reads it."""
-    return {
-        "text": "".join(step.character for step in steps),
-        "steps": [
-            {
-                "probability": round(step.probability, 6),
-                "rank": step.rank,
-                "entropy": round(step.entropy, 4),
-                "start": step.start,
-            }
-            for step in steps
-        ],
-    }
+def pieces(rows: Iterator[list[Step]]) -> Iterator[list[list[Step]]]:
+    """The Steps of a stream a few at a time: at the latest after 20 characters or 50 ms."""
+    piece, begun = [], time.monotonic()
+    for row in rows:
+        piece.append(row)
+        if len(piece) >= EVERY_CHARACTERS or time.monotonic() - begun >= EVERY_SECONDS:
+            yield piece
+            piece, begun = [], time.monotonic()
+    if piece:
+        yield piece
 
 
-def batches(steps: Iterator[list[Step]], num_samples: int) -> Iterator[list[list[Step]]]:
-    """The Steps written so far, a list for each continuation; told every few characters, not at each one.
+def text(steps: Iterable[Step]) -> str:
+    return "".join(step.character for step in steps)
 
-    The lists grow: they are the same objects every time.
-    """
-    written: list[list[Step]] = [[] for _ in range(num_samples)]
-    told, when = 0, 0.0
-    for row in steps:
-        for sample, step in zip(written, row, strict=True):
-            sample.append(step)
-        count, now = len(written[0]), time.monotonic()
-        if count - told >= EVERY_CHARACTERS or now - when >= EVERY_SECONDS:
-            told, when = count, now
-            yield written
-    if len(written[0]) > told:
-        yield written
+
+def figures(steps: Iterable[Step]) -> list[list[float]]:
+    """How sure the model was of each character, and what it saw: probability, rank, entropy, start."""
+    return [[round(s.probability, 6), s.rank, round(s.entropy, 4), s.start] for s in steps]

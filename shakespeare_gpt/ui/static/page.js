@@ -17,10 +17,28 @@ window.shakespeare.page = (() => {
     return window.shakespeare.text?.() ?? { text: typed, prompt: typed.length };
   };
 
-  let run = null; // the latest run, as endpoints.py's `write` tells it
+  let run = null; // the latest run: what its lines told so far, see `write` in endpoints.py
+  let lines = ""; // the lines that were read
   let stopped = false; // by the visitor: then it never tells that it is done
   let chosen = 0; // which of several continuations the explorer shows
   let draw = () => {};
+
+  // Reads what is new in the account of a run.
+  function read(value) {
+    if (!lines || !value.startsWith(lines)) [run, lines, stopped, chosen] = [null, "", false, 0];
+    for (const line of value.slice(lines.length).split("\n").filter(Boolean)) {
+      const { texts = [], steps = [], ...about } = JSON.parse(line);
+      const samples = run?.samples ?? about.seeds.map((seed) => ({ seed, text: "", steps: [] }));
+      run = { done: false, ...run, ...about, samples };
+      texts.forEach((text, i) => {
+        samples[i].text += text;
+        for (const [probability, rank, entropy, start] of steps[i]) {
+          samples[i].steps.push({ probability, rank, entropy, start });
+        }
+      });
+    }
+    lines = value;
+  }
 
   // Draws the line under the buttons, the notes and the cards, whenever the run tells something new.
   function result(element, props, watch) {
@@ -34,24 +52,35 @@ window.shakespeare.page = (() => {
       drawCards(part("cards"), ended);
     };
     const changed = () => {
-      if (props.value?.run !== run?.run) [stopped, chosen] = [false, 0];
-      run = props.value;
+      if (props.value) {
+        read(props.value);
+        show();
+      } else {
+        run = null;
+      }
       draw();
     };
     watch("value", changed);
     changed();
   }
 
-  function sentence() {
-    const { seed, count, seconds, samples } = run;
-    const state = run.done ? "Wrote" : stopped ? "Stopped after" : "Writing:";
-    const several = samples.length > 1;
-    const seeds = several ? `seeds ${seed} to ${seed + samples.length - 1}` : `seed ${seed}`;
-    return `${state} ${count} characters${several ? " each" : ""} in ${seconds.toFixed(1)} s, ${seeds}.`;
+  // Hands the chosen continuation to the explorer.
+  function show() {
+    const { samples, ...about } = run;
+    window.shakespeare.generated?.({ ...about, ...samples[chosen] });
   }
 
+  function sentence() {
+    const { seeds, seconds, samples } = run;
+    const state = run.done ? "Wrote" : stopped ? "Stopped after" : "Writing:";
+    const several = samples.length > 1;
+    const which = several ? `seeds ${seeds[0]} to ${seeds.at(-1)}` : `seed ${seeds[0]}`;
+    return `${state} ${samples[0].text.length} characters${several ? " each" : ""} in ${seconds.toFixed(1)} s, ${which}.`;
+  }
+
+  // Several continuations stand side by side; a single one is in the strip alone.
   function drawCards(cards, ended) {
-    const samples = run?.samples ?? [];
+    const samples = run?.samples.length > 1 ? run.samples : [];
     while (cards.children.length > samples.length) cards.lastChild.remove();
     samples.forEach((sample, i) => {
       const card = cards.children[i] ?? cards.appendChild(newCard(i));
@@ -74,7 +103,7 @@ window.shakespeare.page = (() => {
     button.addEventListener("click", () => {
       chosen = i;
       draw();
-      window.shakespeare.generated?.({ ...run, ...run.samples[i], done: true });
+      show();
     });
     const top = make("header", "");
     top.append(make("span", "run-seed"), button);

@@ -181,7 +181,7 @@ def locate(source: str | Path | None) -> tuple[Path, Path]:
             f'There is no folder {source}. Give a folder, or a Hub repo id such as "user/model".'
         )
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError, LocalEntryNotFoundError
 
     try:
         return Path(hf_hub_download(source, WEIGHTS)), Path(hf_hub_download(source, CONFIG))
@@ -192,9 +192,14 @@ def locate(source: str | Path | None) -> tuple[Path, Path]:
     except HFValidationError as error:
         raise CheckpointError(f"{source} is neither a folder nor a Hub repo id.") from error
     except HfHubHTTPError as error:
+        said = " ".join((error.server_message or str(error).strip().splitlines()[-1]).split()).rstrip(".")
         raise CheckpointError(
-            f"The Hub does not give {WEIGHTS} and {CONFIG} from {source}: {str(error).strip().splitlines()[-1]} "
+            f"The Hub does not give {WEIGHTS} and {CONFIG} from {source}: {said}. "
             "Check the name; a private repo needs a token (`hf auth login`)."
         ) from error
-    except (OSError, ValueError) as error:
+    except (
+        HTTPError,
+        OSError,
+        ValueError,
+    ) as error:  # HTTPError: of the client's transport, no answer at all
         raise CheckpointError(f"Could not download {source} from the Hub: {error}") from error

@@ -1,0 +1,143 @@
+"""Plotly figures without their numbers: what the browser fills with a window's weights and draws.
+
+Rows are the looking character, the first at the top; columns the looked-at one. Axes are numeric and count
+positions in the whole text: categories would merge equal characters.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import plotly.graph_objects as go
+from plotly.colors import sample_colorscale
+
+STOPS = 33  # of a colour scale; between two of them Plotly interpolates
+TICKS = [0, 0.05, 0.1, 0.25, 0.5, 0.75, 1]
+
+
+def colorscale(scale: str) -> list[list]:
+    """Cividis over the weights from 0 to 1.
+
+    Args:
+        scale: "linear", or "sqrt": a weight w has the colour that sqrt(w) has in the linear scale. The
+            numbers stay plain weights; only the stops move.
+    """
+    shades = [i / (STOPS - 1) for i in range(STOPS)]
+    colours = sample_colorscale("Cividis", shades)
+    return [[s * s if scale == "sqrt" else s, colour] for s, colour in zip(shades, colours, strict=True)]
+
+
+def axis(**more: Any) -> dict[str, Any]:
+    """What all axes share; the browser adds the range."""
+    return {
+        "showgrid": False,
+        "zeroline": False,
+        "ticks": "",
+        "constrain": "domain",
+        "fixedrange": False,
+        **more,
+    }
+
+
+def heatmap(number: int) -> go.Heatmap:
+    """The trace of the number-th head of a figure, from 1."""
+    return go.Heatmap(
+        xaxis=f"x{number if number > 1 else ''}",
+        yaxis=f"y{number if number > 1 else ''}",
+        coloraxis="coloraxis",
+        hoverongaps=False,  # nothing above the diagonal: no colour, no hover
+        hoverinfo="text",
+        name=f"head {number}",
+    )
+
+
+def layout(**more: Any) -> go.Layout:
+    """What both figures share."""
+    return go.Layout(
+        template="none",
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        hovermode="closest",
+        hoverlabel={
+            "align": "left",
+            "bgcolor": "#1c2230",
+            "bordercolor": "#1c2230",
+            "font": {"color": "#fff"},
+        },
+        coloraxis={"cmin": 0, "cmax": 1, "colorscale": colorscale("sqrt"), "showscale": False},
+        **more,
+    )
+
+
+def layer_maps(n_head: int, columns: int) -> dict[str, Any]:
+    """All heads of a layer in one figure, with one colour scale, `columns` of them side by side."""
+    rows = -(-n_head // columns)
+    gap_x, gap_y = 0.1 / columns, 0.16 / rows
+    figure = go.Figure(layout=layout(margin={"l": 4, "r": 4, "t": 26, "b": 4}))
+    for i in range(n_head):
+        row, column = divmod(i, columns)
+        left, top = column / columns, 1 - row / rows
+        number = i + 1 if i else ""
+        domain_x = [left + gap_x / 2, left + 1 / columns - gap_x / 2]
+        domain_y = [top - 1 / rows + (gap_y if row < rows - 1 else 0), top]
+        figure.add_trace(heatmap(i + 1))
+        figure.update_layout(
+            {
+                f"xaxis{number}": axis(domain=domain_x, anchor=f"y{number}", showticklabels=False),
+                f"yaxis{number}": axis(
+                    domain=domain_y,
+                    anchor=f"x{number}",
+                    scaleanchor=f"x{number}",
+                    constraintoward="top",
+                    showticklabels=False,
+                ),
+            }
+        )
+        figure.add_annotation(
+            text=f"head {i + 1}",
+            x=sum(domain_x) / 2,
+            y=top,
+            xref="paper",
+            yref="paper",
+            xanchor="center",
+            yanchor="bottom",
+            showarrow=False,
+            font={"size": 13},
+        )
+    return figure.to_plotly_json()
+
+
+def head_map() -> dict[str, Any]:
+    """One head, large, with the colour bar."""
+    figure = go.Figure(heatmap(1), layout(margin={"l": 44, "r": 4, "t": 8, "b": 40}))
+    figure.update_layout(
+        xaxis=axis(title={"text": "character that is looked at", "standoff": 8}, constraintoward="left"),
+        yaxis=axis(
+            title={"text": "character that looks", "standoff": 8}, scaleanchor="x", constraintoward="top"
+        ),
+        coloraxis={
+            "showscale": True,
+            "colorbar": {
+                "title": {"side": "right"},  # its text names the scale; the browser sets it
+                "thickness": 12,
+                "outlinewidth": 0,
+                "tickmode": "array",
+                "tickvals": TICKS,
+                "ticktext": [f"{tick:g}" for tick in TICKS],
+            },
+        },
+    )
+    return figure.to_plotly_json()
+
+
+def figures(n_head: int) -> dict[str, Any]:
+    """Everything that the browser needs to draw attention."""
+    return {
+        "layer_maps": {str(columns): layer_maps(n_head, columns) for columns in (n_head, -(-n_head // 2))},
+        "head_map": head_map(),
+        "colorscales": {scale: colorscale(scale) for scale in ("sqrt", "linear")},
+        "colorbar_titles": {
+            "sqrt": "weight (the colour follows its square root)",
+            "linear": "weight (the colour follows it, 0 to 1)",
+        },
+    }

@@ -1,0 +1,24 @@
+// Cividis, the scale of every map: even to the eye, and the same for colour-blind readers.
+
+import { data } from "./data.js";
+
+let table = null;
+
+/** 256 colours as [r, g, b], from weight 0 to 1, linear; made from the scale that figures.py took from Plotly. */
+export function cividis() {
+  table ??= resample(data.figures.colorscales.linear, 256);
+  return table;
+}
+
+function resample(scale, count) {
+  const stops = scale.map(([at, colour]) => [at, colour.match(/\d+/g).map(Number)]);
+  return Array.from({ length: count }, (_, i) => {
+    const x = i / (count - 1);
+    const after = Math.max(1, stops.findIndex(([at]) => at >= x));
+    const [[from, a], [to, b]] = [stops[after - 1], stops[after]];
+    return a.map((channel, c) => Math.round(channel + ((b[c] - channel) * (x - from)) / (to - from)));
+  });
+}
+
+/** How strongly a weight is coloured, 0 to 1. */
+export const strength = (weight, scale) => (scale === "linear" ? weight : Math.sqrt(weight));

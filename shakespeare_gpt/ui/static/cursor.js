@@ -1,0 +1,38 @@
+// Marks over a Plotly figure: the chosen row or column, the cell that is pointed at, the chosen head. Plain elements
+// on top of the figure: asking Plotly for shapes would draw the figure again at every move of the mouse.
+
+import { data } from "./data.js";
+import { element } from "./text.js";
+
+/** now: from focus(); head: number of the subplot to frame, or null. */
+export function cursor(figure, now, head) {
+  const layout = figure._fullLayout;
+  if (!layout) return;
+  let overlay = figure.querySelector(":scope > .sg-overlay");
+  if (!overlay) figure.append((overlay = element("div", { class: "sg-overlay", "aria-hidden": "true" })));
+  const marks = [];
+  for (let number = 1; layout[axisName("x", number)]; number++) {
+    const [x, y] = [layout[axisName("x", number)], layout[axisName("y", number)]];
+    const at = (axis, position) => axis._offset + axis.l2p(position);
+    const box = (left, top, right, bottom, name) => {
+      // Within the axes: a zoomed figure may not show the whole row.
+      const l = Math.max(at(x, left), x._offset), r = Math.min(at(x, right), x._offset + x._length);
+      const t = Math.max(at(y, top), y._offset), b = Math.min(at(y, bottom), y._offset + y._length);
+      if (r > l && b > t) marks.push([l, t, r - l, b - t, name]);
+    };
+    const first = data.window.start + 0.5;
+    const last = first + data.window.length;
+    const chosen = now.chosen + 0.5;
+    if (now.direction === "looked at by") box(chosen, chosen, chosen + 1, last, "sg-row");
+    else box(first, chosen, chosen + 1, chosen + 1, "sg-row");
+    if (now.other !== null) box(now.key + 0.5, now.query + 0.5, now.key + 1.5, now.query + 1.5, "sg-cell");
+    if (number === head) marks.push([x._offset - 3, y._offset - 3, x._length + 6, y._length + 6, "sg-frame"]);
+  }
+  overlay.replaceChildren(
+    ...marks.map(([left, top, width, height, name]) =>
+      element("div", { class: name, style: `left:${left}px;top:${top}px;width:${width}px;height:${height}px` }),
+    ),
+  );
+}
+
+const axisName = (letter, number) => `${letter}axis${number > 1 ? number : ""}`;

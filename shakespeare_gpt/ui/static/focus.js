@@ -1,0 +1,68 @@
+// What all views show right now: what is pointed at, else what is held, else the last character.
+
+import { data, layerOf, promptLength } from "./data.js";
+import { shownRow } from "./lenses.js";
+import { pointer, view } from "./store.js";
+
+/** The character that is held: by a click, or by the replay (the last one the model saw before it chose). */
+export function held() {
+  const { position, step } = view.get();
+  if (position) return position - 1;
+  return step ? promptLength() + step - 2 : null;
+}
+
+/**
+ * Returns {layer, head, lens, direction, chosen, other, query, key}; null before the first text is there.
+ * Layer and head count from 1; the others are indices into the whole text. `chosen` is the character whose links are
+ * shown, `other` a second one that is pointed at; query looks, key is looked at (null if there is no other).
+ */
+export function focus() {
+  const { window } = data;
+  if (!window) return null;
+  const chosenView = view.get();
+  const at = pointer.get();
+  const backwards = chosenView.direction === "looked at by";
+  let chosen, other = null;
+  if (at.key !== null) [chosen, other] = backwards ? [at.key, at.query] : [at.query, at.key];
+  else {
+    chosen = held() ?? at.query ?? window.start + window.length - 1;
+    if (at.query !== null && at.query !== chosen) other = at.query;
+  }
+  const last = window.start + window.length - 1;
+  chosen = Math.min(Math.max(chosen, window.start), last);
+  if (other !== null && (other < window.start || other > last)) other = null;
+  // Nobody looks ahead: such a pair has no weight.
+  if (other !== null && (backwards ? other < chosen : other > chosen)) other = null;
+  const [query, key] = backwards ? [other, chosen] : [chosen, other];
+  return {
+    layer: at.layer ?? chosenView.layer,
+    head: at.head ?? chosenView.head,
+    lens: at.head === null ? chosenView : { ...chosenView, over: "head" },
+    direction: chosenView.direction,
+    chosen, other, query, key,
+  };
+}
+
+/** The numbers of a layer if they are here; else null, and they are sent for. */
+export function layerNow(layer) {
+  const { window } = data;
+  const found = window.layers.get(layer);
+  if (!found) layerOf(window, layer).catch(() => {});
+  return found ?? null;
+}
+
+/**
+ * The shown weights of the chosen character's links, one for each character of the window (0 where there is none);
+ * null while the layer is on its way.
+ */
+export function links(now = focus()) {
+  const { window } = data;
+  const layer = layerNow(now.layer);
+  if (!layer) return null;
+  const out = new Float32Array(window.length);
+  const chosen = now.chosen - window.start;
+  if (now.direction === "looked at by") {
+    for (let q = chosen; q < window.length; q++) out[q] = shownRow(layer, now.head - 1, q, now.lens)[chosen];
+  } else out.set(shownRow(layer, now.head - 1, chosen, now.lens));
+  return out;
+}

@@ -1,0 +1,51 @@
+// Where everything meets: each piece of the page (a gr.HTML with a static template) calls mount() when it is there.
+
+import { call } from "./api.js";
+import * as candidates from "./candidates.js";
+import { data, open, promptLength, writing, written } from "./data.js";
+import { focus } from "./focus.js";
+import * as grid from "./grid.js";
+import * as logitLens from "./logit_lens.js";
+import * as maps from "./maps.js";
+import * as notes from "./notes.js";
+import * as pickers from "./pickers.js";
+import * as readout from "./readout.js";
+import * as scrub from "./scrub.js";
+import { pointer, view } from "./store.js";
+import * as strip from "./strip.js";
+
+// Which modules live in which piece; `data-piece` in the templates of explorer.py names it.
+const VIEWS = {
+  strip: [strip, readout, notes, scrub, candidates],
+  lenses: [{ mount: pickers.mountLenses }],
+  attention: [grid, maps],
+  "logit-lens": [logitLens],
+};
+
+/** A piece is there. `told` is its value: for the strip, the first text's payload. */
+export function mount(element, told) {
+  const piece = element.querySelector("[data-piece]");
+  if (piece.dataset.piece === "strip" && !data.window) {
+    pickers.mountGradio();
+    open(told);
+  }
+  pickers.mountControls(piece);
+  for (const module of VIEWS[piece.dataset.piece]) module.mount(piece);
+}
+
+/** The component that the generation streams into: told again whenever it has news. */
+export function feed(props, watch) {
+  watch("value", () => writing(props.value));
+}
+
+window.shakespeare = Object.assign(window.shakespeare ?? {}, {
+  view,
+  pointer,
+  data,
+  focus,
+  api: { call },
+  setText: pickers.setText,
+  text: () => ({ text: data.text, prompt: promptLength() }),
+  generated: writing,
+  stopped: written,
+});

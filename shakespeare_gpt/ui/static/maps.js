@@ -1,0 +1,213 @@
+// The chosen layer's heads side by side (#layer-maps), and one head large (#head-map): Plotly heatmaps whose z are
+// the weights themselves. Each figure is drawn in a task of its own, and only when what it shows has changed.
+
+import { data } from "./data.js";
+import { focus, layerNow } from "./focus.js";
+import { lensNames, matrix } from "./lenses.js";
+import { CONFIG, copy, plotly } from "./plotly.js";
+import { linkLines } from "./said.js";
+import { NOTHING, pointer, view } from "./store.js";
+import { later } from "./tasks.js";
+import { escaped, glyph } from "./text.js";
+import { cursor } from "./cursor.js";
+
+const NARROW = 560; // px: below, one head at a time
+const MEDIUM = 900; // px: below, the heads of a layer stand in two rows
+const CHARACTERS = 40; // up to so many characters the large map names each one at its axes
+
+let layerMaps, headMap, heading, lensNote;
+let drawn = { layer: "", head: "" }; // what is on the screen, as a string to compare
+let waiting = 0;
+
+export function mount(root) {
+  layerMaps = root.querySelector("#layer-maps");
+  headMap = root.querySelector("#head-map");
+  heading = root.querySelector("#head-map-heading");
+  lensNote = root.querySelectorAll(".sg-lens-note");
+  new ResizeObserver(draw).observe(root);
+  headMap.addEventListener("keydown", key);
+  view.subscribe(draw);
+  data.subscribe(draw);
+  pointer.subscribe(() => {
+    // A head that is only pointed at is drawn when the mouse rests on it.
+    clearTimeout(waiting);
+    waiting = setTimeout(draw, 60);
+    drawCursors();
+  });
+  // Plotly writes colours into its figure, so a change of theme draws it again.
+  new MutationObserver(draw).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+  draw();
+}
+
+function draw() {
+  if (!data.window) return;
+  later("head map", drawHeadMap);
+  later("layer maps", drawLayerMaps);
+}
+
+/** Everything besides the numbers of the window that a figure depends on. */
+const circumstances = (element, lens) => [
+  element.clientWidth, getComputedStyle(element).color, lens.hide_first, lens.keep_most, lens.by_moved, lens.scale,
+];
+
+const windowKey = () => `${data.window.start}:${data.window.text}`;
+
+async function drawLayerMaps() {
+  const { window } = data;
+  const chosen = view.get();
+  const width = layerMaps.clientWidth;
+  const layer = layerNow(chosen.layer);
+  if (!layer || width === 0 || globalThis.innerWidth < NARROW) return;
+  const lens = { ...chosen, over: "head" };
+  const now = JSON.stringify([windowKey(), chosen.layer, circumstances(layerMaps, lens)]);
+  if (now === drawn.layer) return drawCursors();
+  drawn.layer = now;
+  const columns = width < MEDIUM ? Math.ceil(window.n_head / 2) : window.n_head;
+  const rows = Math.ceil(window.n_head / columns);
+  const figure = copy(data.figures.layer_maps[columns]);
+  figure.data.forEach((trace, i) => fill(trace, chosen.layer, i + 1, layer, lens));
+  for (let i = 0; i < window.n_head; i++) setRange(figure.layout, i + 1);
+  finish(figure.layout, layerMaps, lens);
+  Object.assign(figure.layout, { width, height: rows * (width / columns + 8) + 22, dragmode: false });
+  await react(layerMaps, figure, (point) => ({ layer: view.get().layer, head: point.curveNumber + 1 }));
+}
+
+async function drawHeadMap() {
+  const { window } = data;
+  const now = focus();
+  const layer = layerNow(now.layer);
+  title(now);
+  const width = headMap.clientWidth;
+  if (!layer || width === 0) return;
+  const key = JSON.stringify([windowKey(), now.layer, now.head, now.lens.over, circumstances(headMap, now.lens)]);
+  if (key === drawn.head) return drawCursors();
+  drawn.head = key;
+  const figure = copy(data.figures.head_map);
+  fill(figure.data[0], now.layer, now.head, layer, now.lens);
+  setRange(figure.layout, 1);
+  if (window.length <= CHARACTERS) nameCharacters(figure.layout);
+  finish(figure.layout, headMap, now.lens);
+  const narrow = width < NARROW;
+  figure.layout.coloraxis.colorbar.title.text = data.figures.colorbar_titles[now.lens.scale];
+  if (narrow) Object.assign(figure.layout.coloraxis.colorbar, { orientation: "h", y: -0.16, yanchor: "top", thickness: 10, title: { ...figure.layout.coloraxis.colorbar.title, side: "top" } });
+  Object.assign(figure.layout, {
+    width,
+    height: Math.min(width, 640) + (narrow ? 60 : -40),
+    // On a touch screen a drag scrolls the page; with a mouse it zooms, and a double click shows all again.
+    dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
+    uirevision: windowKey(), // the zoom stays while heads and layers change
+  });
+  await react(headMap, figure, () => ({ layer: focus().layer, head: focus().head }));
+}
+
+function title(now) {
+  const chosen = view.get();
+  const preview = now.layer !== chosen.layer || now.head !== chosen.head;
+  const over = now.lens.over === "head" ? `head ${now.head}` : `${now.lens.over === "mean" ? "mean" : "maximum"} over all heads`;
+  heading.textContent = `Layer ${now.layer}, ${over}${preview ? " (preview: click to keep it)" : ""}`;
+  const names = lensNames(now.lens);
+  lensNote.forEach((note) => {
+    note.hidden = !names.length;
+    note.textContent = `Altered view: ${names.join("; ")}. On hover, “weight” is still the plain weight.`;
+  });
+}
+
+function fill(trace, layerNumber, head, layer, lens) {
+  const { window } = data;
+  trace.z = matrix(layer, head - 1, window.length, lens);
+  Object.assign(trace, { x0: window.start + 1, dx: 1, y0: window.start + 1, dy: 1 });
+  trace.hovertext = hoverRows(layerNumber, head, lens);
+}
+
+/**
+ * The hover text of each cell, made when it is asked for: T x T prepared strings would cost more than the map. Plotly
+ * reads hovertext[row][column], and that is all it does with it.
+ */
+function hoverRows(layerNumber, head, lens) {
+  const { window } = data;
+  const row = (q) => new Proxy([], {
+    get(target, property) {
+      const k = typeof property === "string" && /^\d+$/.test(property) ? Number(property) : null;
+      if (k === null || k > q) return target[property];
+      const lines = linkLines(layerNumber, head, window.start + q, window.start + k, lens);
+      return lines.map(escaped).join("<br>");
+    },
+  });
+  return Array.from({ length: window.length }, (_, q) => row(q));
+}
+
+function setRange(layout, number) {
+  const { start, length } = data.window;
+  const suffix = number > 1 ? number : "";
+  layout[`xaxis${suffix}`].range = [start + 0.5, start + length + 0.5];
+  layout[`yaxis${suffix}`].range = [start + length + 0.5, start + 0.5];
+}
+
+/** Every character at the axes; equal ones stay apart, because the axes count positions. */
+function nameCharacters(layout) {
+  const { window } = data;
+  const tickvals = window.characters.map((_, i) => window.start + i + 1);
+  const ticktext = window.characters.map((character) => escaped(glyph(character)));
+  for (const axis of [layout.xaxis, layout.yaxis]) {
+    Object.assign(axis, { tickmode: "array", tickvals, ticktext, tickangle: 0, tickfont: { family: "monospace" } });
+  }
+}
+
+function finish(layout, element, lens) {
+  layout.font = { color: getComputedStyle(element).color, family: "inherit", size: 12 };
+  layout.coloraxis.colorscale = data.figures.colorscales[lens.scale];
+}
+
+/** Draw, and on the first time connect the mouse. */
+async function react(element, figure, whose) {
+  const { react: plot } = await plotly;
+  const first = !element.classList.contains("js-plotly-plot");
+  plot(element, figure.data, figure.layout, CONFIG);
+  element.sgWhose = whose;
+  if (first) {
+    element.on("plotly_hover", ({ points: [point] }) => pointer.set({ ...element.sgWhose(point), ...cell(point) }));
+    element.on("plotly_unhover", () => pointer.set(NOTHING));
+    element.on("plotly_click", ({ points: [point] }) => hold(element.sgWhose(point), cell(point)));
+    element.on("plotly_relayout", drawCursors);
+  }
+  drawCursors();
+}
+
+const cell = (point) => ({
+  query: point.pointIndex[0] + data.window.start,
+  key: point.pointIndex[1] + data.window.start,
+});
+
+/** A click keeps the head and holds the character of the cell whose links the strip shows. */
+function hold({ layer, head }, { query, key }) {
+  const position = (view.get().direction === "looked at by" ? key : query) + 1;
+  view.set({ layer, head, position });
+}
+
+/** Arrow keys move from cell to cell of the large map; Enter holds, Escape lets go. */
+function key(event) {
+  const now = focus();
+  if (!now) return;
+  const query = now.query ?? now.chosen;
+  const key = now.key ?? query;
+  const [down, right] = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key] ?? [0, 0];
+  const at = { layer: now.layer, head: now.head };
+  if (down || right) {
+    const first = data.window.start;
+    const row = Math.min(Math.max(query + down, first), first + data.window.length - 1);
+    pointer.set({ ...at, query: row, key: Math.min(Math.max(key + right, first), row) });
+  } else if (event.key === "Enter" || event.key === " ") hold(at, { query, key });
+  else if (event.key === "Escape") {
+    pointer.set(NOTHING);
+    view.set({ position: null });
+  } else return;
+  event.preventDefault();
+}
+
+/** Mark the chosen row (or column) and the cell that is pointed at, over both figures. */
+function drawCursors() {
+  const now = focus();
+  if (!now) return;
+  cursor(layerMaps, now, view.get().layer === now.layer ? now.head : null);
+  cursor(headMap, now, null);
+}

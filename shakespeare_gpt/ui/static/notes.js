@@ -1,0 +1,21 @@
+// What was changed in the text, what was cut, and what went wrong.
+
+import { data } from "./data.js";
+import { element } from "./text.js";
+
+export function mount(root) {
+  const notes = root.querySelector("#notes");
+  const draw = () => {
+    const sentences = [...data.notes];
+    const { window } = data;
+    if (data.written && window && window.start > 0 && !data.streaming) {
+      sentences.push(`The model saw the characters ${window.start + 1} to ${window.start + window.length} at once; what is pale it no longer saw.`);
+    }
+    notes.replaceChildren(
+      ...sentences.map((sentence) => element("p", {}, sentence)),
+      ...(data.error ? [element("p", { class: "sg-error" }, data.error)] : []),
+    );
+  };
+  data.subscribe(draw);
+  draw();
+}

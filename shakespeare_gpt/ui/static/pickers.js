@@ -1,0 +1,83 @@
+// Gradio's own controls and the View, kept the same in both directions: the text box, the layer, the head; and the
+// native controls of this page: what the strip is shaded by, and the lenses.
+
+import { lensNames } from "./lenses.js";
+import { pointer, NOTHING, VIEW, view } from "./store.js";
+
+const PAUSE = 300; // ms without a key before a typed text is looked at
+let typing = 0;
+
+/** A text that the visitor wrote or picked; drops what was generated. */
+export function setText(text) {
+  clearTimeout(typing);
+  pointer.set(NOTHING);
+  view.set({ text, generated_from: null, step: null, position: null });
+}
+
+/** The text box and the radio buttons may be drawn again by Gradio, so the document listens for them. */
+export function mountGradio() {
+  document.addEventListener("input", (event) => {
+    if (!event.target.closest?.("#prompt textarea")) return;
+    clearTimeout(typing);
+    typing = setTimeout(() => setText(event.target.value), PAUSE);
+  });
+  document.addEventListener("change", (event) => {
+    for (const name of ["layer", "head"]) {
+      if (event.target.closest?.(`#${name}`)) view.set({ [name]: radios(name).indexOf(event.target) + 1 });
+    }
+  });
+  view.subscribe((chosen, changed) => {
+    for (const name of ["layer", "head"]) {
+      const radio = changed.has(name) && radios(name)[chosen[name] - 1];
+      if (radio && !radio.checked) radio.click();
+    }
+    const box = document.querySelector("#prompt textarea");
+    if (changed.has("text") && chosen.generated_from === null && box && box.value !== chosen.text && document.activeElement !== box) {
+      box.value = chosen.text;
+      box.dispatchEvent(new Event("input", { bubbles: true }));
+    }
+  });
+}
+
+const radios = (name) => [...document.querySelectorAll(`#${name} input[type="radio"]`)];
+
+/** Native controls with data-view="name of a View entry"; a checkbox is true or false, the others have a value. */
+export function mountControls(root) {
+  const controls = [...root.querySelectorAll("[data-view]")];
+  for (const control of controls) {
+    control.addEventListener("change", () => {
+      const value = control.type === "checkbox" ? control.checked : control.value;
+      view.set({ [control.dataset.view]: value });
+    });
+  }
+  const draw = (chosen) => {
+    for (const control of controls) {
+      const value = chosen[control.dataset.view];
+      if (control.type === "checkbox") control.checked = value;
+      else if (control.type === "radio") control.checked = control.value === value;
+      else control.value = value;
+    }
+  };
+  view.subscribe(draw);
+  draw(view.get());
+}
+
+const LENSES = ["hide_first", "keep_most", "by_moved", "over", "scale"];
+
+/** The label that says which lenses are on, and the button that takes them off. */
+export function mountLenses(root) {
+  const badge = root.querySelector("#lens-badge");
+  const plain = root.querySelector("#lens-plain");
+  plain.addEventListener("click", () => {
+    view.set(Object.fromEntries(LENSES.map((name) => [name, VIEW[name]])));
+    root.querySelector("input").focus();
+  });
+  const draw = (chosen) => {
+    const names = lensNames(chosen);
+    badge.textContent = names.length ? `Altered view: ${names.join("; ")}` : "Plain weights";
+    badge.classList.toggle("sg-altered", names.length > 0);
+    plain.hidden = !names.length;
+  };
+  view.subscribe(draw);
+  draw(view.get());
+}

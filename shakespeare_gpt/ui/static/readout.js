@@ -1,0 +1,73 @@
+// Beside the strip: the strongest links of the chosen character with their numbers, or how sure the model was of it.
+// Under it: the sentence #said, which a screen reader speaks.
+
+import { data } from "./data.js";
+import { focus, links } from "./focus.js";
+import { strongest } from "./lenses.js";
+import { at, linkLines, sentence, sureness, surenessSentence } from "./said.js";
+import { pointer, view } from "./store.js";
+import { perFrame } from "./tasks.js";
+import { element, four, percent } from "./text.js";
+
+const COUNT = 5;
+const PAUSE = 150; // ms: a sentence that changes faster than this can be neither heard nor read
+let readout, said;
+let speaking = 0;
+
+export function mount(root) {
+  readout = root.querySelector("#readout");
+  said = root.querySelector("#said");
+  const draw = perFrame(() => {
+    write();
+    clearTimeout(speaking);
+    speaking = setTimeout(speak, PAUSE);
+  });
+  view.subscribe(draw);
+  pointer.subscribe(draw);
+  data.subscribe(draw);
+  draw();
+}
+
+function speak() {
+  const text = data.streaming ? `Layer ${view.get().layer} head ${view.get().head}: follows when the writing has ended.` : sentence();
+  if (said.textContent !== text) said.textContent = text;
+}
+
+function write() {
+  const now = focus();
+  if (!now) return;
+  const parts = data.streaming || now.direction === "how sure" ? sure(now) : strongestLinks(now);
+  readout.replaceChildren(...parts);
+}
+
+function strongestLinks(now) {
+  const weights = links(now);
+  const backwards = now.direction === "looked at by";
+  const parts = [element("h3", {}, `${at(now.chosen)} ${backwards ? "is looked at by" : "looks at"}`)];
+  if (!weights) return [...parts, element("p", {}, "The numbers are on their way.")];
+  const list = element("ol", {});
+  for (const index of strongest(weights, COUNT)) list.append(bar(at(index + data.window.start), weights[index], four(weights[index])));
+  parts.push(list.childElementCount ? list : element("p", {}, backwards ? "Nobody, in this head." : "Nothing, in this head."));
+  const left = weights.reduce((count, weight) => count + (weight > 0), 0) - list.childElementCount;
+  if (left > 0) parts.push(element("p", { class: "sg-quiet" }, `and ${left} more, each weaker`));
+  if (now.other !== null) {
+    const lines = linkLines(now.layer, now.head, now.query, now.key, now.lens);
+    parts.push(element("div", { class: "sg-link" }, ...lines.map((line) => element("p", {}, line))));
+  }
+  return parts;
+}
+
+function sure(now) {
+  const position = data.streaming ? data.text.length - 1 : now.other ?? now.chosen;
+  const parts = [element("h3", {}, "How sure was it?"), element("p", {}, surenessSentence(position))];
+  const told = sureness(position);
+  if (told) parts.push(element("ol", {}, bar(at(position), told[0], percent(told[0]))));
+  return parts;
+}
+
+/** One line of a bar list; share from 0 to 1. */
+export function bar(name, share, figure) {
+  const filled = element("span", { class: "sg-bar", "aria-hidden": "true" });
+  filled.style.setProperty("--share", share);
+  return element("li", {}, element("span", { class: "sg-name" }, name), filled, element("span", { class: "sg-figure" }, figure));
+}

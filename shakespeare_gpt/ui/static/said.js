@@ -1,0 +1,77 @@
+// Sentences about what is shown: for the screen reader, for the read-out beside the strip, for Plotly's hover.
+
+import { data, promptLength } from "./data.js";
+import { focus, layerNow, links } from "./focus.js";
+import { altered, lensNames, plainRow, rank, shownRow, strongest } from "./lenses.js";
+import { glyph, four, named, percent } from "./text.js";
+
+const at = (position) => named(data.text[position], position);
+
+function times(ratio) {
+  if (ratio >= 9.95) return Math.round(ratio).toLocaleString("en");
+  return ratio < 0.1 ? ratio.toFixed(2) : ratio.toFixed(1);
+}
+
+/**
+ * Everything about one link, as lines. The weight is always the plain one of this head; what a lens makes of it is
+ * said in a line of its own. query and key are indices into the whole text.
+ */
+export function linkLines(layerNumber, head, query, key, lens) {
+  const layer = layerNow(layerNumber);
+  if (!layer) return ["The numbers are on their way."];
+  const [q, k] = [query - data.window.start, key - data.window.start];
+  const row = plainRow(layer, head - 1, q);
+  const lines = [
+    `${at(query)} looks at ${at(key)}`,
+    `weight ${four(row[k])}, rank ${rank(row, k)} of ${q + 1}`,
+    `${times(row[k] * (q + 1))} × chance (1/${q + 1} = ${four(1 / (q + 1))})`,
+  ];
+  const usual = layer.usual?.[head - 1][q - k];
+  if (usual !== undefined) {
+    const compared = usual > 0 ? `${times(row[k] / usual)} × ` : "";
+    lines.push(`${compared}this head's usual weight ${back(q - k)} (${four(usual)})`);
+  }
+  if (altered(lens)) lines.push(`through the lens: ${four(shownRow(layer, head - 1, q, lens)[k])}`);
+  return lines;
+}
+
+const back = (distance) =>
+  distance === 0 ? "on the character itself" : `${distance} character${distance > 1 ? "s" : ""} back`;
+
+/** [probability, rank, was it generated] that the model gave to a character of the text; null if it saw none before. */
+export function sureness(position) {
+  const written = position - promptLength();
+  if (written >= 0) return [data.steps[written].probability, data.steps[written].rank, true];
+  const given = data.window?.given[position - data.window.start];
+  return given ? [...given, false] : null;
+}
+
+/** How sure the model was of one character, in a sentence. */
+export function surenessSentence(position) {
+  const told = sureness(position);
+  if (!told) return `${at(position)}: nothing before it was seen, so nothing foretold it.`;
+  const [probability, place, generated] = told;
+  const likely = place === 1 ? "the likeliest of all" : `number ${place} on the model's list`;
+  return generated
+    ? `${at(position)} was drawn with a probability of ${percent(probability)}; it was ${likely}.`
+    : `${at(position)} is yours; the model gave it ${percent(probability)}, ${likely}.`;
+}
+
+/** The sentence for #said; it always names the layer and the head. */
+export function sentence() {
+  const now = focus();
+  if (!now) return "";
+  const lenses = lensNames(now.lens);
+  const where = `Layer ${now.layer} head ${now.head}${lenses.length ? ` (${lenses.join("; ")})` : ""}: `;
+  if (now.other !== null) return where + linkLines(now.layer, now.head, now.query, now.key, now.lens).join("; ") + ".";
+  if (now.direction === "how sure") return where + surenessSentence(now.chosen);
+  const weights = links(now);
+  if (!weights) return where + "the numbers are on their way.";
+  const [most] = strongest(weights, 1);
+  const backwards = now.direction === "looked at by";
+  if (most === undefined) return `${where}${at(now.chosen)} ${backwards ? "is looked at by nobody" : "looks at nothing"}.`;
+  const link = `${at(most + data.window.start)} (${weights[most].toFixed(2)})`;
+  return `${where}${at(now.chosen)} ${backwards ? "is looked at mostly by" : "looks mostly at"} ${link}`;
+}
+
+export { at, glyph };

@@ -1,0 +1,69 @@
+// The two things that every view reads, and the one way to change them.
+//
+// How to add a view: write a module that exports `mount(root)`. In it, build your elements inside `root` (text only
+// through textContent), and subscribe: `view.subscribe(draw)` runs draw(view, changedKeys) after the visitor chose
+// something, `pointer.subscribe(draw)` after the mouse, a finger or a key pointed at something, and
+// `data.subscribe(draw)` (data.js) when another text, or a layer of it, has arrived. Read numbers from
+// `data.window` and the selection from `focus()` (focus.js), never from another view's elements; to change something,
+// call `view.set({layer: 2})` or `pointer.set({...})`. Heavy drawing goes through `later(key, draw)` (tasks.js), so
+// that the page never stalls. Put an element for it into a static gr.HTML template whose js_on_load imports main.js
+// (see explorer.py) and list the module in main.js's VIEWS. From outside the modules the same objects hang on
+// `window.shakespeare`: view, pointer, data, focus, api.call(name, ...arguments).
+
+/** A small observable object: set() merges a patch and tells subscribers once, in the next microtask. */
+export function store(initial) {
+  let state = Object.freeze({ ...initial });
+  let changed = new Set();
+  const subscribers = new Set();
+
+  function tell() {
+    const keys = changed;
+    changed = new Set();
+    for (const subscriber of subscribers) subscriber(state, keys);
+  }
+
+  return {
+    get: () => state,
+    /** Returns true if anything differs from before. */
+    set(patch) {
+      const keys = Object.keys(patch).filter((key) => !same(state[key], patch[key]));
+      if (!keys.length) return false;
+      state = Object.freeze({ ...state, ...patch });
+      if (!changed.size) queueMicrotask(tell);
+      keys.forEach((key) => changed.add(key));
+      return true;
+    },
+    /** Returns a function that ends the subscription. */
+    subscribe(subscriber) {
+      subscribers.add(subscriber);
+      return () => subscribers.delete(subscriber);
+    },
+  };
+}
+
+const same = (a, b) => a === b || JSON.stringify(a) === JSON.stringify(b);
+
+// What the visitor has chosen; a link is this object. It counts as a person does: layer, head, position and step
+// from 1. `text` is the whole text, of which the first `generated_from` characters are the prompt (null: all of it).
+export const VIEW = Object.freeze({
+  text: "",
+  generated_from: null,
+  layer: 1,
+  head: 1,
+  position: null, // the held character in the whole text, or null
+  direction: "looks at", // or "looked at by", or "how sure": what the strip is shaded by
+  step: null, // the generated character that is being replayed, or null
+  hide_first: false, // the lenses
+  keep_most: false,
+  by_moved: false,
+  over: "head", // or "mean", "max": over the heads of the layer
+  scale: "sqrt", // or "linear"
+  sampling: { temperature: 0.8, top_k: 0, top_p: 1, seed: -1 },
+});
+
+export const view = store(VIEW);
+
+// What is being pointed at right now, by mouse, finger or key; null where nothing is. query and key are indices
+// into the whole text (from 0), layer and head count from 1.
+export const NOTHING = Object.freeze({ layer: null, head: null, query: null, key: null });
+export const pointer = store(NOTHING);

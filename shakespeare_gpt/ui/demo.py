@@ -14,7 +14,7 @@ import torch
 
 import shakespeare_gpt as sg
 from shakespeare_gpt.model import GPT
-from shakespeare_gpt.ui import files, guard, limits
+from shakespeare_gpt.ui import explorer, files, guard, limits
 from shakespeare_gpt.ui.endpoints import Endpoints, Lane
 
 EXAMPLES = {
@@ -28,15 +28,42 @@ FIRST = next(iter(EXAMPLES.values()))
 STREAMS = 16  # texts that are written at the same time, in turns; more wait, and are told their place
 MAX_WAITING = 64
 
-THEME = gr.themes.Soft(
-    primary_hue="indigo",
-    neutral_hue="stone",
+# Paper and ink, with the deep blue of the maps for what can be pressed; fonts of the visitor's own system.
+THEME = gr.themes.Base(
+    primary_hue=gr.themes.colors.indigo,
+    neutral_hue=gr.themes.colors.stone,
     font=["ui-sans-serif", "system-ui", "sans-serif"],
     font_mono=["ui-monospace", "Consolas", "monospace"],
+    radius_size=gr.themes.sizes.radius_md,
+).set(
+    body_background_fill="#fbfaf7",
+    body_background_fill_dark="#15161a",
+    block_background_fill="transparent",
+    block_background_fill_dark="transparent",
+    block_border_width="0px",
+    block_shadow="none",
+    block_padding="0px",
+    form_gap_width="0px",
+    block_title_text_weight="600",
+    block_title_text_color="*body_text_color",
+    block_title_text_color_dark="*body_text_color",
+    block_info_text_color="#57534e",
+    block_info_text_color_dark="#a8a29e",
+    input_background_fill="#ffffff",
+    input_background_fill_dark="#1d1f25",
+    input_border_width="1px",
+    button_primary_background_fill="#2f3f8f",
+    button_primary_background_fill_hover="#25337a",
+    button_primary_background_fill_dark="#4c5fd0",
+    button_primary_background_fill_hover_dark="#5d70e0",
+    button_secondary_background_fill="#ffffff",
+    button_secondary_background_fill_dark="#262932",
+    button_secondary_border_color="#d6d3d1",
+    button_secondary_border_color_dark="#44403c",
 )
 LAUNCH = {
     "theme": THEME,
-    "head": files.tags("page.css"),
+    "head": files.tags("page.css") + explorer.head_tags(),
     "footer_links": ["api", "settings"],
     "run_history": False,
     "enable_monitoring": False,
@@ -113,11 +140,16 @@ def build_demo(model: GPT | None = None) -> gr.Blocks:
             head=files.tags("page.js"),
             elem_id="run",
         )
+        explorer.strip(explorer.first_payload(model, FIRST))
         with gr.Row(elem_id="pickers"):
             numbers = [str(i + 1) for i in range(max(model.config.n_layer, model.config.n_head))]
             gr.Radio(numbers[: model.config.n_layer], value="1", label="Layer", elem_id="layer")
             gr.Radio(numbers[: model.config.n_head], value="1", label="Head", elem_id="head")
-        gr.HTML(None, html_template="<div></div>", elem_id="continuation")  # explorer.py's place
+        explorer.lenses()
+        with gr.Tabs():
+            with gr.Tab("Attention"):
+                explorer.attention()
+                explorer.logit_lens()
 
         looking, writing = Lane("looking"), Lane("writing")
         for endpoint in (endpoints.attention, endpoints.overview, endpoints.layer, endpoints.logit_lens):
@@ -143,7 +175,8 @@ def build_demo(model: GPT | None = None) -> gr.Blocks:
         stop.click(None, None, None, cancels=runs, js="() => window.shakespeare.page.stop()")
         clear.click(None, None, [prompt, result], cancels=runs, js="() => ['', null]")
         copy.click(None, None, None, js="() => window.shakespeare.page.copy()")
-    demo.queue(max_size=MAX_WAITING)
+        gr.on([setting.change for setting in settings], None, settings, js="window.shakespeare.page.sampling")
+    demo.queue(max_size=MAX_WAITING, api_open=False)  # what streams goes through the queue
     return demo
 
 

@@ -119,6 +119,11 @@ window.shakespeare.page = (() => {
     return [sent, { offset: text.length - sent.length, before }, ...settings];
   }
 
+  // The sampler's settings are part of the View: what a link carries, and what the candidates are drawn with.
+  function sampling(samples, length, temperature, top_k, top_p, seed) {
+    window.shakespeare.view?.set({ sampling: { temperature, top_k, top_p, seed, length, samples } });
+  }
+
   function stop() {
     stopped = Boolean(run) && !run.done;
     draw();
@@ -143,5 +148,5 @@ window.shakespeare.page = (() => {
     setTimeout(() => (button.textContent = "Copy text"), 1500);
   }
 
-  return { result, writeOn, stop, copy };
+  return { result, writeOn, sampling, stop, copy };
 })();

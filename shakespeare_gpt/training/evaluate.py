@@ -49,13 +49,14 @@ def losses_by_position(
     sums, counts = torch.zeros(T, dtype=torch.float64), torch.zeros(T, dtype=torch.float64)
     bounds = sorted({0, *range(offset, len(ids) - 1, T)})
     full = [start for start in bounds if start + T < len(ids) and start >= offset]
-    short = [start for start in bounds if start not in set(full)]
+    short = [start for start in bounds if start < offset or start + T >= len(ids)]
     batches = [torch.tensor(full[i : i + BATCH]) for i in range(0, len(full), BATCH)]
     batches += [torch.tensor([start]) for start in short]
     device = model.token_embedding.weight.device
     for starts in batches:
         first = int(starts[0])
-        length = T if first in set(full) else (offset if first < offset else len(ids) - 1) - first
+        end = min(offset, len(ids) - 1) if first < offset else len(ids) - 1
+        length = min(T, end - first)
         windows = ids[starts[:, None] + torch.arange(length + 1)].to(device)  # (B, T + 1)
         logits = model(windows[:, :-1], change=change)
         loss = F.cross_entropy(logits.flatten(0, 1).float(), windows[:, 1:].flatten(), reduction="none")

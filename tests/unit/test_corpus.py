@@ -1,0 +1,210 @@
+"""Finding tiny-shakespeare, checking it, splitting it, and cutting batches from it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import urllib.error
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shakespeare_gpt.training import corpus as module
+from shakespeare_gpt.training.corpus import (
+    CorpusError,
+    find_corpus,
+    split,
+    split_dev,
+    tiled_batch,
+    vocabulary,
+)
+from support import TEXT, VOCABULARY
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home without a corpus and without a network; returns where the cache would be."""
+    monkeypatch.delenv("SHAKESPEARE_CORPUS", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(module.urllib.request, "urlopen", refuse)
+    return tmp_path / "cache" / "shakespeare_gpt" / "tinyshakespeare.txt"
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A short text in tiny-shakespeare's place."""
+    monkeypatch.setattr(module, "SHA256", hashlib.sha256(TEXT.encode()).hexdigest())
+    monkeypatch.setattr(module, "LENGTH", len(TEXT))
+    monkeypatch.setattr(module, "VOCAB_SIZE", len(set(TEXT)))
+    return TEXT
+
+
+def refuse(*_args, **_kwargs):
+    raise urllib.error.URLError("no network")
+
+
+def serve(data: bytes):
+    return lambda *_args, **_kwargs: io.BytesIO(data)
+
+
+# --- the corpus itself
+
+
+def test_tiny_shakespeare(corpus: str, tmp_path: Path):
+    path = tmp_path / "corpus.txt"
+    path.write_text(corpus, encoding="ascii")
+    assert find_corpus(path) == corpus
+    assert len(corpus) == 1_115_394
+    assert vocabulary(corpus) == VOCABULARY
+    assert hashlib.sha256(corpus.encode()).hexdigest() == (
+        "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
+    )
+    train, validation = split(corpus)
+    assert (len(train), len(validation)) == (1_003_854, 111_540), "nanoGPT's split"
+    assert train + validation == corpus
+    shorter, dev = split_dev(train)
+    assert shorter + dev == train and len(dev) == pytest.approx(0.05 * len(train), abs=1)
+    assert vocabulary(shorter) == VOCABULARY
+
+
+def test_one_changed_character_is_noticed(corpus: str, tmp_path: Path):
+    path = tmp_path / "corpus.txt"
+    path.write_text(corpus[:-1] + "X", encoding="ascii")
+    with pytest.raises(CorpusError, match=r"corpus\.txt is not tiny-shakespeare"):
+        find_corpus(path)
+
+
+# --- where it is looked for
+
+
+def test_a_named_file_goes_first(small: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "named.txt"
+    path.write_text(small)
+    monkeypatch.setenv("SHAKESPEARE_CORPUS", str(tmp_path / "nowhere"))
+    assert find_corpus(path) == find_corpus(str(path)) == small
+
+
+def test_then_the_environment(small: str, tmp_path: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "named.txt"
+    path.write_text(small)
+    monkeypatch.setenv("SHAKESPEARE_CORPUS", str(path))
+    elsewhere.parent.mkdir(parents=True)
+    elsewhere.write_text("another text")
+    assert find_corpus() == small
+
+
+def test_then_the_cache(small: str, elsewhere: Path):
+    elsewhere.parent.mkdir(parents=True)
+    elsewhere.write_text(small)
+    assert find_corpus() == small
+
+
+def test_then_a_download_which_is_kept(small: str, elsewhere: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module.urllib.request, "urlopen", serve(small.encode()))
+    assert find_corpus() == small
+    assert elsewhere.read_text() == small
+    monkeypatch.setattr(module.urllib.request, "urlopen", refuse)
+    assert find_corpus() == small, "the second time without a network"
+
+
+def test_a_download_that_cannot_be_kept_is_used_all_the_same(
+    small: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    (tmp_path / "cache").write_text("a file in the folder's place")
+    monkeypatch.setattr(module.urllib.request, "urlopen", serve(small.encode()))
+    assert find_corpus() == small
+    assert "Not cached" in capsys.readouterr().out
+
+
+def test_a_wrong_download_is_refused_and_not_kept(elsewhere: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module.urllib.request, "urlopen", serve(b"<html>Please log in</html>"))
+    with pytest.raises(CorpusError, match="is not tiny-shakespeare"):
+        find_corpus()
+    assert not elsewhere.exists()
+
+
+def test_without_a_network_it_says_what_to_do():
+    with pytest.raises(
+        CorpusError, match="--corpus PATH or the environment variable SHAKESPEARE_CORPUS"
+    ) as caught:
+        find_corpus()
+    assert "no network" in str(caught.value)
+
+
+@pytest.mark.parametrize("source", ["option", "environment", "cache"])
+def test_a_wrong_file_is_named(source: str, tmp_path: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch):
+    path = elsewhere if source == "cache" else tmp_path / "wrong.txt"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"\xff not even ASCII")
+    if source == "environment":
+        monkeypatch.setenv("SHAKESPEARE_CORPUS", str(path))
+    with pytest.raises(CorpusError) as caught:
+        find_corpus(path if source == "option" else None)
+    assert str(path) in str(caught.value) and "86c4e6aa" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["missing.txt", "."])
+def test_a_file_that_cannot_be_read_is_named(name: str, tmp_path: Path):
+    with pytest.raises(CorpusError, match="Could not read the corpus"):
+        find_corpus(tmp_path / name)
+
+
+# --- batches
+
+
+@given(
+    st.integers(1, 9), st.integers(0, 60), st.integers(0, 5), st.integers(1, 6), st.integers(0, 3), st.data()
+)
+def test_an_epoch_shows_every_window_once(T: int, rest: int, seed: int, B: int, epoch: int, data):
+    """Windows of an epoch do not overlap, lie on one grid, and are all there."""
+    per_epoch = data.draw(st.integers(1, 8))
+    ids = torch.arange((per_epoch + 1) * T + 1 + rest % T)  # an id is its own place
+    first = epoch * per_epoch
+    starts = []
+    for step in range(first // B, (first + per_epoch - 1) // B + 1):
+        x, y = tiled_batch(ids, step, B, T, seed)
+        assert x.shape == y.shape == (B, T)
+        assert torch.equal(y, x + 1), "the target is the next character"
+        assert torch.equal(x, x[:, :1] + torch.arange(T)), "a window is a run of the text"
+        starts += x[:, 0].tolist()
+    starts = starts[first % B :][:per_epoch]
+    offset = min(starts)
+    assert offset < T
+    assert sorted(starts) == [offset + T * i for i in range(per_epoch)]
+
+
+def test_epochs_differ_and_steps_are_reproducible():
+    ids, T, B = torch.arange(1000), 8, 4
+    per_epoch = 123  # windows; (1000 - 1) // 8 - 1
+    epochs = [
+        [
+            tiled_batch(ids, step, 1, T, seed=7)[0][0, 0].item()
+            for step in range(n * per_epoch, (n + 1) * per_epoch)
+        ]
+        for n in range(3)
+    ]
+    assert all(len(set(epoch)) == per_epoch for epoch in epochs)
+    assert len({min(epoch) for epoch in epochs}) > 1, "another offset"
+    assert epochs[0][:20] != epochs[1][:20], "another order"
+    forwards = [tiled_batch(ids, step, B, T, seed=7)[0] for step in range(200)]
+    backwards = [tiled_batch(ids, step, B, T, seed=7)[0] for step in reversed(range(200))]
+    assert all(torch.equal(a, b) for a, b in zip(forwards, reversed(backwards), strict=True))
+    assert not torch.equal(tiled_batch(ids, 0, B, T, seed=8)[0], forwards[0])
+
+
+@pytest.mark.parametrize("world_size", [2, 4])
+def test_workers_share_one_batch(world_size: int):
+    ids = torch.arange(500)
+    for step in (0, 3, 29):
+        whole = tiled_batch(ids, step, 8, 10, 1)
+        parts = [tiled_batch(ids, step, 8, 10, 1, rank, world_size) for rank in range(world_size)]
+        for i in range(2):
+            assert torch.equal(torch.cat([part[i] for part in parts]), whole[i])
+
+
+def test_a_text_shorter_than_a_window_is_refused():
+    with pytest.raises(CorpusError, match="10 characters is too short for a context of 256"):
+        tiled_batch(torch.arange(10), 0, 4, 256, 0)

@@ -1,0 +1,156 @@
+"""What hub.py uploads, alone in an empty folder with a fresh venv of its requirements.txt, starts and answers."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+import venv
+from collections.abc import Iterator
+from importlib.metadata import Distribution, distribution
+from pathlib import Path
+
+import pytest
+from gradio_client import Client
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from shakespeare_gpt import hub
+
+
+def required(requirements: list[str]) -> dict[str, Distribution]:
+    """What pip would install for these requirements, taken from what is installed here.
+
+    Raises:
+        AssertionError: what is installed here does not meet them.
+    """
+    found: dict[str, Distribution] = {}
+    asked = [Requirement(line) for line in requirements]
+    done = set()
+    while asked:
+        requirement = asked.pop()
+        if str(requirement) in done:
+            continue
+        done.add(str(requirement))
+        package = found[canonicalize_name(requirement.name)] = distribution(requirement.name)
+        version = package.version.split("+")[0]
+        assert requirement.specifier.contains(version, prereleases=True), (
+            f"{requirement}, but {version} is here"
+        )
+        for line in package.requires or []:
+            needed = Requirement(line)
+            extras = requirement.extras or {""}
+            if needed.marker is None or any(needed.marker.evaluate({"extra": extra}) for extra in extras):
+                asked.append(needed)
+    return found
+
+
+def fresh_venv(folder: Path, requirements: str) -> Path:
+    """A new venv that holds what requirements.txt pulls in and nothing else; returns its Python.
+
+    The packages are links to those installed here: pip would bring the same files in minutes and some gigabytes,
+    and would need a network. A package that the app uses and requirements.txt forgets is missing all the same.
+    """
+    venv.create(folder, with_pip=False, symlinks=True)
+    site = folder / f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
+    lines = [line for line in requirements.splitlines() if line and not line.startswith("#")]
+    for package in required(lines).values():
+        for top in {file.parts[0] for file in package.files or []} - {"..", "__pycache__"}:
+            if not (site / top).exists():
+                (site / top).symlink_to(Path(str(package.locate_file(top))))
+    assert not (site / "pytest").exists()
+    return folder / "bin" / "python"
+
+
+@pytest.fixture(scope="module")
+def space(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The Space's folder, as uploaded, and the Python to run it with."""
+    files = hub.space_files()
+    folder = tmp_path_factory.mktemp("space")
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    python = fresh_venv(tmp_path_factory.mktemp("venv") / "fresh", files["requirements.txt"].decode())
+    return folder, python
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment without what leads back to this project or out to the network."""
+    kept = {
+        k: v
+        for k, v in os.environ.items()
+        if not k.startswith(("PYTHON", "VIRTUAL_ENV", "GRADIO", "SHAKESPEARE"))
+    }
+    return kept | {"PYTHONNOUSERSITE": "1", "HF_HUB_OFFLINE": "1", "NO_PROXY": "127.0.0.1", **more}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def address(space: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The running Space's address."""
+    folder, python = space
+    port, log = free_port(), tmp_path_factory.mktemp("log") / "app.log"
+    url = f"http://127.0.0.1:{port}/"
+    with open(log, "wb") as output:
+        process = subprocess.Popen(
+            [python, "app.py"],
+            cwd=folder,
+            env=environment(GRADIO_SERVER_PORT=str(port)),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        deadline = time.monotonic() + 180
+        while True:
+            assert process.poll() is None, f"app.py ended:\n{log.read_text()}"
+            assert time.monotonic() < deadline, f"app.py does not answer:\n{log.read_text()}"
+            try:
+                with urllib.request.urlopen(url, timeout=20):
+                    break
+            except OSError:
+                time.sleep(0.2)
+        yield url
+        assert process.poll() is None, f"app.py ended:\n{log.read_text()}"
+        assert "Traceback" not in log.read_text()
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def test_the_page_is_served(address: str):
+    with urllib.request.urlopen(address, timeout=60) as answer:
+        page = answer.read().decode()
+    assert answer.status == 200
+    assert "Shakespeare GPT" in page
+
+
+def test_both_endpoints_answer(address: str, model):
+    client = Client(address, verbose=False)
+    text = client.predict("ROMEO:", 12, 0.0, api_name="/generate")
+    assert text.startswith("ROMEO:") and len(text) == len("ROMEO:") + 12
+    answer = client.predict("ROMEO:", 1, 1, api_name="/attention")
+    assert answer["characters"] == list("ROMEO:")
+    assert [len(row) for row in answer["weights"]] == [6] * 6
+
+
+def test_no_file_is_missing_that_the_page_asks_for(address: str, space: tuple[Path, Path]):
+    """Whatever lies in ui/static here lies there too, byte for byte."""
+    folder, _ = space
+    here = sorted((hub.ROOT / "shakespeare_gpt/ui/static").iterdir())
+    assert here
+    for path in here:
+        if not path.name.startswith("."):
+            assert (folder / path.relative_to(hub.ROOT)).read_bytes() == path.read_bytes()

@@ -87,22 +87,7 @@ def test_an_extreme_change_stays_finite(small):
     assert np.isfinite(told.divergence).all()
 
 
-# --- the claims about order -----------------------------------------------------------------------------
-
-
-def test_without_positions_equal_characters_get_equal_weight_in_layer_1(small):
-    text = "to be or not to be that"
-    t = sg.trace(small, text, Intervention(no_positions=True))
-    for query in range(len(text)):
-        weights = t.attention[0, :, query]
-        for character in set(text[: query + 1]):
-            places = [i for i in range(query + 1) if text[i] == character]
-            np.testing.assert_allclose(
-                weights[:, places], weights[:, places[:1]].repeat(len(places), 1), atol=1e-6
-            )
-    assert not np.allclose(*sg.trace(small, text).attention[0, 0, 8, [0, 3]])  # "t" and the blank, as trained
-    trained = sg.trace(small, text).attention[0, :, -1]
-    assert np.abs(trained[:, 0] - trained[:, 10]).max() > 1e-3  # two "t": with positions they differ
+# --- order -----------------------------------------------------------------------------
 
 
 def test_shuffling_changes_nothing_once_positions_and_mask_are_off(small):
@@ -121,12 +106,6 @@ def test_shuffling_is_settled_by_the_seed_and_copes_with_a_single_character(smal
     one, same, other = (experiments.shuffle(small, TEXT, seed=seed).after.characters for seed in (1, 1, 2))
     assert one == same != other
     assert experiments.shuffle(small, "a").largest_change == 0
-
-
-def test_without_the_mask_the_last_row_of_layer_1_is_the_same(small):
-    told = experiments.compare(small, TEXT, Intervention(no_mask=True))
-    np.testing.assert_allclose(told.after.attention[0, :, -1], told.before.attention[0, :, -1], atol=1e-6)
-    assert np.abs(told.attention_difference[0, :, 0]).max() > 0.1
 
 
 # --- prices ----------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from shakespeare_gpt.fast_decode import FastDecoder
 from shakespeare_gpt.intervention import Intervention
 from shakespeare_gpt.model import GPT, NOTHING
 
@@ -57,8 +58,11 @@ class KVCache:
 
 
 @torch.inference_mode()
-def prefill(model: GPT, cache: KVCache, ids: Tensor, change: Intervention = NOTHING) -> Tensor:
-    """Read T characters, (B, T), into the cache; the logits of the character after them, (B, vocab_size)."""
+def prefill(model: GPT, cache: KVCache | None, ids: Tensor, change: Intervention = NOTHING) -> Tensor:
+    """Read T characters, (B, T), into the cache; the logits of the character after them, (B, vocab_size).
+
+    None for a cache keeps nothing.
+    """
     return model(ids, cache, change=change)[:, -1]
 
 
@@ -77,7 +81,7 @@ class Window:
     average, one decode and the prefill of one character, however long the text grows.
 
     Where characters see later ones (an Intervention with `no_mask`) every new character changes what the
-    earlier ones hand over: the last context_length characters are then computed anew each time.
+    earlier ones hand over: the last context_length characters are then read again for each.
 
     Attributes:
         texts: the ids of each text, the prompt included.
@@ -89,38 +93,102 @@ class Window:
         self.texts = [list(prompt) for _ in range(num_samples)]
         self.start = max(0, len(prompt) - model.config.context_length)
         self.cache: KVCache | None = None
+        self.fast: FastDecoder | None = None
 
     def logits(self) -> np.ndarray:
         """The logits of the next character of each text, float64 (num_samples, vocab_size)."""
-        length, context = len(self.texts[0]), self.model.config.context_length
-        if self.change.no_mask:
-            self.start = max(0, length - context)
-            with torch.inference_mode():
-                logits = self.model(self._ids(self.start), change=self.change)[:, -1]
-        elif self.cache is None:  # the prompt is the same in every text: read it once
-            cache = KVCache(self.model)
-            logits = prefill(self.model, cache, self._ids(self.start)[:1], self.change)
-            self.cache = cache.repeat(len(self.texts)) if len(self.texts) > 1 else cache
-            logits = logits.expand(len(self.texts), -1)
-        elif self.cache.length < context:
-            logits = decode(self.model, self.cache, self._ids(length - 1)[:, 0], self.change)
-        else:
-            self.start = length - max(1, context // 2)
-            self.cache.length = 0
-            logits = prefill(self.model, self.cache, self._ids(self.start), self.change)
-        return logits.double().cpu().numpy()
+        training = self.model.training
+        if training:  # without dropout
+            self.model.eval()
+        try:
+            return self._logits().astype(np.float64)
+        finally:
+            if training:
+                self.model.train()
 
     def append(self, ids: list[int]) -> None:
         """Add one character to each text."""
         for text, i in zip(self.texts, ids, strict=True):
             text.append(i)
 
+    def _logits(self) -> np.ndarray:
+        length, context = len(self.texts[0]), self.model.config.context_length
+        if self.change.no_mask:
+            self.start = max(0, length - context)
+            return array(prefill(self.model, None, self._ids(self.start), self.change))
+        if self.cache is None:  # the prompt is the same in every text: read it once
+            cache = KVCache(self.model)
+            logits = prefill(self.model, cache, self._ids(self.start)[:1], self.change)
+            self.cache = cache.repeat(len(self.texts)) if len(self.texts) > 1 else cache
+            if not self.change and FastDecoder.suits(self.model):
+                self.fast = FastDecoder(self.model, self.cache)
+            return array(logits).repeat(len(self.texts), axis=0)
+        if self.cache.length == context:
+            self.start = length - max(1, context // 2)
+            self.cache.length = 0
+            return array(prefill(self.model, self.cache, self._ids(self.start), self.change))
+        if self.fast is not None:
+            return self.fast.decode([text[-1] for text in self.texts])
+        return array(decode(self.model, self.cache, self._ids(length - 1)[:, 0], self.change))
+
     def _ids(self, start: int) -> Tensor:
         device = self.model.token_embedding.weight.device
         return torch.tensor([text[start:] for text in self.texts], device=device)
 
 
+def array(tensor: Tensor) -> np.ndarray:
+    return tensor.float().cpu().numpy()
+
+
 # --- sampling ----------------------------------------------------------------------------------------------
+
+
+def ranked(
+    logits: np.ndarray, temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The distribution to draw from, the most likely character first.
+
+    Temperature first: softmax(logits / temperature); 0 puts everything on the most likely character. Then
+    top-k keeps the k most likely. Then top-p keeps the fewest of these, most likely first, that hold at least
+    the part p of what top-k left: nucleus sampling, Holtzman et al. 2020, equation 2.
+
+    Args:
+        logits: float64 (..., vocab_size).
+
+    Returns:
+        ids, tempered, kept, probabilities, as in `Account`, but all in the order of the logits, the largest
+        first; of equal ones the smaller id comes first.
+    """
+    negative = -logits
+    ids = np.argsort(negative, axis=-1, kind="stable")
+    negative.sort(axis=-1)
+    below = negative[..., :1] - negative  # the distance to the largest logit, 0 or less
+    if temperature == 0:
+        tempered = np.zeros_like(below)
+        tempered[..., 0] = 1
+    else:
+        # No smaller temperature would change anything, but its division would overflow.
+        tempered = np.exp(below / max(temperature, 1e-30))
+        tempered /= tempered.sum(axis=-1, keepdims=True)
+    kept = np.ones_like(ids, dtype=bool)
+    if top_k is not None:
+        kept[..., top_k:] = False
+    if top_p is not None and top_p < 1:  # 1 keeps all, whatever rounding says
+        left = tempered * kept
+        sums = left.cumsum(axis=-1)
+        kept &= sums - left < top_p * sums[..., -1:]  # the more likely ones do not hold p yet
+    probabilities = tempered * kept
+    probabilities /= probabilities.sum(axis=-1, keepdims=True)
+    return ids, tempered, kept, probabilities
+
+
+def draw(probabilities: np.ndarray, numbers: list[float]) -> list[int]:
+    """Where a number from [0, 1) falls in the running sums of each row of (num_samples, vocab_size)."""
+    sums = probabilities.cumsum(axis=-1)
+    total = sums[:, -1:]
+    # Below the total even if the product is rounded up: what is drawn is never a 0 at the end.
+    target = np.minimum(np.array(numbers)[:, None] * total, np.nextafter(total, 0))
+    return (sums <= target).sum(axis=-1).tolist()
 
 
 @dataclass(frozen=True)
@@ -132,7 +200,7 @@ class Account:
         rank: 1 for the largest logit; of equal ones the smaller id comes first.
         tempered: probabilities after the temperature alone, softmax(logits / temperature).
         kept: True where top-k and top-p leave the character in.
-        probabilities: the kept ones, made to add up to 1.
+        probabilities: of the kept ones, made to add up to 1; 0 for the others.
     """
 
     logits: np.ndarray
@@ -145,45 +213,16 @@ class Account:
 def account(
     logits: np.ndarray, temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None
 ) -> Account:
-    """The whole way from logits, (..., vocab_size), to the distribution to draw from.
-
-    Temperature first; 0 puts everything on the most likely character. Then top-k keeps the k most likely
-    characters. Then top-p keeps the fewest of these, most likely first, whose probabilities (made to add up
-    to 1 again) reach p: nucleus sampling, Holtzman et al. 2020, equation 2.
+    """The whole way from logits, (..., vocab_size), to the distribution that `stream` draws from.
 
     Raises:
         ValueError: a setting is out of its range.
     """
     check_settings(temperature, top_k, top_p)
     logits = np.asarray(logits, dtype=np.float64)
-    order = np.argsort(-logits, axis=-1, kind="stable")
-    rank = np.argsort(order, axis=-1, kind="stable") + 1
-    if temperature == 0:
-        tempered = (rank == 1).astype(np.float64)
-    else:
-        with np.errstate(over="ignore"):  # a tiny temperature: exp(-inf) = 0 is what is meant
-            tempered = np.exp((logits - logits.max(-1, keepdims=True)) / temperature)
-        tempered /= tempered.sum(-1, keepdims=True)
-    kept = np.ones_like(rank, dtype=bool)
-    if top_k is not None:
-        kept = rank <= top_k
-    if top_p is not None and top_p < 1:
-        left = np.where(kept, tempered, 0)
-        ordered = np.take_along_axis(left / left.sum(-1, keepdims=True), order, -1)
-        before = ordered.cumsum(-1) - ordered  # what the more likely characters add up to
-        kept = kept & np.take_along_axis(before < top_p, rank - 1, -1)
-    probabilities = np.where(kept, tempered, 0)
-    probabilities /= probabilities.sum(-1, keepdims=True)
-    return Account(logits, rank, tempered, kept, probabilities)
-
-
-def draw(probabilities: np.ndarray, numbers: list[float]) -> list[int]:
-    """One id for each row of (num_samples, vocab_size), where a number from [0, 1) falls in its sums."""
-    sums = probabilities.cumsum(-1)
-    total = sums[:, -1:]
-    # Below the total even when the product is rounded up, so an id is always one that can be drawn.
-    target = np.minimum(np.array(numbers)[:, None] * total, np.nextafter(total, 0))
-    return (sums <= target).sum(-1).tolist()
+    ids, *in_order = ranked(logits, temperature, top_k, top_p)
+    place = np.argsort(ids, axis=-1)  # of each id in the order of the logits
+    return Account(logits, place + 1, *(np.take_along_axis(a, place, axis=-1) for a in in_order))
 
 
 @dataclass(frozen=True)
@@ -267,31 +306,33 @@ def stream_samples(
         raise ValueError(f"time_limit must be above 0 seconds or None, not {time_limit}.")
     change = intervention or NOTHING
     change.check(model.config.n_layer, model.config.n_head)
-    ids = model.tokenizer.encode(prompt) or model.tokenizer.encode("\n")
+    prompt_ids = model.tokenizer.encode(prompt) or model.tokenizer.encode("\n")
 
     def steps() -> Iterator[list[Step]]:
         # Python's own generator: its sequence for a seed is promised to stay the same in later versions.
         generators = [random.Random(seed + i) for i in range(num_samples)]
-        window = Window(model, ids, num_samples, change)
+        window = Window(model, prompt_ids, num_samples, change)
         deadline = math.inf if time_limit is None else time.monotonic() + time_limit
         for _ in range(max_new_tokens):
             if time.monotonic() >= deadline:
                 return
-            told = account(window.logits(), temperature, top_k, top_p)
-            chosen = draw(told.probabilities, [generator.random() for generator in generators])
+            logits = window.logits()
+            ids, _, _, probabilities = ranked(logits, temperature, top_k, top_p)
+            places = draw(probabilities, [generator.random() for generator in generators])
+            chosen = [int(ids[row, place]) for row, place in enumerate(places)]
             window.append(chosen)
-            surprise = -np.log2(told.probabilities, where=told.kept, out=np.zeros_like(told.tempered))
-            entropy = (told.probabilities * surprise).sum(-1)
+            # The tiny number keeps the logarithm of a 0 finite; times that 0 it adds nothing.
+            entropies = -(probabilities * np.log2(probabilities + 1e-300)).sum(axis=-1)
             yield [
                 Step(
-                    character=model.tokenizer.vocabulary[i],
-                    probability=float(told.probabilities[row, i]),
-                    rank=int(told.rank[row, i]),
-                    entropy=float(entropy[row]),
+                    character=model.tokenizer.vocabulary[chosen[row]],
+                    probability=float(probabilities[row, place]),
+                    rank=place + 1,
+                    entropy=float(entropies[row]),
                     start=window.start,
-                    logits=told.logits[row],
+                    logits=logits[row],
                 )
-                for row, i in enumerate(chosen)
+                for row, place in enumerate(places)
             ]
 
     return steps()

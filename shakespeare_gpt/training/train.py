@@ -13,6 +13,7 @@ import sys
 import time
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from statistics import fmean
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -55,6 +56,16 @@ class Recipe:
     seed: int = 1337
     precision: str = "auto"
 
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "characters"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1.")
+        for name, value in asdict(self).items():
+            if isinstance(value, float) and not 0 <= value < math.inf:
+                raise ValueError(f"{name} must be a number from 0 up, not {value}.")
+        if self.precision not in ("auto", "fp32", "bf16"):
+            raise ValueError(f"precision must be fp32, bf16 or auto, not {self.precision}.")
+
     @property
     def steps(self) -> int:
         return max(1, self.characters // (self.batch_size * self.context_length))
@@ -88,6 +99,7 @@ class Run:
             self.model, recipe.muon_lr, recipe.adamw_lr, recipe.weight_decay, recipe.momentum
         )
         self.step, self.seconds = 0, 0.0
+        self.losses: list[Tensor | float] = []  # of the steps since the last entry in the history
         self.history: list[dict] = []
         self.snapshots: list[dict] = []
 
@@ -129,7 +141,15 @@ class Run:
         with torch.no_grad():
             for name, tensor in self.model.state_dict().items():
                 self.average[name].lerp_(tensor, 1 - memory)
-        return loss.detach()
+        # Not .item(), for which an accelerator would have to finish first.
+        return self.mean_over_workers(loss.detach())
+
+    def mean_over_workers(self, value: Tensor) -> Tensor:
+        """The mean of a number over all workers; the number itself where there is one."""
+        if self.world_size > 1:
+            torch.distributed.all_reduce(value)
+            value = value / self.world_size
+        return value
 
     @contextlib.contextmanager
     def averaged(self):
@@ -152,6 +172,7 @@ class Run:
             "recipe": asdict(self.recipe),
             "step": self.step,
             "seconds": self.seconds,
+            "losses": [float(loss) for loss in self.losses],
             "history": self.history,
             "snapshots": self.snapshots,
         }
@@ -167,22 +188,12 @@ class Run:
         Raises:
             CheckpointError: there is nothing to resume, it is damaged, or it is of another recipe.
         """
-        path = folder / STATE
-        if not path.is_file():
-            raise CheckpointError(f"There is no {path} to resume. Start the run without --resume.")
-        try:
-            with safe_open(path, "pt") as file:
-                facts = json.loads(file.metadata()["run"])
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-            raise CheckpointError(
-                f"{path} is damaged ({error}). Start the run again without --resume."
-            ) from error
+        facts, tensors = read_state(folder)
         now = asdict(self.recipe)
         changed = [f"{k} {v} -> {now.get(k)}" for k, v in facts["recipe"].items() if now.get(k) != v]
         if changed:
             raise CheckpointError(
-                f"{path} was trained with other settings: {', '.join(changed)}. Resume with the same ones."
+                f"{folder / STATE} was trained with other settings: {', '.join(changed)}. Resume with the same ones."
             )
         part = {
             prefix: {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
@@ -198,7 +209,27 @@ class Run:
                     states.setdefault(int(j), {})[key] = tensor
             optimizer.load_state_dict({**optimizer.state_dict(), "state": states})
         self.step, self.seconds = facts["step"], facts["seconds"]
+        self.losses = facts.get("losses", [])
         self.history, self.snapshots = facts["history"], facts["snapshots"]
+
+
+def read_state(folder: Path) -> tuple[dict, dict[str, Tensor]]:
+    """What `Run.save_state` wrote: the run's facts and its tensors.
+
+    Raises:
+        CheckpointError: there is nothing to resume, or it is damaged.
+    """
+    path = folder / STATE
+    if not path.is_file():
+        raise CheckpointError(f"There is no {path} to resume. Start the run without --resume.")
+    try:
+        with safe_open(path, "pt") as file:
+            facts = json.loads(file.metadata()["run"])
+            return facts, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{path} is damaged ({error}). Start the run again without --resume."
+        ) from error
 
 
 def train(run: Run, folder: Path, evaluations: int = 20, save_minutes: float = 3.0) -> bool:
@@ -212,22 +243,24 @@ def train(run: Run, folder: Path, evaluations: int = 20, save_minutes: float = 3
     handlers = {
         s: signal.signal(s, lambda number, _: stopped.append(number)) for s in (signal.SIGINT, signal.SIGTERM)
     }
-    every = max(1, recipe.steps // evaluations)
+    every = max(1, recipe.steps // max(1, evaluations))
     snapshot_steps = {max(1, round(share * recipe.steps)) for share in SNAPSHOTS}
     per_step = recipe.batch_size * recipe.context_length
     bar = tqdm(
         total=recipe.steps * per_step, initial=run.step * per_step, unit="char", unit_scale=True,
         disable=not main, dynamic_ncols=True, mininterval=1.0,
     )  # fmt: skip
-    losses: list[Tensor] = []
     begun, saved = time.perf_counter() - run.seconds, time.perf_counter()
     try:
-        while run.step < recipe.steps and not stopped:
-            losses.append(run.train_step())
+        # The workers agree on when to stop: one that left early would leave the others waiting.
+        while run.step < recipe.steps and not run.mean_over_workers(
+            torch.tensor(float(bool(stopped)), device=run.device)
+        ):
+            run.losses.append(run.train_step())
             bar.update(per_step)
             run.seconds = time.perf_counter() - begun
-            if len(losses) % 10 == 0:
-                bar.set_postfix_str(f"training loss {float(torch.stack(losses[-10:]).mean()):.4f}")
+            if run.step % 10 == 0:
+                bar.set_postfix_str(f"training loss {fmean(map(float, run.losses[-10:])):.4f}")
             if not main:
                 continue
             if run.step in snapshot_steps:
@@ -243,12 +276,12 @@ def train(run: Run, folder: Path, evaluations: int = 20, save_minutes: float = 3
                         "step": run.step,
                         "characters": run.step * per_step,
                         "seconds": round(run.seconds, 1),
-                        "training_loss": round(float(torch.stack(losses).mean()), 4),
+                        "training_loss": round(fmean(map(float, run.losses)), 4),
                         "validation_loss": round(validation, 4),
                     }
                 )
                 bar.write(json.dumps(run.history[-1]))
-                losses = []
+                run.losses = []
             if time.perf_counter() - saved > 60 * save_minutes:
                 run.save_state(folder)
                 saved = time.perf_counter()
@@ -314,6 +347,14 @@ def choose_precision(device: torch.device) -> str:
 
 
 HELP = {
+    "n_layer": "blocks",
+    "n_head": "attention heads in each block",
+    "n_embd": "width of the residual stream; a multiple of --n-head",
+    "context_length": "how many characters the model sees",
+    "batch_size": "windows in a step",
+    "momentum": "of Muon",
+    "dropout": "share of numbers set to 0 while training, after the embeddings and in each branch",
+    "seed": "of the first weights, the batches and dropout",
     "characters": "length of the run, in characters seen",
     "muon_lr": "peak rate of Muon, for the matrices inside the blocks",
     "adamw_lr": "peak rate of AdamW, for embeddings and norms",
@@ -350,7 +391,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
             "--" + field.name.replace("_", "-"),
             type=kind,
             default=field.default,
-            help=HELP.get(field.name, " "),
+            help=HELP[field.name],
         )
     return parser.parse_args(arguments)
 
@@ -367,9 +408,15 @@ def main(arguments: list[str] | None = None) -> int:
         torch.distributed.init_process_group("nccl" if device != "cpu" else "gloo")
     try:
         recipe = Recipe(**{field.name: getattr(args, field.name) for field in fields(Recipe)})
-        if recipe.precision == "auto":
-            recipe = replace(recipe, precision=choose_precision(torch.device(device)))
         text = corpus.find_corpus(args.corpus)
+        if recipe.precision == "auto":
+            # Measured again, it might come out otherwise than in the part of the run that is done.
+            chosen = (
+                read_state(args.out)[0]["recipe"]["precision"]
+                if args.resume
+                else choose_precision(torch.device(device))
+            )
+            recipe = replace(recipe, precision=chosen)
         train_text, validation = corpus.split(text)
         if args.dev:
             train_text, validation = corpus.split_dev(train_text)

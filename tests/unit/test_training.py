@@ -1,0 +1,430 @@
+"""Training on a small text of its own: it learns, and a run that was stopped ends where an unstopped one does."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import signal
+import subprocess
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+import torch
+
+import shakespeare_gpt as sg
+from shakespeare_gpt import checkpoint
+from shakespeare_gpt.checkpoint import CheckpointError, load_snapshot
+from shakespeare_gpt.training import train as module
+from shakespeare_gpt.training.evaluate import encode, windowed_loss
+from shakespeare_gpt.training.train import STATE, Recipe, Run, main, train
+from support import ROOT, TEXT
+
+TRAINING, VALIDATION = TEXT * 8, TEXT[:60]
+# 40 steps; with dropout, so that the random state matters.
+RECIPE = Recipe(
+    n_layer=2, n_head=2, n_embd=16, context_length=16, batch_size=4, characters=40 * 4 * 16, dropout=0.2,
+    seed=3, precision="fp32",
+)  # fmt: skip
+# What another process runs: the same run, saved after every step.
+SCRIPT = """
+import sys
+from pathlib import Path
+import torch
+torch.set_num_threads(1)  # as in the tests
+sys.path[:0] = ["tests", "tests/unit"]
+from shakespeare_gpt.training.train import Run, train
+from test_training import RECIPE, TRAINING, VALIDATION
+run = Run(RECIPE, TRAINING, VALIDATION)
+if "--resume" in sys.argv:
+    run.load_state(Path(sys.argv[1]))
+step = run.train_step
+def tell():
+    print("step", run.step, flush=True)
+    return step()
+run.train_step = tell
+print("complete" if train(run, Path(sys.argv[1]), save_minutes=0) else "stopped", flush=True)
+"""
+
+
+def fresh(recipe: Recipe = RECIPE) -> Run:
+    return Run(recipe, TRAINING, VALIDATION)
+
+
+def result(folder: Path) -> dict:
+    """What a complete run leaves, but for how long it took."""
+    record = json.loads((folder / "training.json").read_text())
+    for part in (record, *record["history"]):
+        del part["seconds"]
+    config = json.loads((folder / "config.json").read_text())
+    del config["training"]["seconds"]
+    files = {p.name: p.read_bytes() for p in folder.rglob("*.safetensors") if p.name != STATE}
+    return {"record": record, "config": config, **files}
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    assert train(fresh(), folder)
+    return folder
+
+
+def stop_after(run: Run, steps: int, number: int = signal.SIGINT) -> None:
+    """Make a run send itself a signal, as Ctrl-C does, during its n-th step."""
+    step = run.train_step
+
+    def step_then_signal() -> torch.Tensor:
+        loss = step()
+        if run.step == steps:
+            os.kill(os.getpid(), number)
+        return loss
+
+    run.train_step = step_then_signal
+
+
+# --- a whole run
+
+
+def test_a_run_leaves_a_checkpoint_and_its_history(uninterrupted: Path):
+    model = sg.load(uninterrupted)
+    record = json.loads((uninterrupted / "training.json").read_text())
+    assert record["sha256"] == model.checkpoint["sha256"]
+    assert record["recipe"]["n_embd"] == model.config.n_embd == 16
+    assert record["characters"] == RECIPE.characters
+    assert [h["step"] for h in record["history"]] == list(range(2, 41, 2))
+    assert [h["characters"] for h in record["history"]] == [step * 64 for step in range(2, 41, 2)]
+    seconds = [h["seconds"] for h in record["history"]]
+    assert seconds == sorted(seconds) and seconds[-1] <= record["seconds"] + 1
+    assert all(math.isfinite(h["training_loss"]) for h in record["history"])
+    final = windowed_loss(model, encode(model, VALIDATION))
+    assert record["validation_loss"] == pytest.approx(final, abs=2e-3), "float16 costs next to nothing"
+    assert model.checkpoint["training"]["validation_loss"] == record["validation_loss"]
+
+
+def test_snapshots_show_the_model_on_the_way(uninterrupted: Path):
+    record = json.loads((uninterrupted / "training.json").read_text())
+    model = sg.load(uninterrupted)
+    assert [s["step"] for s in record["snapshots"]] == [1, 4, 12]
+    for snapshot in record["snapshots"]:
+        then = load_snapshot(uninterrupted / "snapshots" / snapshot["file"], model)
+        loss = windowed_loss(then, encode(model, VALIDATION), offsets=[0])
+        assert loss == pytest.approx(snapshot["validation_loss"], abs=0.02), "int8 costs little"
+
+
+def test_it_learns(tmp_path: Path):
+    """From guessing (ln of the vocabulary's size) to nearly knowing a text of three lines by heart."""
+    recipe = replace(RECIPE, n_embd=32, characters=250 * 64 * 4, batch_size=16, dropout=0.0, ema=0.9)
+    run = Run(recipe, TRAINING, VALIDATION)
+    start = windowed_loss(run.model, run.validation)
+    assert start == pytest.approx(math.log(len(set(TEXT))), abs=0.2)
+    assert train(run, tmp_path)
+    assert json.loads((tmp_path / "training.json").read_text())["validation_loss"] < 0.5
+
+
+def test_the_averaged_weights_are_the_ones_kept(tmp_path: Path):
+    """By hand: average <- average + (1 - memory) (weights - average), with a short memory at first."""
+    run = fresh()
+    average = {name: w.detach().clone() for name, w in run.model.state_dict().items()}
+    while run.step < 30:
+        run.train_step()
+        memory = min(RECIPE.ema, run.step / (run.step + 10))
+        for name, w in run.model.state_dict().items():
+            average[name] = memory * average[name] + (1 - memory) * w
+    last = {name: w.clone() for name, w in run.model.state_dict().items()}
+    with run.averaged() as model:
+        for name, w in model.state_dict().items():
+            assert torch.allclose(w, average[name], atol=1e-6), name
+            assert not torch.equal(w, last[name])
+    assert all(torch.equal(w, last[name]) for name, w in run.model.state_dict().items()), "and put back"
+
+
+def test_the_seed_decides(uninterrupted: Path, tmp_path: Path):
+    torch.manual_seed(99)  # whatever was drawn before
+    assert train(fresh(), tmp_path / "again")
+    assert train(fresh(replace(RECIPE, seed=4)), tmp_path / "other")
+    assert result(tmp_path / "again") == result(uninterrupted)
+    assert result(tmp_path / "other")["model.safetensors"] != result(uninterrupted)["model.safetensors"]
+
+
+# --- stopped and resumed
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_saves_and_resuming_ends_at_the_same_bits(number: int, uninterrupted: Path, tmp_path: Path):
+    run = fresh()
+    stop_after(run, 13, number)  # between two evaluations
+    assert not train(run, tmp_path)
+    assert run.step == 13
+    assert not (tmp_path / "model.safetensors").exists()
+    again = fresh()
+    again.load_state(tmp_path)
+    assert again.step == 13 and again.seconds == pytest.approx(run.seconds)
+    torch.manual_seed(99)
+    assert train(again, tmp_path)
+    assert result(tmp_path) == result(uninterrupted)
+
+
+def test_the_handlers_are_given_back(tmp_path: Path):
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    run = fresh()
+    stop_after(run, 2)
+    train(run, tmp_path)
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_everything_survives_the_state_file(tmp_path: Path):
+    run = fresh()
+    for _ in range(5):
+        run.train_step()
+    run.seconds, run.losses, run.history, run.snapshots = 12.5, [0.1], [{"step": 2}], [{"file": "x"}]
+    run.save_state(tmp_path)
+    again = fresh()
+    again.load_state(tmp_path)
+    assert (again.step, again.seconds, again.losses) == (5, 12.5, [0.1])
+    assert (again.history, again.snapshots) == ([{"step": 2}], [{"file": "x"}])
+    for one, two in ((run.model.state_dict(), again.model.state_dict()), (run.average, again.average)):
+        assert one.keys() == two.keys() and all(torch.equal(one[name], two[name]) for name in one)
+    for one, two in zip(run.optimizers, again.optimizers, strict=True):
+        states = one.state_dict()["state"], two.state_dict()["state"]
+        assert states[0].keys() == states[1].keys() and states[0]
+        for index, state in states[0].items():
+            for key, value in state.items():
+                assert torch.equal(torch.as_tensor(value), torch.as_tensor(states[1][index][key]))
+    assert run.train_step() == again.train_step()
+
+
+def start(folder: Path, *flags: str) -> subprocess.Popen:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(folder), *flags],
+        cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def wait_for_step(process: subprocess.Popen, step: int) -> None:
+    for line in process.stdout:
+        if line.startswith("step") and int(line.split()[1]) >= step:
+            return
+    pytest.fail(f"the run ended before step {step}: {process.stderr.read()}")
+
+
+def test_kill_9_then_resume_ends_at_the_same_bits(uninterrupted: Path, tmp_path: Path):
+    """Killed without warning, twice, wherever it happens to be; a state is there, whole, and is gone on from."""
+    reached = []
+    for resume, until in ((), 9), (("--resume",), 21):
+        process = start(tmp_path, *resume)
+        wait_for_step(process, until)
+        process.kill()
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+        run = fresh()
+        run.load_state(tmp_path)
+        reached.append(run.step)
+    assert reached[0] >= 8 and 40 > reached[1] > reached[0]
+    assert not (tmp_path / "model.safetensors").exists()
+    process = start(tmp_path, "--resume")
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert out.endswith("complete\n")
+    assert out.startswith(f"step {reached[1]}\n"), "nothing is done twice"
+    assert result(tmp_path) == result(uninterrupted)
+
+
+def test_ctrl_c_in_a_terminal_saves(tmp_path: Path):
+    process = start(tmp_path)
+    wait_for_step(process, 5)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0 and out.endswith("stopped\n") and "Traceback" not in err
+    run = fresh()
+    run.load_state(tmp_path)
+    assert run.step >= 5
+
+
+# --- what can go wrong
+
+
+def state_of(folder: Path) -> Path:
+    run = fresh()
+    run.train_step()
+    run.save_state(folder)
+    return folder / STATE
+
+
+def test_there_must_be_something_to_resume(tmp_path: Path):
+    with pytest.raises(CheckpointError, match=r"There is no .* to resume. Start the run without --resume"):
+        fresh().load_state(tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "noise", "a checkpoint", "empty"])
+def test_a_damaged_state_is_explained(damage: str, tmp_path: Path, uninterrupted: Path):
+    path = state_of(tmp_path)
+    data = {
+        "truncated": path.read_bytes()[:-9],
+        "noise": bytes(1000),
+        "a checkpoint": (uninterrupted / "model.safetensors").read_bytes(),
+        "empty": b"",
+    }[damage]
+    path.write_bytes(data)
+    with pytest.raises(CheckpointError, match=r"is damaged .* Start the run again without --resume"):
+        fresh().load_state(tmp_path)
+
+
+def test_another_recipe_is_refused(tmp_path: Path):
+    state_of(tmp_path)
+    with pytest.raises(
+        CheckpointError, match=r"other settings: n_embd 16 -> 32, dropout 0\.2 -> 0\.1\. Resume with"
+    ):
+        fresh(replace(RECIPE, n_embd=32, dropout=0.1)).load_state(tmp_path)
+
+
+def test_a_full_disk_leaves_the_last_good_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = state_of(tmp_path)
+    before = path.read_bytes()
+    run = fresh()
+    run.load_state(tmp_path)
+
+    def full(_file_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint.os, "fsync", full)
+    with pytest.raises(CheckpointError, match="No space left on device"):
+        train(run, tmp_path, save_minutes=0)
+    assert path.read_bytes() == before
+    monkeypatch.undo()
+    again = fresh()
+    again.load_state(tmp_path)
+    assert again.step == 1
+
+
+# --- the command
+
+
+@pytest.fixture
+def small_corpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A text of the tests' own in the corpus's place."""
+    monkeypatch.setattr(module.corpus, "find_corpus", lambda _path: TEXT * 10)
+
+
+FLAGS = [
+    "--n-layer",
+    "1",
+    "--n-head",
+    "2",
+    "--n-embd",
+    "16",
+    "--context-length",
+    "16",
+    "--batch-size",
+    "4",
+    "--characters",
+    "1280",
+    "--dropout",
+    "0.1",
+    "--evaluations",
+    "4",
+    "--precision",
+    "fp32",
+]
+
+
+def test_the_command_trains_and_says_what_to_do_next(
+    small_corpus: None, tmp_path: Path, capsys: pytest.CaptureFixture
+):
+    assert main([*FLAGS, "--out", str(tmp_path / "run")]) == 0
+    out, err = capsys.readouterr()
+    assert re.search(r"[\d,]+ parameters, 20 steps of 4 x 16 characters, fp32 on cpu", out)
+    assert f"python -m shakespeare_gpt.training.evaluate {tmp_path / 'run'}" in out
+    assert "char" in err, "a bar with the speed and the time left"
+    assert sg.load(tmp_path / "run").config.n_layer == 1
+    assert [json.loads(line)["step"] for line in out.splitlines() if line.startswith("{")] == [5, 10, 15, 20]
+
+
+def test_the_command_stops_and_resumes(
+    small_corpus: None, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    assert main([*FLAGS, "--out", str(tmp_path / "whole")]) == 0
+    step = Run.train_step
+
+    def ctrl_c_at_7(run: Run) -> torch.Tensor:
+        if run.step == 7:
+            os.kill(os.getpid(), signal.SIGINT)
+        return step(run)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "train_step", ctrl_c_at_7)
+        assert main([*FLAGS, "--out", str(tmp_path / "parts")]) == 130
+    assert "Stopped and saved at step 8. Go on with the same command and --resume." in capsys.readouterr().out
+    assert main([*FLAGS, "--out", str(tmp_path / "parts")]) == 1, "a run is not overwritten by accident"
+    assert "holds a run already. Add --resume" in capsys.readouterr().err
+    assert main([*FLAGS, "--out", str(tmp_path / "parts"), "--resume"]) == 0
+    weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "parts")]
+    assert weights[0] == weights[1]
+
+
+def test_the_precision_that_was_chosen_stays_when_resuming(
+    small_corpus: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """`auto` measures, and a measurement may come out differently the next time."""
+    auto = [flag for flag in FLAGS if flag not in ("--precision", "fp32")]
+    step = Run.train_step
+
+    def ctrl_c_at_7(run: Run) -> torch.Tensor:
+        if run.step == 7:
+            os.kill(os.getpid(), signal.SIGINT)
+        return step(run)
+
+    monkeypatch.setattr(module, "choose_precision", lambda _device: "fp32")
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "train_step", ctrl_c_at_7)
+        assert main([*auto, "--out", str(tmp_path)]) == 130
+    monkeypatch.setattr(module, "choose_precision", lambda _device: "bf16")
+    assert main([*auto, "--out", str(tmp_path), "--resume"]) == 0
+    assert json.loads((tmp_path / "training.json").read_text())["recipe"]["precision"] == "fp32"
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--resume"], "There is no .* to resume"),
+        (["--n-embd", "15"], "must be a multiple of n_head"),
+        (["--dropout", "1.5"], "dropout must be at least 0 and below 1"),
+        (["--context-length", "5000"], "too short for a context of 5000"),
+        (["--batch-size", "0"], "batch"),
+        (["--characters", "-5"], "characters"),
+        (["--precision", "fp8"], "precision"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_explained(
+    flags: list[str], message: str, small_corpus: None, tmp_path: Path, capsys: pytest.CaptureFixture
+):
+    try:
+        code = main([*FLAGS, "--out", str(tmp_path), *flags])
+    except SystemExit as error:  # argparse
+        code = error.code
+    err = capsys.readouterr().err
+    assert code in (1, 2) and re.search(message, err) and "Traceback" not in err
+
+
+def test_without_a_corpus_it_says_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    assert main(["--corpus", str(tmp_path / "none"), "--out", str(tmp_path)]) == 1
+    assert "Could not read the corpus" in capsys.readouterr().err
+
+
+def test_help_tells_every_flag_and_its_default(capsys: pytest.CaptureFixture):
+    with pytest.raises(SystemExit) as done:
+        main(["--help"])
+    assert done.value.code == 0
+    out = " ".join(capsys.readouterr().out.split())
+    for flag in ("--corpus", "--out", "--resume"):
+        assert flag in out
+    for name, default in asdict(Recipe()).items():
+        explained = out.split(f"--{name.replace('_', '-')} {name.upper()} ")[
+            -1
+        ]  # the first is the usage line
+        assert re.match(rf"[^-]+.*?\(default: {re.escape(str(default))}\)", explained), name

@@ -1,11 +1,13 @@
 """Measure what each head does, and what each part of the model is worth, on validation text.
 
-`python -m shakespeare_gpt.training.measure` writes two files beside a checkpoint, each with its sha256:
+`python -m shakespeare_gpt.training.measure` writes these files beside a checkpoint, each with its sha256:
 
 heads.json   {"sha256", "text", "threshold", "chance", "heads": [...]}: one object a head with its scores
              (see shakespeare_gpt/heads.py), its roles, and its usual weight on the character d places back.
 prices.json  {"sha256", "text", "as_trained", "prices": [...]}: the validation loss with something switched
              off, and what that is above the loss as trained, in nats a character.
+loss.svg     the loss while it was trained, as a picture (if training.json is there), and
+decoder.svg  a drawing of the decoder, which depends on its shape alone: see shakespeare_gpt/pictures.py.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from shakespeare_gpt.heads import (
     chances,
     induction,
     measure,
+    read_derived,
     repeated_random_text,
     roles,
     score,
@@ -37,6 +40,8 @@ from shakespeare_gpt.heads import (
 )
 from shakespeare_gpt.intervention import Intervention
 from shakespeare_gpt.model import GPT
+from shakespeare_gpt.pictures import decoder_svg, loss_svg
+from shakespeare_gpt.snapshots import RECORD
 from shakespeare_gpt.trace import trace
 from shakespeare_gpt.training.corpus import CorpusError, find_corpus, split
 from shakespeare_gpt.training.evaluate import encode, windowed_loss
@@ -205,6 +210,18 @@ def standard_error(values: np.ndarray) -> float:
     return float(values.std(ddof=1) / len(values) ** 0.5) if len(values) > 1 else float("nan")
 
 
+# --- the pictures ------------------------------------------------------------------------------------------
+
+
+def pictures(model: GPT, folder: Path) -> dict[str, str]:
+    """The SVG files by their name; the loss only where training.json is of this checkpoint and has a history."""
+    drawn = {"decoder.svg": decoder_svg(model.config)}
+    record = read_derived(model, folder / RECORD)
+    if record and record["history"]:
+        drawn["loss.svg"] = loss_svg(record)
+    return drawn
+
+
 # --- the command -------------------------------------------------------------------------------------------
 
 
@@ -230,19 +247,25 @@ def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m shakespeare_gpt.training.measure",
-        description="Make heads.json and prices.json: what each head does, and what each part is worth.",
+        description="Make heads.json and prices.json (what each head does, what each part is worth) and the pictures.",
     )
     parser.add_argument(
         "checkpoint", nargs="?", type=Path, default=ASSETS, help="its folder; default: the bundled one"
     )
     parser.add_argument("--corpus", help="the corpus file; else SHAKESPEARE_CORPUS, the cache, a download")
-    parser.add_argument("--only", choices=("heads", "prices"), help="make one of the two files")
+    parser.add_argument("--only", choices=("heads", "prices", "pictures"), help="make only these")
     parser.add_argument(
         "--windows", type=int, default=WINDOWS, help="windows of validation text (default: %(default)s)"
     )
     args = parser.parse_args(arguments)
     try:
         model = load(args.checkpoint)
+        if args.only in (None, "pictures"):
+            for name, drawn in pictures(model, args.checkpoint).items():
+                write(args.checkpoint / name, drawn.encode())
+                print(f"Written: {args.checkpoint / name}")
+        if args.only == "pictures":
+            return 0
         _, validation = split(find_corpus(args.corpus))
         windows = sample(validation, args.windows, model.config.context_length)
         for path, make in ((HEADS, measure_heads), (PRICES, measure_prices)):

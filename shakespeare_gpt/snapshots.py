@@ -1,0 +1,93 @@
+"""The model at several moments of its training: untrained, at each snapshot, and as it is now.
+
+Snapshots are weights in a compact form (checkpoint.save_snapshot) that training leaves in snapshots/ beside the
+checkpoint and lists in training.json. The untrained model needs no file: the seed of the recipe makes it again.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from shakespeare_gpt.checkpoint import ASSETS, load_snapshot
+from shakespeare_gpt.heads import read_derived
+from shakespeare_gpt.model import GPT
+
+FOLDER, RECORD = "snapshots", "training.json"
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A moment of the training.
+
+    Attributes:
+        step: how many steps of gradient descent were done.
+        characters: how many characters it had read, counting repeated ones.
+        validation_loss: in nats a character; None where nobody measured it (before the first step).
+        file: name of the snapshot; None for the untrained model and for the one that is served.
+    """
+
+    step: int
+    characters: int
+    validation_loss: float | None
+    file: str | None = None
+
+
+class Snapshots:
+    """The moments of a model's training, and the model at each of them, loaded when first asked for and kept.
+
+    Attributes:
+        moments: in the order of training; the last one is the model as it is. Empty if the folder has no
+            training.json, or that of another checkpoint. A listed snapshot without a file is left out.
+    """
+
+    def __init__(self, model: GPT, folder: Path = ASSETS) -> None:
+        self._model, self._folder = model, folder / FOLDER
+        self._record = read_derived(model, folder / RECORD)
+        self._loaded: dict[int, GPT] = {}
+        self._lock = threading.Lock()
+        self.moments = self._moments()
+
+    def _moments(self) -> list[Moment]:
+        if not self._record:
+            return []
+        per_step = self._record["recipe"]["batch_size"] * self._record["recipe"]["context_length"]
+        last = self._record["characters"] // per_step
+        kept = [
+            Moment(one["step"], one["step"] * per_step, one["validation_loss"], Path(one["file"]).name)
+            for one in sorted(self._record["snapshots"], key=lambda one: one["step"])
+            if one["step"] < last and (self._folder / Path(one["file"]).name).is_file()
+        ]
+        now = Moment(last, self._record["characters"], self._record["validation_loss"])
+        return [Moment(0, 0, None), *kept, now]
+
+    def at(self, step: int) -> GPT:
+        """The model after so many steps.
+
+        Raises:
+            KeyError: there is no moment with this step.
+            CheckpointError: its snapshot is damaged.
+        """
+        moment = {moment.step: moment for moment in self.moments}[step]
+        with self._lock:
+            if step not in self._loaded:
+                self._loaded[step] = self._load(moment)
+            return self._loaded[step]
+
+    def _load(self, moment: Moment) -> GPT:
+        if moment.file:
+            return load_snapshot(self._folder / moment.file, self._model)
+        return self._model if moment.step else untrained(self._model, self._record["recipe"]["seed"])
+
+
+def untrained(like: GPT, seed: int) -> GPT:
+    """The weights with which a training run of this seed began, in the shape of another model.
+
+    training/train.py's Run seeds PyTorch's generator and makes the model on the CPU; dropout draws nothing then.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return GPT(like.config, like.tokenizer).eval()

@@ -12,9 +12,11 @@ and a role is given only to a head that is well above it (THRESHOLD).
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -42,12 +44,33 @@ def same_character_before(characters: Sequence[str]) -> np.ndarray:
 
 def start_of_word(characters: Sequence[str]) -> np.ndarray:
     """The first letter of the word that the character is in, for every later letter of it."""
-    return start_of(characters, r"[A-Za-z][A-Za-z']*")
+    targets = np.zeros((len(characters), len(characters)), dtype=bool)
+    for start, end in words(characters):
+        targets[start + 1 : end, start] = True
+    return targets
+
+
+def current_word(characters: Sequence[str]) -> np.ndarray:
+    """All earlier letters of the word that the character is in."""
+    targets = np.zeros((len(characters), len(characters)), dtype=bool)
+    for start, end in words(characters):
+        targets[start:end, start:end] = earlier(end - start)
+    return targets
 
 
 def start_of_line(characters: Sequence[str]) -> np.ndarray:
-    """The first character of the line, for every later character of it."""
-    return start_of(characters, r"[^\n]+")
+    """The line break before the line that the character is in, and the line's first character.
+
+    A line ends with its own line break. One that begins before the text has no start to look at.
+    """
+    targets = np.zeros((len(characters), len(characters)), dtype=bool)
+    bounds = [i for i, character in enumerate(characters) if character == "\n"] + [len(characters)]
+    for start, end in pairwise(bounds):
+        targets[start + 1 : end + 1, start] = True
+        targets[start + 2 : end + 1, start + 1 : start + 2] = (
+            True  # no column where the text ends with a line break
+        )
+    return targets
 
 
 def speaker_name(characters: Sequence[str]) -> np.ndarray:
@@ -91,12 +114,9 @@ def same(characters: Sequence[str]) -> np.ndarray:
     return codes[:, None] == codes
 
 
-def start_of(characters: Sequence[str], pattern: str) -> np.ndarray:
-    """The first character of each match of a pattern, for the later characters of the same match."""
-    targets = np.zeros((len(characters), len(characters)), dtype=bool)
-    for found in re.finditer(pattern, "".join(characters)):
-        targets[found.start() + 1 : found.end(), found.start()] = True
-    return targets
+def words(characters: Sequence[str]) -> list[tuple[int, int]]:
+    """Where each word starts and ends (the end is not in it): letters, with apostrophes after the first."""
+    return [found.span() for found in re.finditer(r"[A-Za-z][A-Za-z']*", "".join(characters))]
 
 
 @dataclass(frozen=True)
@@ -116,7 +136,8 @@ ROLES = {
             "same character", "It looks at earlier occurrences of the same character.", same_character_before
         ),
         Role("start of word", "It looks at the first letter of the current word.", start_of_word),
-        Role("start of line", "It looks at the first character of the current line.", start_of_line),
+        Role("current word", "It looks at the earlier letters of the current word.", current_word),
+        Role("start of line", "It looks at where the current line begins.", start_of_line),
         Role("speaker name", "It looks at the names over the speeches.", speaker_name),
         Role("induction", "It looks at what followed the last time the same character occurred.", induction),
         Role("first character", "It rests on the very first character.", first_character),
@@ -200,13 +221,25 @@ def chances(characters: Sequence[str]) -> dict[str, float]:
     return {key: chance(role.targets(characters)) for key, role in ROLES.items()}
 
 
+def surprise(score: float, chance: float) -> float:
+    """How unlikely a score is for a head that looks everywhere equally, in nats; 0 if it is no more than chance.
+
+    The Kullback-Leibler divergence of looking at a target or not: s ln(s / c) + (1 - s) ln((1 - s) / (1 - c)).
+    """
+    if not score > chance:
+        return 0.0
+    rest = (1 - score) * math.log((1 - score) / (1 - chance)) if score < 1 else 0.0
+    return score * math.log(score / chance) + rest
+
+
 def roles(scores: Mapping[str, float], chances: Mapping[str, float]) -> list[str]:
     """The roles that a head has, the clearest first; none is an honest answer.
 
-    A role is given where the excess over chance is at least THRESHOLD.
+    A role is given where the excess over chance is at least THRESHOLD. The clearest is the most surprising,
+    so of two that fit equally well the narrower comes first ("start of word" before "current word").
     """
-    clear = {key: excess(scores[key], chances[key]) for key in ROLES}
-    return sorted((key for key in ROLES if clear[key] >= THRESHOLD), key=lambda key: -clear[key])
+    given = [key for key in ROLES if excess(scores[key], chances[key]) >= THRESHOLD]
+    return sorted(given, key=lambda key: -surprise(scores[key], chances[key]))
 
 
 def repeated_random_text(vocabulary: str, length: int, rng: np.random.Generator) -> str:

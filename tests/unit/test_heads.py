@@ -36,7 +36,26 @@ def test_targets_by_hand():
     assert pairs("aab", heads.induction("aab")) == {(1, 1)}
     assert pairs("abc", heads.first_character("abc")) == {(1, 0), (2, 0)}
     assert pairs("an ox's", heads.start_of_word("an ox's")) == {(1, 0), (4, 3), (5, 3), (6, 3)}
-    assert pairs("ab\n\ncd", heads.start_of_line("ab\n\ncd")) == {(1, 0), (5, 4)}
+    assert pairs("an ox's", heads.current_word("an ox's")) == {
+        (1, 0),
+        (4, 3),
+        (5, 3),
+        (5, 4),
+        (6, 3),
+        (6, 4),
+        (6, 5),
+    }
+    assert pairs("a\n", heads.start_of_line("a\n")) == pairs("", heads.start_of_line("ab")) == set()
+    # the line "a" starts before the text; "\n" ends the empty line; "cd" ends with the text
+    assert pairs("a\n\ncd", heads.start_of_line("a\n\ncd")) == {(2, 1), (3, 2), (4, 2), (4, 3)}
+    assert pairs("\nab\nc", heads.start_of_line("\nab\nc")) == {
+        (1, 0),
+        (2, 0),
+        (2, 1),
+        (3, 0),
+        (3, 1),
+        (4, 3),
+    }
 
 
 def test_speaker_names_are_lines_after_an_empty_one_that_end_with_a_colon():
@@ -65,6 +84,7 @@ def test_a_head_of_a_known_kind_gets_its_role_and_a_uniform_one_none(key):
     chances = heads.chances(PLAY)
     found = heads.measure(looking_at(heads.ROLES[key].targets(PLAY)), PLAY)
     assert key in heads.roles(found, chances)
+    assert all(heads.surprise(found[other], chances[other]) >= 0 for other in heads.ROLES)
     assert heads.roles(heads.measure(uniform(len(PLAY)), PLAY), chances) == []
 
 
@@ -74,6 +94,16 @@ def test_the_threshold_decides():
     scores = dict.fromkeys(heads.ROLES, 0.1) | {"induction": enough + 1e-9, "start_of_line": enough - 1e-9}
     assert heads.roles(scores, chances) == ["induction"]
     assert heads.roles(scores | {"speaker_name": float("nan")}, chances) == ["induction"]
+
+
+def test_the_narrower_of_two_roles_comes_first():
+    chances = heads.chances(PLAY)
+    found = heads.measure(looking_at(heads.start_of_word(PLAY)), PLAY)
+    assert found["current_word"] == pytest.approx(found["start_of_word"]) == pytest.approx(1)
+    assert heads.roles(found, chances)[:2] == ["start_of_word", "current_word"]
+    assert heads.surprise(1, 0.25) == pytest.approx(np.log(4))
+    assert heads.surprise(0.5, 0.25) == pytest.approx(0.5 * np.log(2) + 0.5 * np.log(2 / 3))
+    assert heads.surprise(0.2, 0.25) == 0
 
 
 def test_shift_by_one():

@@ -96,7 +96,7 @@ def test_heads_are_the_mean_over_windows(small):
 def test_a_role_that_no_window_can_show(small):
     told = measure.measure_heads(small, ["ab" * 12 + "a"], random_texts=2)
     assert told["chance"]["speaker_name"] is None
-    assert all(head["speaker_name"] is None and head["start_of_line"] is not None for head in told["heads"])
+    assert all(head["speaker_name"] is None and head["current_word"] is not None for head in told["heads"])
 
 
 @pytest.fixture

@@ -67,9 +67,8 @@ def start_of_line(characters: Sequence[str]) -> np.ndarray:
     bounds = [i for i, character in enumerate(characters) if character == "\n"] + [len(characters)]
     for start, end in pairwise(bounds):
         targets[start + 1 : end + 1, start] = True
-        targets[start + 2 : end + 1, start + 1 : start + 2] = (
-            True  # no column where the text ends with a line break
-        )
+        first = slice(start + 1, start + 2)  # empty where the text ends with this line break
+        targets[start + 2 : end + 1, first] = True
     return targets
 
 

@@ -143,13 +143,16 @@ def build_demo(model: GPT | None = None) -> gr.Blocks:
         explorer.strip(explorer.first_payload(model, FIRST))
         with gr.Row(elem_id="pickers"):
             numbers = [str(i + 1) for i in range(max(model.config.n_layer, model.config.n_head))]
-            gr.Radio(numbers[: model.config.n_layer], value="1", label="Layer", elem_id="layer")
-            gr.Radio(numbers[: model.config.n_head], value="1", label="Head", elem_id="head")
+            gr.Radio(
+                numbers[: model.config.n_layer], value="1", label="Layer", elem_id="layer", interactive=True
+            )
+            gr.Radio(
+                numbers[: model.config.n_head], value="1", label="Head", elem_id="head", interactive=True
+            )
         explorer.lenses()
-        with gr.Tabs():
-            with gr.Tab("Attention"):
-                explorer.attention()
-                explorer.logit_lens()
+        with gr.Tabs(), gr.Tab("Attention"):
+            explorer.attention()
+            explorer.logit_lens()
 
         looking, writing = Lane("looking"), Lane("writing")
         for endpoint in (endpoints.attention, endpoints.overview, endpoints.layer, endpoints.logit_lens):

@@ -78,7 +78,7 @@ class Lane:
                 self._pool.submit(pieces.close)  # in its turn: a generator cannot be closed while it runs
 
         # An API page should say what one answer is, not that they come from an iterator.
-        signature = inspect.signature(fn)
+        signature = inspect.signature(fn, eval_str=True)
         (piece_type,) = get_args(signature.return_annotation)
         in_lane.__signature__ = signature.replace(return_annotation=piece_type)
         return in_lane

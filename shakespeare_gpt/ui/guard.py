@@ -44,7 +44,7 @@ def options() -> dict[str, Any]:
 
 async def malformed(request: Request, error: Exception) -> JSONResponse:
     """FastAPI would repeat what was sent, and fail on a NaN in it."""
-    return refusal(422, 'The body must be a JSON object with a list "data", as "Use via API" shows.')
+    return refusal(422, 'Send {"data": [...]} as Content-Type: application/json; "Use via API" shows how.')
 
 
 def refusal(status: int, message: str) -> JSONResponse:

@@ -8,10 +8,12 @@ the input and its range, and never repeats what was sent: Gradio shows messages 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import gradio as gr
+
+from shakespeare_gpt.intervention import Intervention
 
 MAX_PROMPT = 2_000  # characters
 MAX_NEW = 2_000  # characters
@@ -40,10 +42,15 @@ def text(name: str, value: Any) -> str:
 
 
 def number(name: str, value: Any, least: float, most: float) -> float:
-    """A finite int or float between least and most, both included. True and False are no numbers."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and least <= value <= most:
-        return float(value)  # NaN compares false, infinity lies outside
+    """A finite int or float between least and most, both included."""
+    if is_number(value) and least <= value <= most:
+        return float(value)
     raise Refused(f"{name} must be a number from {least:g} to {most:g}.")
+
+
+def is_number(value: Any) -> bool:
+    """True and False are no numbers here; NaN compares false with any range, and infinity lies outside."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def whole(name: str, value: Any, least: int, most: int) -> int:
@@ -54,7 +61,7 @@ def whole(name: str, value: Any, least: int, most: int) -> int:
     """
     if isinstance(value, float) and math.isfinite(value) and value.is_integer():
         value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
+    if is_number(value) and isinstance(value, int) and least <= value <= most:
         return value
     raise Refused(f"{name} must be a whole number from {least:,} to {most:,}.")
 
@@ -82,7 +89,38 @@ def sampling(temperature: Any, top_k: Any, top_p: Any, seed: Any, vocab_size: in
     """The sampling settings as they come from the outside: top_k 0, top_p 1 and seed -1 mean off and random."""
     temperature = number("temperature", temperature, 0, MAX_TEMPERATURE)
     top_k = whole("top_k", top_k, 0, vocab_size)
-    if not (top_p := number("top_p", top_p, 0, 1)):
+    if not (is_number(top_p) and 0 < top_p <= 1):
         raise Refused("top_p must be a number above 0 and at most 1.")
     seed = whole("seed", seed, -1, MAX_SEED)
-    return Sampling(temperature, top_k or None, top_p if top_p < 1 else None, seed if seed >= 0 else None)
+    return Sampling(
+        temperature, top_k or None, float(top_p) if top_p < 1 else None, seed if seed >= 0 else None
+    )
+
+
+def position(name: str, value: Any, start: int, length: int) -> int:
+    """A character of the window, counted from 1 in the whole text; 0 is the last one. Returns its index in the window.
+
+    Args:
+        start: how many characters stand in front of the window.
+        length: how many the window has.
+    """
+    value = whole(name, value, 0, start + length)
+    if value == 0:
+        return length - 1
+    if value <= start:
+        raise Refused(
+            f"{name} must be a whole number from {start + 1:,} to {start + length:,}, or 0 for the last "
+            "character: the model no longer sees what comes before."
+        )
+    return value - start - 1
+
+
+def intervention(name: str, value: Any, n_layer: int, n_head: int) -> Intervention:
+    """What is switched off, as `Intervention.to_json` writes it; {} is the model as trained."""
+    known = [field.name for field in fields(Intervention)]
+    if isinstance(value, dict) and not set(known).issuperset(value):
+        raise Refused(f"{name} may name {', '.join(known)}, and nothing else.")
+    try:
+        return Intervention.from_json(value, n_layer, n_head)
+    except ValueError as error:
+        raise Refused(f"{name}: {error}") from None

@@ -1,0 +1,187 @@
+"""Lanes and the cache of Traces, without an app."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+import shakespeare_gpt as sg
+from shakespeare_gpt.intervention import Intervention
+from shakespeare_gpt.ui import endpoints
+from shakespeare_gpt.ui.endpoints import Lane, TraceCache, pieces, size
+from shakespeare_gpt.ui.limits import Refused
+from support import small_gpt
+
+
+def test_a_lane_keeps_signature_and_docstring():
+    def fn(text: str, layer: int = 1) -> dict:
+        """What it does."""
+
+    lane = Lane("test")
+    assert inspect.signature(lane.call(fn)) == inspect.signature(fn)
+    assert lane.call(fn).__doc__ == fn.__doc__
+
+
+def test_a_stream_says_the_type_of_one_answer():
+    def fn(text: str) -> Iterator[str]:
+        yield text
+
+    stream = Lane("test").stream(fn)
+    assert inspect.signature(stream).return_annotation is str
+    assert inspect.isasyncgenfunction(stream)
+
+
+def test_calls_of_a_lane_run_one_at_a_time_and_in_turn():
+    lane, running, seen = Lane("test"), [], []
+
+    def work(i):
+        running.append(i)
+        seen.append((i, len(running)))
+        time.sleep(0.005)
+        running.remove(i)
+        return i
+
+    async def all_of_them():
+        return await asyncio.gather(*(lane.call(work)(i) for i in range(10)))
+
+    assert asyncio.run(all_of_them()) == list(range(10))
+    assert seen == [(i, 1) for i in range(10)]
+
+
+def test_streams_take_turns_piece_by_piece():
+    lane, order = Lane("test"), []
+
+    def fn(name: str) -> Iterator[str]:
+        for i in range(3):
+            order.append(name)
+            yield f"{name}{i}"
+
+    async def drain(name):
+        return [piece async for piece in lane.stream(fn)(name)]
+
+    async def both():
+        return await asyncio.gather(drain("a"), drain("b"))
+
+    assert asyncio.run(both()) == [["a0", "a1", "a2"], ["b0", "b1", "b2"]]
+    assert order == ["a", "b", "a", "b", "a", "b"]
+
+
+def test_an_error_comes_out_of_a_lane():
+    def fn(text: str) -> Iterator[str]:
+        raise Refused("no")
+        yield text
+
+    async def drain():
+        async for _ in Lane("test").stream(fn)("x"):
+            pass
+
+    with pytest.raises(Refused):
+        asyncio.run(drain())
+
+
+@pytest.mark.parametrize("how", ["close", "cancel"])
+def test_an_ended_stream_ends_the_work_and_frees_the_lane(how):
+    lane, closed, made = Lane("test"), threading.Event(), []
+
+    def fn() -> Iterator[int]:
+        try:
+            for i in range(1000):
+                made.append(i)
+                time.sleep(0.002)
+                yield i
+        finally:
+            closed.set()
+
+    async def end_it():
+        stream = lane.stream(fn)()
+        if how == "close":
+            assert await anext(stream) == 0
+            await stream.aclose()
+        else:
+            task = asyncio.ensure_future(anext(stream))
+            await asyncio.sleep(0.001)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await stream.aclose()
+        return await lane.run(lambda: "free")
+
+    assert asyncio.run(end_it()) == "free"
+    assert closed.wait(5) or not made
+    assert len(made) < 10
+
+
+def test_too_many_waiting_calls_are_refused(monkeypatch):
+    monkeypatch.setattr(endpoints, "MAX_WAITING", 3)
+    lane, go = Lane("test"), threading.Event()
+
+    async def crowd():
+        calls = [asyncio.ensure_future(lane.run(go.wait)) for _ in range(3)]
+        await asyncio.sleep(0.01)
+        with pytest.raises(Refused, match="try again"):
+            await lane.run(go.wait)
+        go.set()
+        await asyncio.gather(*calls)
+        return await lane.run(lambda: "served")
+
+    assert asyncio.run(crowd()) == "served"
+
+
+# --- the cache ---------------------------------------------------------------------------------------------------
+
+
+def test_a_text_is_traced_once():
+    model = small_gpt()
+    calls = []
+    model.register_forward_hook(lambda *_: calls.append(1))
+    cache = TraceCache(model)
+    first = cache("ROMEO:")
+    assert cache("ROMEO:") is first and len(calls) == 1
+    np.testing.assert_array_equal(first.attention, sg.trace(model, "ROMEO:").attention)
+
+
+def test_an_intervention_is_another_trace():
+    cache = TraceCache(small_gpt())
+    plain, changed = cache("ROMEO:"), cache("ROMEO:", Intervention(no_scale=True))
+    assert not np.allclose(plain.attention, changed.attention)
+    assert cache("ROMEO:", Intervention(no_scale=True)) is changed
+    assert cache("ROMEO:", Intervention()) is plain
+
+
+def test_the_cache_is_bounded_and_forgets_the_oldest():
+    model = small_gpt()
+    one = size(sg.trace(model, "aaaa"))
+    cache = TraceCache(model, limit=3 * one)
+    texts = ["aaaa", "bbbb", "cccc"]
+    kept = {text: cache(text) for text in texts}
+    assert all(cache(text) is kept[text] for text in texts)
+    assert cache("aaaa") is kept["aaaa"]  # now the most recent
+    cache("dddd")
+    assert cache("aaaa") is kept["aaaa"] and cache("cccc") is kept["cccc"]
+    assert cache("bbbb") is not kept["bbbb"]
+
+
+def test_the_size_counts_every_array():
+    seen = sg.trace(small_gpt(), "ROMEO:")
+    assert size(seen) >= seen.attention.nbytes + seen.residual.nbytes + seen.logits.nbytes
+
+
+# --- pieces ------------------------------------------------------------------------------------------------------
+
+
+def test_a_piece_has_at_most_twenty_characters(monkeypatch):
+    monkeypatch.setattr(endpoints, "EVERY_SECONDS", 1000)
+    rows = [[i] for i in range(45)]
+    assert [len(piece) for piece in pieces(iter(rows))] == [20, 20, 5]
+    assert [row for piece in pieces(iter(rows)) for row in piece] == rows
+
+
+def test_a_slow_stream_tells_what_there_is(monkeypatch):
+    monkeypatch.setattr(endpoints, "EVERY_SECONDS", 0.0)
+    assert [len(piece) for piece in pieces(iter([[1], [2], [3]]))] == [1, 1, 1]
+    assert list(pieces(iter([]))) == []

@@ -1,0 +1,338 @@
+"""The app without a port: what it serves, what it documents, what it refuses."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import httpx
+import numpy as np
+import pytest
+from plotly.offline import get_plotlyjs_version
+from starlette.testclient import TestClient
+
+import shakespeare_gpt as sg
+from shakespeare_gpt.ui import files, guard, limits
+from shakespeare_gpt.ui.demo import EXAMPLES, LAUNCH
+
+TEXT = "ROMEO:\nBut, soft!"
+
+
+def run(http: TestClient, name: str, *data):
+    """Call an endpoint with plain HTTP; NaN and infinity travel as JavaScript would write them."""
+    return http.post(
+        f"/gradio_api/run/{name}",
+        content=json.dumps({"data": list(data)}),
+        headers={"Content-Type": "application/json"},
+    )
+
+
+def answer(http: TestClient, name: str, *data):
+    response = run(http, name, *data)
+    assert response.status_code == 200, response.text
+    (value,) = response.json()["data"]
+    return value
+
+
+@pytest.fixture(scope="module")
+def page(url) -> httpx.Response:
+    """What a browser gets first; only a launched app has it whole."""
+    response = httpx.get(url)
+    assert response.status_code == 200
+    return response
+
+
+# --- the page ----------------------------------------------------------------------------------------------------
+
+
+def test_the_page_has_the_ids_that_tests_and_links_rely_on(http, page):
+    config = http.get("/config").json()
+    ids = {component["props"].get("elem_id") for component in config["components"]}
+    assert {"prompt", "generate", "stop", "write-on", "clear", "copy", "layer", "head"} <= ids
+    for template_id in ("text-strip", "continuation", "head-grid", "head-map", "layer-maps", "said"):
+        assert f'id=\\"{template_id}\\"' in page.text
+
+
+def test_the_page_opens_with_a_filled_prompt_and_its_payload(http, model):
+    components = {c["props"].get("elem_id"): c for c in http.get("/config").json()["components"]}
+    first = next(iter(EXAMPLES.values()))
+    assert components["prompt"]["props"]["value"] == first
+    told = components["strip"]["props"]["value"]
+    assert told["text"] == first
+    assert told["overview"]["characters"] == sg.trace(model, first).characters
+    assert told["layer"]["layer"] == 1
+
+
+def test_the_page_travels_small(page):
+    assert page.headers["content-encoding"] == "gzip"
+    assert int(page.headers["content-length"]) < 400_000
+
+
+def test_five_examples_that_fit(model):
+    assert len(EXAMPLES) == 5
+    for text in EXAMPLES.values():
+        assert len(text) < model.config.context_length
+        assert model.tokenizer.normalize(text) == (text, [])
+
+
+def test_every_setting_explains_itself_in_one_line(http):
+    wanted = {"Continuations", "Length", "Temperature", "Top-k", "Top-p", "Seed"}
+    infos = {
+        c["props"].get("label"): c["props"].get("info")
+        for c in http.get("/config").json()["components"]
+        if c["props"].get("label") in wanted
+    }
+    assert set(infos) == wanted
+    assert all(info and len(info) < 110 for info in infos.values())
+
+
+def test_nothing_is_asked_of_a_foreign_host(page):
+    assert not re.search(r"(src|href)=.{0,2}https?://", page.text)
+    assert "fonts.googleapis" not in page.text
+
+
+def test_launch_leaves_name_and_port_to_the_environment():
+    assert not {"server_name", "server_port", "share", "allowed_paths"} & set(LAUNCH)
+    assert LAUNCH["enable_monitoring"] is False and LAUNCH["run_history"] is False
+    assert LAUNCH["ssr_mode"] is False and LAUNCH["show_error"] is False
+
+
+# --- static files ------------------------------------------------------------------------------------------------
+
+
+def test_plotly_is_the_installed_one_compressed_and_kept(http):
+    response = http.get(files.url("plotly.min.js"), headers={"Accept-Encoding": "gzip"})
+    assert response.status_code == 200
+    assert f"plotly.js v{get_plotlyjs_version()}" in response.text[:200]
+    assert int(response.headers["content-length"]) < 1_600_000
+    assert response.headers["content-encoding"] == "gzip"
+    assert "immutable" in response.headers["cache-control"]
+    assert response.headers["content-type"].startswith("text/javascript")
+    plain = http.get(files.url("plotly.min.js"), headers={"Accept-Encoding": "identity"})
+    assert "content-encoding" not in plain.headers and plain.text == response.text
+
+
+def test_a_file_that_changes_gets_another_address(monkeypatch, tmp_path):
+    monkeypatch.setattr(files, "STATIC", tmp_path)
+    uncached_served, uncached_version = files.served.__wrapped__, files.version.__wrapped__
+    monkeypatch.setattr(files, "served", uncached_served)
+    (tmp_path / "a.js").write_text("1")
+    before = uncached_version()
+    assert "a.js" in uncached_served() and before == uncached_version()
+    (tmp_path / "a.js").write_text("2")
+    assert uncached_version() != before
+
+
+@pytest.mark.parametrize("name", ["demo.py", "..%2Fdemo.py", "%2e%2e%2fdemo.py", "", "page.js.map"])
+def test_only_the_listed_files_are_served(http, name):
+    response = http.get(f"/shakespeare/{files.version()}/{name}")
+    assert response.status_code == 404
+    assert "build_demo" not in response.text
+
+
+def test_the_page_preloads_plotly(http, page):
+    link = page.headers["link"]
+    assert files.url("plotly.min.js") in link and "preload" in link
+    assert "link" not in http.get("/config").headers
+
+
+# --- what the endpoints say about themselves ---------------------------------------------------------------------
+
+
+def test_the_api_page_names_every_endpoint_with_honest_types(http):
+    endpoints = http.get("/gradio_api/info").json()["named_endpoints"]
+    assert set(endpoints) == {
+        "/generate",
+        "/attention",
+        "/overview",
+        "/layer",
+        "/logit_lens",
+        "/candidates",
+    }
+    for endpoint in endpoints.values():
+        assert len(endpoint["description"]) > 40
+        (returned,) = endpoint["returns"]
+        assert returned["type"]["type"] in ("string", "object")
+        for parameter in endpoint["parameters"]:
+            assert parameter["type"]["type"] in ("string", "integer", "number")
+            assert parameter["python_type"]["type"] in ("str", "int", "float")
+    defaults = {p["parameter_name"]: p["parameter_default"] for p in endpoints["/generate"]["parameters"]}
+    assert defaults == {
+        "prompt": None,
+        "max_new_tokens": 200,
+        "temperature": 0.8,
+        "top_k": 0,
+        "top_p": 1.0,
+        "seed": -1,
+    }
+    assert [p["parameter_name"] for p in endpoints["/attention"]["parameters"]] == ["text", "layer", "head"]
+    assert endpoints["/generate"]["returns"][0]["type"] == {"type": "string"}
+
+
+# --- what they answer --------------------------------------------------------------------------------------------
+
+
+def test_attention_is_the_trace(http, model):
+    told = answer(http, "attention", TEXT, 2, 5)
+    seen = sg.trace(model, TEXT)
+    assert list(told) == ["characters", "start", "layer", "head", "weights", "notes"]
+    assert told["characters"] == list(TEXT)
+    assert (told["start"], told["layer"], told["head"], told["notes"]) == (1, 2, 5, [])
+    weights = np.array(told["weights"])
+    np.testing.assert_allclose(weights, seen.attention[1, 4], atol=1e-8)
+    np.testing.assert_allclose(weights.sum(1), 1, atol=1e-6)
+    assert (weights[np.triu_indices(len(TEXT), 1)] == 0).all()
+
+
+def test_attention_of_a_long_text_says_where_it_starts(http, model):
+    context = model.config.context_length
+    text = TEXT * 30
+    told = answer(http, "attention", text)
+    assert told["start"] == len(text) - context + 1
+    assert told["characters"] == list(text[-context:])
+    assert len(told["weights"]) == context
+    assert str(context) in " ".join(told["notes"])
+
+
+def test_attention_says_what_it_changed(http):
+    told = answer(http, "attention", "Café €5")
+    assert "".join(told["characters"]) == "Cafe "
+    assert "é" in " ".join(told["notes"]) and "€" in " ".join(told["notes"])
+
+
+def test_an_empty_text_starts_from_a_line_break(http):
+    assert answer(http, "attention", "")["characters"] == ["\n"]
+
+
+def test_missing_last_values_take_their_defaults(http):
+    assert answer(http, "attention", TEXT) == answer(http, "attention", TEXT, 1, 1)
+
+
+def test_whole_numbers_with_a_point_are_whole_numbers(http):
+    assert answer(http, "attention", TEXT, 3.0, 2.0) == answer(http, "attention", TEXT, 3, 2)
+
+
+def test_overview_layer_lens_and_candidates_answer(http, model):
+    seen = sg.trace(model, TEXT)
+    assert answer(http, "overview", TEXT)["characters"] == seen.characters
+    assert answer(http, "layer", TEXT, 2)["layer"] == 2
+    assert len(answer(http, "logit_lens", TEXT)["layers"]) == model.config.n_layer + 1
+    told = answer(http, "candidates", TEXT, 0.5, 3, 1.0)["candidates"]
+    assert len(told) == model.config.vocab_size
+    assert sum(one["kept"] for one in told) == 3
+
+
+def test_no_answer_is_larger_than_a_megabyte_and_the_wire_carries_less(http, model):
+    text = (TEXT * 30)[-model.config.context_length :]
+    for name in ("overview", "layer", "logit_lens", "attention"):
+        response = run(http, name, text)
+        assert len(response.content) < 1_000_000
+        assert response.headers["content-encoding"] == "gzip"
+
+
+# --- what they refuse --------------------------------------------------------------------------------------------
+
+WHOLE = [
+    "3",
+    None,
+    True,
+    False,
+    1.5,
+    0,
+    -1,
+    10**400,
+    -(10**400),
+    1e308,
+    float("nan"),
+    float("inf"),
+    [],
+    [1],
+    {},
+    "",
+]
+NUMBERS = ["0.8", None, True, -0.1, 1e9, float("nan"), float("inf"), -float("inf"), 10**400, [], {}]
+TEXTS = [None, 3, 1.5, True, ["a"], {"a": 1}, float("nan"), "x" * 2001]
+
+
+def refused(response, *words: str) -> None:
+    """An answer that is one of our sentences, and says what is allowed."""
+    assert response.status_code == 500
+    told = response.json()
+    assert told["title"] == "Please check"
+    assert "Traceback" not in response.text and ".py" not in response.text
+    for word in words:
+        assert word in told["error"]
+
+
+@pytest.mark.parametrize("value", [*WHOLE, 7])
+def test_attention_refuses_a_layer_or_head_out_of_range(http, model, value):
+    refused(run(http, "attention", TEXT, value, 1), "layer", f"from 1 to {model.config.n_layer}")
+    refused(run(http, "attention", TEXT, 1, value), "head", f"from 1 to {model.config.n_head}")
+    refused(run(http, "layer", TEXT, value), "layer", f"from 1 to {model.config.n_layer}")
+
+
+@pytest.mark.parametrize("value", TEXTS)
+def test_every_endpoint_refuses_what_is_no_text(http, value):
+    for name in ("attention", "overview", "layer", "logit_lens", "candidates"):
+        refused(run(http, name, value), "text", "2,000")
+
+
+def test_the_message_never_repeats_what_was_sent(http):
+    for value in ("<img src=x onerror=alert(1)>" * 100, ["<script>"], "<b>1</b>"):
+        assert "<" not in run(http, "attention", value, "<b>").json()["error"]
+
+
+@pytest.mark.parametrize("value", NUMBERS)
+def test_candidates_refuses_a_temperature_or_top_p_out_of_range(http, value):
+    refused(run(http, "candidates", TEXT, value), "temperature", "0 to 5")
+    refused(run(http, "candidates", TEXT, 1.0, 0, value), "top_p")
+
+
+def test_top_p_must_be_above_zero(http):
+    refused(run(http, "candidates", TEXT, 1.0, 0, 0), "above 0", "at most 1")
+
+
+def test_too_many_values_are_refused(http):
+    refused(run(http, "attention", TEXT, 1, 1, 1), "at most 3")
+
+
+# --- what stands in front ----------------------------------------------------------------------------------------
+
+
+def test_large_bodies_are_refused_before_they_are_read_as_json(http):
+    body = b'{"data": ["' + b"x" * guard.MAX_BODY + b'"]}'
+    response = http.post("/gradio_api/run/attention", content=body)
+    assert response.status_code == 413 and "bytes" in response.json()["detail"]
+
+
+def test_the_longest_honest_call_fits(http):
+    worst = "\U0001f600" * limits.MAX_PROMPT  # 12 bytes each in JSON
+    assert answer(http, "attention", worst)["characters"] == ["\n"]
+
+
+@pytest.mark.parametrize(
+    "path", ["upload", "file=/etc/passwd", "file=app.py", "proxy=http://127.0.0.1/", "deep_link?session_hash=a",
+             "component_server", "vibe-edit", "process_recording", "run-history/records", "dev/reload"]
+)  # fmt: skip
+def test_services_that_nobody_needs_are_closed(http, path):
+    for method in ("GET", "POST"):
+        response = http.request(method, f"/gradio_api/{path}")
+        assert response.status_code == 403 and "no such service" in response.text
+
+
+@pytest.mark.parametrize("body", ["", "{}", "[]", "null", '{"data": 1}', '{"data": NaN}', "{", "[" * 100_000])
+def test_a_malformed_body_gets_a_sentence(http, body):
+    response = http.post(
+        "/gradio_api/run/attention", content=body, headers={"Content-Type": "application/json"}
+    )
+    assert response.status_code in (400, 422)
+    assert "detail" in response.json() and "Traceback" not in response.text
+
+
+@pytest.mark.parametrize(
+    "path", ["run/nothing", "call/nothing", "call/v2/nothing", "run/generate", "run/write"]
+)
+def test_a_call_that_does_not_exist_gets_a_sentence(http, path):
+    response = http.post(f"/gradio_api/{path}", json={"data": []})
+    assert response.status_code in (400, 404)
+    assert len(response.json()["detail"]) > 20

@@ -74,7 +74,8 @@ def space_files(root: Path = ROOT, hardware: str | None = None) -> dict[str, byt
     for name in NEEDED:
         if name not in files:
             raise HubError(f"There is no {root / name}, and a Space can't start without it.")
-    if not re.match(rb"---\n.*?^sdk: gradio$.*?^---$", files["README.md"], re.DOTALL | re.MULTILINE):
+    front_matter = re.match(rb"---\r?\n(.*?)^---\r?$", files["README.md"], re.DOTALL | re.MULTILINE)
+    if not front_matter or b"sdk: gradio" not in front_matter[1].splitlines():
         raise HubError(
             f"{root / 'README.md'} must begin with the lines that configure a Space: between two lines of ---, "
             "among them `sdk: gradio`."
@@ -150,18 +151,17 @@ def model_card(repo: str, parameters: int, assets: Path = ASSETS) -> str:
     losses = {}
     if loss:
         losses["Validation loss, nats a character"] = f"{loss:.4f}"
-        losses["the same in bits a character"] = f"{loss / math.log(2):.4f}"
-        losses["perplexity a character"] = f"{math.exp(loss):.3f}"
+        losses["The same in bits a character"] = f"{loss / math.log(2):.4f}"
+        losses["Perplexity a character"] = f"{math.exp(loss):.3f}"
     if training_loss:
         losses["Training loss over the last stretch, with dropout on"] = f"{training_loss:.4f}"
     losses["For comparison: guessing evenly"] = f"{math.log(len(config['vocabulary'])):.4f}"
-    recipe = {name.replace("_", " "): value for name, value in facts.get("recipe", {}).items()}
+    recipe = {f"`{name}`": value for name, value in facts.get("recipe", {}).items()}
     if "characters" in facts:
-        recipe["characters"] = (
-            f"{facts['characters']:,} seen, each {facts['characters'] / train_length():.1f} times"
-        )
+        times = facts["characters"] / train_length()
+        recipe["Characters seen"] = f"{facts['characters']:,}, the training part {times:.1f} times"
     if "seconds" in facts:
-        recipe["time"] = f"{facts['seconds'] / 60:.0f} minutes"
+        recipe["Time"] = f"{facts['seconds'] / 60:.0f} minutes"
     return CARD.format(
         front_matter=data.to_yaml(),
         repo=repo,
@@ -246,7 +246,8 @@ character. Characters outside the vocabulary are replaced by the nearest plain o
 ## Training
 
 Muon for the matrices inside the blocks, AdamW for the embeddings and norms; the rate rises, then falls along a
-cosine. The weights published here are the running average over the steps.
+cosine. The weights published here are the running average over the steps. The names in the table are the options
+of `python -m shakespeare_gpt.training.train`.
 
 {recipe}
 

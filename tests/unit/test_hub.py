@@ -479,7 +479,7 @@ def test_front_matter_that_the_hub_refuses(worker, hub: Hub, edit, project: Path
     worker("space", "alice/demo").failed("README.md", "colorFrom")
 
 
-@pytest.mark.parametrize("content", [b"# Shakespeare GPT\n", b"---\ntitle: x\n---\nsdk: gradio\n", b""])
+@pytest.mark.parametrize("content", [b"# Shakespeare GPT\n", b"---\ntitle: x\n---\nsdk: gradio\n---\n", b""])
 def test_a_readme_that_configures_no_space(worker, hub: Hub, edit, content: bytes):
     edit("README.md", content)
     worker("space", "alice/demo").failed("README.md", "sdk: gradio")
@@ -547,8 +547,8 @@ def test_the_model_card_tells_the_truth(worker, hub: Hub, project: Path, model):
     assert f"| {model.num_parameters():,} |" in card
     assert f"`{config['sha256']}`" in card and f"`{config['training']['corpus_sha256']}`" in card
     for name, value in config["training"]["recipe"].items():
-        if name != "characters":
-            assert f"| {name.replace('_', ' ')} | {value} |" in card
+        assert f"| `{name}` | {value} |" in card
+    assert f"| {config['training']['characters']:,}, " in card
     assert 'sg.load("alice/model")' in card
     assert "1,003,854" in card and "111,540" in card  # the split, as others publish it
     for heading in ("How to load it", "Data and split", "Training", "Loss", "its limits"):

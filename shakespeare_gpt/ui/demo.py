@@ -178,6 +178,7 @@ def build_demo(model: GPT | None = None) -> gr.Blocks:
         stop.click(None, None, None, cancels=runs, js="() => window.shakespeare.page.stop()")
         clear.click(None, None, [prompt, result], cancels=runs, js="() => ['', null]")
         copy.click(None, None, None, js="() => window.shakespeare.page.copy()")
+        prompt.change(None, prompt, None, js="window.shakespeare.page.typed")
         gr.on([setting.change for setting in settings], None, settings, js="window.shakespeare.page.sampling")
     demo.queue(max_size=MAX_WAITING, api_open=False)  # what streams goes through the queue
     return demo

@@ -210,10 +210,10 @@ class Endpoints:
 
         Yields:
             All lines so far. The first: "run" (a name), "offset", "before", "prompt" (as the model reads it),
-            "seeds" (of each continuation), "notes" (what was changed in the text). Then for each piece
-            "seconds" since the beginning, "texts" (what is new in each continuation) and "steps" (for each of
-            these characters its probability, rank, entropy, and the first character of prompt + text that the
-            model saw, from 0). The last: "seconds", "notes", "done".
+            "seeds" (of each continuation), "settings" (the sampler's), "notes" (what was changed in the text).
+            Then for each piece "seconds" since the beginning, "texts" (what is new in each continuation) and
+            "steps" (for each of these characters its probability, rank, entropy, and the first character of
+            prompt + text that the model saw, from 0). The last: "seconds", "notes", "done".
         """
         prompt = limits.text("Your text", prompt)
         place = limits.place(place)
@@ -231,6 +231,7 @@ class Endpoints:
 
         seeds = [how.seed + i for i in range(samples)]
         about = {"run": secrets.token_hex(4), **place, "prompt": normalized or "\n", "seeds": seeds}
+        about["settings"] = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
         lines = line(**about, notes=notes)
         steps = stream_samples(self.model, normalized, samples, length, **vars(how), time_limit=TIME_LIMIT)
         for rows in pieces(steps):
@@ -254,7 +255,7 @@ class Endpoints:
         return payloads.overview(self.trace(text), self.model, text)
 
     def layer(self, text: str, layer: int = 1) -> dict[str, Any]:
-        """The attention weights of all heads of one layer, packed as 16-bit numbers.
+        """The attention weights of all heads of one layer, packed as 24-bit numbers.
 
         Args:
             text: At most 2,000 characters; its last 256 are what the model sees.

@@ -119,6 +119,11 @@ window.shakespeare.page = (() => {
     return [sent, { offset: text.length - sent.length, before }, ...settings];
   }
 
+  // An example or Clear has filled the text box; what is typed there the explorer hears for itself.
+  function typed(text) {
+    if (!document.activeElement?.closest("#prompt")) window.shakespeare.setText?.(text);
+  }
+
   // The sampler's settings are part of the View: what a link carries, and what the candidates are drawn with.
   function sampling(samples, length, temperature, top_k, top_p, seed) {
     window.shakespeare.view?.set({ sampling: { temperature, top_k, top_p, seed, length, samples } });
@@ -148,5 +153,5 @@ window.shakespeare.page = (() => {
     setTimeout(() => (button.textContent = "Copy text"), 1500);
   }
 
-  return { result, writeOn, sampling, stop, copy };
+  return { result, writeOn, typed, sampling, stop, copy };
 })();

@@ -1,7 +1,24 @@
 """A small decoder-only transformer that writes like Shakespeare, and shows what it attends to."""
 
+from typing import TYPE_CHECKING
+
 from shakespeare_gpt.checkpoint import load
-from shakespeare_gpt.generation import generate, stream
 from shakespeare_gpt.trace import trace
 
+if TYPE_CHECKING:
+    from shakespeare_gpt.generation import generate, stream
+
 __all__ = ["generate", "load", "stream", "trace"]
+
+
+def __getattr__(name: str):
+    """`generate` and `stream`, imported when they are first asked for.
+
+    `python -m shakespeare_gpt.generation` imports this file first; had it imported generation.py already,
+    Python would warn that the module runs twice.
+    """
+    if name in ("generate", "stream"):
+        from shakespeare_gpt import generation
+
+        return getattr(generation, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import math
 import operator
+import os
 import random
 import secrets
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from shakespeare_gpt.checkpoint import CheckpointError, load
 from shakespeare_gpt.fast_decode import FastDecoder
 from shakespeare_gpt.intervention import Intervention
 from shakespeare_gpt.model import GPT, NOTHING
@@ -387,3 +391,51 @@ def whole_number(name: str, value: int, least: int) -> int:
     if isinstance(value, bool) or number < least:
         raise ValueError(f"{name} must be a whole number of at least {least}, not {value!r}.")
     return number
+
+
+# --- the command line --------------------------------------------------------------------------------------
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; returns the exit code: 0 done, 1 a problem that was explained, 130 interrupted."""
+    parser = argparse.ArgumentParser(
+        prog="python -m shakespeare_gpt.generation", description="Write on from a prompt, in the terminal."
+    )
+    option = parser.add_argument
+    option("--prompt", default="", help="the text to write on from (default: a line break)")
+    option("-n", "--max-new-tokens", type=int, default=500, help="how many characters (default: %(default)s)")
+    option("--temperature", type=float, default=0.8, help="0 is greedy (default: %(default)s)")
+    option("--top-k", type=int, help="draw from the k most likely characters (default: from all)")
+    option("--top-p", type=float, help="draw from the fewest that hold this probability (default: from all)")
+    option(
+        "--seed", type=int, help="the same seed writes the same text (default: a random one, which is told)"
+    )
+    option("--checkpoint", help="a folder or a Hub repo id (default: the bundled checkpoint)")
+    args = parser.parse_args(arguments)
+    seed = secrets.randbits(31) if args.seed is None else args.seed
+    try:
+        model = load(args.checkpoint)
+        prompt, notes = model.tokenizer.normalize(args.prompt)
+        steps = stream(model, prompt, args.max_new_tokens, args.temperature, args.top_k, args.top_p, seed)
+        for note in notes:
+            print(note, file=sys.stderr)
+        print(prompt, end="", flush=True)
+        for step in steps:
+            print(step.character, end="", flush=True)
+        print(flush=True)
+    except (ValueError, CheckpointError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # `| head`: the reader has what it wanted
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for Python's own flush at the end
+        return 0
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+        return 130
+    if args.seed is None:
+        print(f"(seed {seed})", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 # Gradio sums up every event it ever had, with pandas, after each event, for a monitoring page that is closed here.
@@ -13,9 +14,13 @@ import gradio as gr
 import torch
 
 import shakespeare_gpt as sg
+from shakespeare_gpt.checkpoint import ASSETS
 from shakespeare_gpt.model import GPT
-from shakespeare_gpt.ui import explorer, files, guard, limits
+from shakespeare_gpt.ui import explorer, files, guard, inside_tab, limits, model_tab, what_if_tab
 from shakespeare_gpt.ui.endpoints import Endpoints, Lane
+from shakespeare_gpt.ui.inside_api import Inside
+from shakespeare_gpt.ui.model_api import ModelApi
+from shakespeare_gpt.ui.what_if_api import WhatIf, in_turns
 
 EXAMPLES = {
     "Romeo": "ROMEO:\nBut, soft! what light through yonder window breaks?\nIt is the east, and Juliet is",
@@ -63,7 +68,7 @@ THEME = gr.themes.Base(
 )
 LAUNCH = {
     "theme": THEME,
-    "head": files.tags("page.css") + explorer.head_tags(),
+    "head": files.tags("page.css", "inside.css", "what_if.css", "model.css") + explorer.head_tags(),
     "footer_links": ["api", "settings"],
     "run_history": False,
     "enable_monitoring": False,
@@ -92,8 +97,11 @@ class Page(gr.Blocks):
         inputs.extend(block.value for block in expected[len(inputs) :])
 
 
-def build_demo(model: GPT | None = None) -> gr.Blocks:
+def build_demo(model: GPT | None = None, folder: Path = ASSETS) -> gr.Blocks:
     """The whole page for a model; the bundled checkpoint if none is given.
+
+    Args:
+        folder: where the record of the training, its snapshots and the measured heads lie.
 
     Raises:
         CheckpointError: the bundled checkpoint is missing or damaged.
@@ -102,12 +110,14 @@ def build_demo(model: GPT | None = None) -> gr.Blocks:
     # One thread a product: the matrices are small, and writing and looking each have a core of two.
     torch.set_num_threads(1)
     endpoints = Endpoints(model)
+    about = ModelApi(model, endpoints.trace, folder)
     with Page(title="Shakespeare GPT", analytics_enabled=False, delete_cache=(3600, 3600)) as demo:
         gr.HTML(
             "<h1>Shakespeare GPT</h1><p>A small language model writes on from your text, one character at a "
             "time, and shows what each of its attention heads looks at.</p>",
             elem_id="title",
         )
+        model_tab.tour()
         with gr.Row(elem_id="desk"):
             with gr.Column(scale=3):
                 prompt = gr.Textbox(
@@ -150,14 +160,32 @@ def build_demo(model: GPT | None = None) -> gr.Blocks:
                 numbers[: model.config.n_head], value="1", label="Head", elem_id="head", interactive=True
             )
         explorer.lenses()
-        with gr.Tabs(), gr.Tab("Attention"):
-            explorer.attention()
-            explorer.logit_lens()
+        with gr.Tabs():
+            with gr.Tab("Attention"):
+                explorer.attention()
+                model_tab.roles(about)
+                model_tab.forming(about)
+                explorer.logit_lens()
+            with gr.Tab("Inside a head"):
+                inside_tab.build()
+            with gr.Tab("What if?"):
+                what_if_tab.build(model)
+            with gr.Tab("The model"):
+                model_tab.model(model)
 
         looking, writing = Lane("looking"), Lane("writing")
         for endpoint in (endpoints.attention, endpoints.overview, endpoints.layer, endpoints.logit_lens):
             gr.api(looking.call(endpoint), queue=False, concurrency_limit=None)
         gr.api(looking.call(endpoints.candidates), queue=False, concurrency_limit=None)
+        inside, what_if = Inside(model, endpoints.trace), WhatIf(model, endpoints.trace)
+        for endpoint in (inside.inside, inside.arithmetic, inside.residual, what_if.what_if, what_if.claim):
+            gr.api(looking.call(endpoint), queue=False, concurrency_limit=None)
+        for endpoint in (about.roles, about.snapshot, about.about):
+            gr.api(looking.call(endpoint), queue=False, concurrency_limit=None)
+        for endpoint in (about.snapshot_text, about.samples):
+            gr.api(writing.call(endpoint), queue=False, concurrency_limit=None)
+        written = in_turns(writing.stream(what_if.what_if_continuation))
+        gr.api(written, queue=False, concurrency_limit=None)
         streams: dict[str, Any] = {"concurrency_limit": STREAMS, "concurrency_id": "writing"}
         gr.api(writing.stream(endpoints.generate), **streams)
 

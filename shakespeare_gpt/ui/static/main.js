@@ -4,15 +4,23 @@ import { call } from "./api.js";
 import * as candidates from "./candidates.js";
 import { data, open, promptLength, writing, written } from "./data.js";
 import { focus } from "./focus.js";
+import * as forming from "./forming.js";
 import * as grid from "./grid.js";
+import * as help from "./help.js";
+import * as inside from "./inside.js";
 import * as logitLens from "./logit_lens.js";
 import * as maps from "./maps.js";
+import * as model from "./model.js";
 import * as notes from "./notes.js";
 import * as pickers from "./pickers.js";
 import * as readout from "./readout.js";
+import * as roles from "./roles.js";
 import * as scrub from "./scrub.js";
 import { pointer, view } from "./store.js";
 import * as strip from "./strip.js";
+import * as tabs from "./tabs.js";
+import * as tour from "./tour.js";
+import * as whatIf from "./what_if.js";
 
 // Which modules live in which piece; `data-piece` in the templates of explorer.py names it.
 const VIEWS = {
@@ -20,6 +28,12 @@ const VIEWS = {
   lenses: [{ mount: pickers.mountLenses }],
   attention: [grid, maps],
   "logit-lens": [logitLens],
+  inside: [inside],
+  "what-if": [whatIf],
+  roles: [roles],
+  forming: [forming],
+  model: [model],
+  tour: [tour],
 };
 
 /** A piece is there. `told` is its value: for the strip, the first text's payload. */
@@ -27,15 +41,12 @@ export function mount(element, told) {
   const piece = element.querySelector("[data-piece]");
   if (piece.dataset.piece === "strip" && !data.window) {
     pickers.mountGradio();
+    tabs.mount();
     open(told);
   }
   pickers.mountControls(piece);
-  for (const module of VIEWS[piece.dataset.piece]) module.mount(piece);
-}
-
-/** The component that the generation streams into: told again whenever it has news. */
-export function feed(props, watch) {
-  watch("value", () => writing(props.value));
+  for (const module of VIEWS[piece.dataset.piece]) module.mount(piece, told);
+  help.mount(piece);
 }
 
 window.shakespeare = Object.assign(window.shakespeare ?? {}, {

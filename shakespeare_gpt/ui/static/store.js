@@ -58,6 +58,9 @@ export const VIEW = Object.freeze({
   by_moved: false,
   over: "head", // or "mean", "max": over the heads of the layer
   scale: "sqrt", // or "linear"
+  tab: "Attention", // the open tab, by its name
+  training_step: 0, // the moment of the training in "Watch this head form"
+  intervention: {}, // what is switched off in "What if?", as intervention.py's to_json; no other view reads it
   sampling: { temperature: 0.8, top_k: 0, top_p: 1, seed: -1 },
 });
 

@@ -1,0 +1,17 @@
+// Answers of endpoints, kept for a while: going back to a text, a head or a switch asks nothing again.
+
+import { call } from "./api.js";
+
+/** A function (name, ...arguments) -> promise of the answer, which remembers the last `count` questions. */
+export function answers(count) {
+  const kept = new Map();
+  return (name, ...args) => {
+    const question = JSON.stringify([name, args]);
+    const answer = kept.get(question) ?? call(name, ...args);
+    kept.delete(question);
+    kept.set(question, answer);
+    answer.catch(() => kept.delete(question)); // a failed one may be asked again
+    if (kept.size > count) kept.delete(kept.keys().next().value);
+    return answer;
+  };
+}

@@ -1,0 +1,119 @@
+// Two kinds of Plotly figure that the tabs share: a heatmap of signed numbers, and bars over the text.
+
+import { data } from "./data.js";
+import { CONFIG, plotly } from "./plotly.js";
+import { escaped, glyph } from "./text.js";
+
+const NAMED = 40; // up to so many characters an axis names each one
+// Red below 0, blue above, told apart by colour-blind readers too; 0 has the colour of the paper.
+const SIGNED = {
+  light: ["#8e1b2c", "#d6604d", "#f4f3ef", "#4393c3", "#0b3c73"],
+  dark: ["#ffa48c", "#b5503f", "#1d212b", "#3a80bd", "#9fd0ff"],
+};
+
+const isDark = () => document.body.classList.contains("dark");
+
+/** The colour scale of signed numbers, for Plotly. */
+export const signedScale = () => SIGNED[isDark() ? "dark" : "light"].map((colour, i) => [i / 4, colour]);
+
+/** The colours of the page, as they are now. */
+export function colours(element) {
+  const style = getComputedStyle(element);
+  const read = (name) => style.getPropertyValue(name).trim();
+  return { ink: read("--sg-ink"), quiet: read("--sg-quiet"), line: read("--sg-line"), accent: read("--sg-accent") };
+}
+
+/** What every figure shares. */
+export function layout(element, more) {
+  const { ink, line } = colours(element);
+  return {
+    width: element.clientWidth,
+    margin: { l: 46, r: 6, t: 4, b: 24 },
+    paper_bgcolor: "rgba(0,0,0,0)",
+    plot_bgcolor: "rgba(0,0,0,0)",
+    font: { color: ink, family: "inherit", size: 12 },
+    dragmode: false,
+    hovermode: "closest",
+    hoverlabel: { align: "left", bgcolor: "#1c2230", bordercolor: "#1c2230", font: { color: "#fff" } },
+    showlegend: false,
+    bargap: 0.15,
+    ...more,
+    xaxis: { showgrid: false, zeroline: false, ticks: "", fixedrange: true, ...more.xaxis },
+    yaxis: { gridcolor: line, zerolinecolor: line, ticks: "", fixedrange: true, ...more.yaxis },
+  };
+}
+
+/** An axis that counts the characters of the window; equal ones stay apart, because it counts positions. */
+export function characterAxis() {
+  const { window } = data;
+  const axis = { range: [window.start + 0.5, window.start + window.length + 0.5] };
+  if (window.length > NAMED) return axis;
+  return {
+    ...axis,
+    tickmode: "array",
+    tickvals: window.characters.map((_, i) => window.start + i + 1),
+    ticktext: window.characters.map((character) => escaped(glyph(character))),
+    tickangle: 0,
+    tickfont: { family: "monospace" },
+  };
+}
+
+/** Draw a figure; `on` are its listeners, {hover(point), leave(), click(point)}, which may change from time to time. */
+export async function draw(element, traces, laidOut, on = {}) {
+  const { react } = await plotly;
+  const first = !element.classList.contains("js-plotly-plot");
+  element.sgOn = on;
+  react(element, traces, laidOut, CONFIG);
+  if (!first) return;
+  element.on("plotly_hover", ({ points: [point] }) => element.sgOn.hover?.(point));
+  element.on("plotly_unhover", () => element.sgOn.leave?.());
+  element.on("plotly_click", ({ points: [point] }) => element.sgOn.click?.(point));
+}
+
+/**
+ * Signed numbers as a heatmap, z[row][column], with 0 in the middle of the scale.
+ * hover(row, column) gives the lines of text; `named` counts the rows as characters of the window; `marked` is the
+ * index of a row to frame, or null.
+ */
+export function heat(element, { z, hover, height, named = false, marked = null, on }) {
+  const { ink } = colours(element);
+  const most = z.reduce((found, row) => row.reduce((a, b) => Math.max(a, Math.abs(b)), found), 0) || 1;
+  const first = named ? data.window.start + 1 : 1;
+  const rows = named ? { ...characterAxis() } : { showticklabels: false };
+  const trace = {
+    type: "heatmap", z, x0: 1, dx: 1, y0: first, dy: 1, zmin: -most, zmax: most,
+    colorscale: signedScale(), hoverinfo: "text",
+    hovertext: z.map((row, r) => row.map((_, c) => hover(r, c).map(escaped).join("<br>"))),
+    colorbar: { thickness: 10, outlinewidth: 0, nticks: 3, xpad: 4 }, showscale: named,
+  };
+  const frame = marked === null ? [] : [{
+    type: "rect", x0: 0.5, x1: z[0].length + 0.5, y0: first + marked - 0.5, y1: first + marked + 0.5, line: { color: ink, width: 1.5 },
+  }];
+  const range = named ? [rows.range[1], rows.range[0]] : [z.length + 0.5, 0.5];
+  return draw(element, [trace], layout(element, {
+    height, shapes: frame, margin: { l: 46, r: 58, t: 4, b: 24 }, // the columns of all vectors stand under each other
+    xaxis: { range: [0.5, z[0].length + 0.5] }, yaxis: { ...rows, range, showgrid: false, zeroline: false },
+  }), on);
+}
+
+/**
+ * Numbers over the characters of the window as bars; null where there is none.
+ * colour(index) colours a bar, hover(index) gives the lines of text; `later` is how many characters at the end are hidden.
+ */
+export function bars(element, { y, hover, colour, height = 130, later = 0, on, range }) {
+  const { window } = data;
+  const { line } = colours(element);
+  const end = window.start + window.length + 0.5;
+  const trace = {
+    type: "bar", x0: window.start + 1, dx: 1, y, marker: { color: y.map((_, i) => colour(i)), line: { width: 0 } },
+    hoverinfo: "text", textposition: "none", hovertext: y.map((_, i) => hover(i).map(escaped).join("<br>")),
+  };
+  const hidden = later ? [{ type: "rect", layer: "below", yref: "paper", x0: end - later, x1: end, y0: 0, y1: 1, fillcolor: line, opacity: 0.6, line: { width: 0 } }] : [];
+  return draw(element, [trace], layout(element, { height, shapes: hidden, xaxis: characterAxis(), yaxis: range ? { range } : {} }), on);
+}
+
+/** Runs draw() when the element becomes visible or changes its width, and when the page turns dark or light. */
+export function whenShown(element, run) {
+  new ResizeObserver(() => element.clientWidth && run()).observe(element);
+  new MutationObserver(() => element.clientWidth && run()).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+}

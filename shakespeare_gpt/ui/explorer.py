@@ -95,7 +95,7 @@ ATTENTION = """
     </div>
   </div>
   <div class="sg-layer">
-    <h3>The heads of the layer side by side</h3>
+    <h3 id="layer-maps-heading"></h3>
     <p class="sg-lens-note" hidden></p>
     <div id="layer-maps"></div>
   </div>
@@ -113,16 +113,13 @@ LOGIT_LENS = """
       <div class="sg-lens-labels" aria-hidden="true"></div>
       <div class="sg-scroll" tabindex="0" role="application"
         aria-label="Likeliest next character after each layer: arrow keys move, the sentence below tells">
-        <canvas></canvas></div>
+        <canvas></canvas><span class="sg-column" hidden></span></div>
     </div>
     <p class="sg-lens-said" aria-live="polite"></p>
     <table><caption class="sg-quiet">The five likeliest next characters</caption><tbody></tbody></table>
   </div>
 </section>
 """
-
-FEED = '<div data-piece="feed"></div>'
-
 
 def head_tags() -> str:
     """Tags for the page's <head>: Plotly, which may arrive when it likes, the style sheet, and all modules early."""
@@ -178,9 +175,3 @@ def logit_lens() -> gr.HTML:
     """What the model would say after each layer."""
     return piece(LOGIT_LENS, elem_id="lens")
 
-
-def feed() -> gr.HTML:
-    """What the generation streams into; nothing is seen of it but the strip."""
-    return gr.HTML(
-        html_template=FEED, js_on_load=on_load("feed(props, watch)"), elem_id="feed", visible="hidden"
-    )

@@ -9,22 +9,24 @@ import { later, perFrame } from "./tasks.js";
 import { element, glyph, percent } from "./text.js";
 
 const WIDTH = 22, HEIGHT = 28; // px of a cell
-let box, canvas, scroller, labels, top5, sentence;
+let box, canvas, scroller, column, labels, top5, sentence;
 let shown = null; // the logit lens of the window
 let row = null; // the row that is pointed at: 0 after the embedding, then the layers; null: the last
 let seen = false;
 
 export function mount(root) {
   box = root.querySelector("#logit-lens");
-  [canvas, scroller, labels, top5, sentence] =
-    ["canvas", ".sg-scroll", ".sg-lens-labels", "tbody", ".sg-lens-said"].map((s) => box.querySelector(s));
+  [canvas, scroller, column, labels, top5, sentence] =
+    ["canvas", ".sg-scroll", ".sg-column", ".sg-lens-labels", "tbody", ".sg-lens-said"].map((s) => box.querySelector(s));
   // Asked for only when somebody scrolls down to it.
   new IntersectionObserver((entries) => {
     seen = entries.some((entry) => entry.isIntersecting);
     if (seen) load();
   }).observe(box);
   data.subscribe((what) => {
-    if (what === "window" && seen) load();
+    if (what !== "window") return;
+    clear(); // what stands here is about another text
+    if (seen) load();
   });
   canvas.addEventListener("pointermove", (event) => event.pointerType === "mouse" && pointTo(event));
   canvas.addEventListener("pointerleave", () => pointTo(null));
@@ -37,6 +39,14 @@ export function mount(root) {
   view.subscribe(mark);
   pointer.subscribe(mark);
   new MutationObserver(() => shown && later("logit lens", draw)).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+}
+
+function clear() {
+  shown = null;
+  canvas.width = 0;
+  column.hidden = true;
+  top5.replaceChildren();
+  sentence.textContent = "";
 }
 
 async function load() {
@@ -108,8 +118,6 @@ function key(event) {
     const first = shown.window.start;
     const position = Math.min(Math.max(now.chosen + step, first), first + shown.window.length - 1);
     view.set({ position: position + 1 });
-    const x = (position - first) * WIDTH;
-    scroller.scrollLeft = Math.min(Math.max(scroller.scrollLeft, x - scroller.clientWidth + 2 * WIDTH), x - WIDTH);
   } else if (event.key === "ArrowUp") row = Math.max(0, (row ?? last) - 1);
   else if (event.key === "ArrowDown") row = Math.min(last, (row ?? last) + 1);
   else return;
@@ -125,6 +133,12 @@ function write() {
   const x = position - shown.window.start;
   if (x < 0 || x >= shown.window.length) return;
   const line = row ?? shown.layers.length - 1;
+  column.hidden = false;
+  column.style.left = `${x * WIDTH}px`;
+  if (!canvas.matches(":hover")) {
+    const rightmost = Math.max(scroller.scrollLeft, (x + 2) * WIDTH - scroller.clientWidth);
+    scroller.scrollLeft = Math.min(rightmost, (x - 1) * WIDTH);
+  }
   const next = data.text[position + 1];
   const cells = ({ characters, probabilities }) => [...characters[x]].map((character, i) =>
     element("td", { class: character === next ? "sg-right" : null, style: `--share:${probabilities[x][i]}` },

@@ -15,7 +15,7 @@ const NARROW = 560; // px: below, one head at a time
 const MEDIUM = 900; // px: below, the heads of a layer stand in two rows
 const CHARACTERS = 40; // up to so many characters the large map names each one at its axes
 
-let layerMaps, headMap, heading, lensNote;
+let layerMaps, headMap, heading, layerHeading, lensNote;
 let drawn = { layer: "", head: "" }; // what is on the screen, as a string to compare
 let waiting = 0;
 
@@ -23,6 +23,7 @@ export function mount(root) {
   layerMaps = root.querySelector("#layer-maps");
   headMap = root.querySelector("#head-map");
   heading = root.querySelector("#head-map-heading");
+  layerHeading = root.querySelector("#layer-maps-heading");
   lensNote = root.querySelectorAll(".sg-lens-note");
   new ResizeObserver(draw).observe(root);
   headMap.addEventListener("keydown", key);
@@ -89,7 +90,7 @@ async function drawHeadMap() {
   finish(figure.layout, headMap, now.lens);
   const narrow = width < NARROW;
   figure.layout.coloraxis.colorbar.title.text = data.figures.colorbar_titles[now.lens.scale];
-  if (narrow) Object.assign(figure.layout.coloraxis.colorbar, { orientation: "h", y: -0.16, yanchor: "top", thickness: 10, title: { ...figure.layout.coloraxis.colorbar.title, side: "top" } });
+  if (narrow) lay(figure.layout.coloraxis.colorbar);
   Object.assign(figure.layout, {
     width,
     height: Math.min(width, 640) + (narrow ? 60 : -40),
@@ -100,11 +101,19 @@ async function drawHeadMap() {
   await react(headMap, figure, () => ({ layer: focus().layer, head: focus().head }));
 }
 
+/** The colour bar below the map instead of beside it. */
+function lay(colorbar) {
+  Object.assign(colorbar, { orientation: "h", y: -0.16, yanchor: "top", thickness: 10, tickangle: 0 });
+  Object.assign(colorbar, { tickvals: [0, 0.25, 0.5, 0.75, 1], ticktext: ["0", "0.25", "0.5", "0.75", "1"] });
+  colorbar.title.side = "top";
+}
+
 function title(now) {
   const chosen = view.get();
   const preview = now.layer !== chosen.layer || now.head !== chosen.head;
   const over = now.lens.over === "head" ? `head ${now.head}` : `${now.lens.over === "mean" ? "mean" : "maximum"} over all heads`;
   heading.textContent = `Layer ${now.layer}, ${over}${preview ? " (preview: click to keep it)" : ""}`;
+  layerHeading.textContent = `The heads of layer ${chosen.layer} side by side`;
   const names = lensNames(now.lens);
   lensNote.forEach((note) => {
     note.hidden = !names.length;

@@ -150,9 +150,9 @@ const draw = perFrame(() => {
     const names = [];
     if (position === now.chosen && !data.streaming) names.push(holding === position ? "sg-chosen sg-held" : "sg-chosen");
     if (position === now.other) names.push("sg-other");
-    if (!inside) names.push("sg-outside");
+    if (!inside && !sure) names.push("sg-outside");
     if (newest !== null && position === newest) names.push("sg-newest");
-    if (newest !== null && position > newest) names.push("sg-later");
+    if (newest !== null && position > newest && !alpha) names.push("sg-later");
     if (cell.textContent === "\n") names.push("sg-break");
     const className = names.join(" ");
     if (cell.className !== className) cell.className = className;
@@ -162,7 +162,24 @@ const draw = perFrame(() => {
     if (cell.getAttribute("aria-selected") !== selected) cell.setAttribute("aria-selected", selected);
   });
   strip.setAttribute("aria-activedescendant", `character-${now.chosen}`);
+  follow(now);
   drawArcs(arcs, strip, cells, now, weights);
 });
+
+let followed = null;
+
+/** A long text scrolls in its frame: to its end while it is written, to a character that was chosen by other means. */
+function follow(now) {
+  const holding = held();
+  const wanted = data.streaming ? `end ${data.text.length}` : holding === null ? `end ${data.window.text}` : `held ${holding}`;
+  if (wanted === followed) return;
+  followed = wanted;
+  if (data.streaming || holding === null) strip.scrollTop = strip.scrollHeight;
+  else {
+    const [box, frame] = [cells[now.chosen].getBoundingClientRect(), strip.getBoundingClientRect()];
+    if (box.top < frame.top + 30) strip.scrollTop -= frame.top + 30 - box.top;
+    if (box.bottom > frame.bottom - 30) strip.scrollTop += box.bottom - frame.bottom + 30;
+  }
+}
 
 const shadeOfSureness = (position) => sureness(position)?.[0] ?? 0;

@@ -1,0 +1,190 @@
+"""How fast the page is in a real browser, with a full window of 256 characters.
+
+    python benchmarks/page_speed.py
+
+Starts the app on a free port of this machine, opens it in headless Chromium (Playwright's own, or the system's),
+does what a visitor does, and compares each figure with its budget. Ends with 1 if one is over. A busy machine
+makes everything slower: run it alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+from playwright.sync_api import Page, Response, sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+LINES = (
+    "ROMEO:\nBut, soft! what light through yonder window breaks?\n"
+    "It is the east, and Juliet is the sun.\nArise, fair sun, and kill the envious moon,\n"
+    "Who is already sick and pale with grief,\nThat thou her maid art far more fair than she:\n"
+    "Be not her maid, since she is envious;\n"
+)
+
+# Runs before the page's own scripts: notes when the first maps are drawn, and every task over 50 ms.
+WATCH = """
+window.speed = {tasks: [], maps: {}};
+new PerformanceObserver(list => list.getEntries().forEach(e => speed.tasks.push([e.startTime, e.duration])))
+  .observe({type: 'longtask', buffered: true});
+const look = () => {
+  for (const id of ['head-map', 'layer-maps'])
+    if (!speed.maps[id] && document.querySelector(`#${id} .hm image`)) speed.maps[id] = performance.now();
+  if (Object.keys(speed.maps).length < 2) requestAnimationFrame(look);
+};
+requestAnimationFrame(look);
+"""
+
+# Milliseconds from a click on the n-th radio button of a picker until the figure is drawn and the browser is free.
+CLICK = """
+([picker, n, figure]) => new Promise(done => {
+  const plot = document.querySelector('#' + figure);
+  const begun = performance.now();
+  plot.once('plotly_afterplot', () => requestAnimationFrame(() => setTimeout(() => done(performance.now() - begun))));
+  document.querySelectorAll(`#${picker} input`)[n - 1].click();
+})
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def start() -> tuple[subprocess.Popen, str]:
+    """The app in a process of its own, when it answers."""
+    port = free_port()
+    environment = {**os.environ, "GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": str(port)}
+    environment |= {"GRADIO_ANALYTICS_ENABLED": "False"}
+    app = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{port}/"
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and app.poll() is None:
+        try:
+            urllib.request.urlopen(url, timeout=5).close()
+            return app, url
+        except OSError:
+            time.sleep(0.2)
+    app.kill()
+    raise SystemExit("The app did not start.")
+
+
+def settled(page: Page) -> None:
+    """Wait until all layers are there and nothing is left to draw."""
+    page.wait_for_function(
+        "shakespeare.data.window && shakespeare.data.window.layers.size === shakespeare.data.window.n_layer",
+        timeout=60_000,
+    )
+    page.wait_for_timeout(500)
+
+
+def measure(page: Page, url: str) -> dict[str, float]:
+    told: dict[str, float] = {}
+    page.goto(url)
+    page.wait_for_function("speed.maps['layer-maps']", timeout=60_000)
+    first_byte = page.evaluate("performance.getEntriesByType('navigation')[0].responseStart")
+    told["first map after the first byte"] = page.evaluate("speed.maps['head-map']") - first_byte
+    told["all maps of the layer after the first byte"] = (
+        page.evaluate("speed.maps['layer-maps']") - first_byte
+    )
+    settled(page)
+    drawn = page.evaluate("performance.now()")  # from here on, no long task
+
+    page.locator("#prompt textarea").fill(LINES[:256])
+    page.wait_for_function("shakespeare.data.window.length === 256", timeout=60_000)
+    settled(page)
+    heads = [page.evaluate(CLICK, ["head", n, "head-map"]) for n in (2, 3, 4, 5, 6, 1)]
+    layers = [page.evaluate(CLICK, ["layer", n, "layer-maps"]) for n in (2, 3, 4, 5, 6, 1)]
+    told["another head, median"], told["another head, slowest"] = statistics.median(heads), max(heads)
+    told["another layer, median"], told["another layer, slowest"] = statistics.median(layers), max(layers)
+
+    for position in range(0, 256, 9):  # the mouse runs over the text, then over the large map
+        page.locator(f"#text-strip [data-position='{position}']").hover(force=True)
+    page.locator("#head-map").scroll_into_view_if_needed()
+    box = page.locator("#head-map .nsewdrag").bounding_box()
+    for i in range(60):
+        page.mouse.move(box["x"] + box["width"] * i / 130, box["y"] + box["height"] * (0.5 + i / 130))
+    for button in page.locator("#head-grid button").all()[::5]:
+        button.hover()
+        page.wait_for_timeout(120)
+    page.mouse.move(0, 0)
+    page.locator("#lenses summary").click()
+    page.locator("[data-view=hide_first]").check()
+    page.wait_for_timeout(800)
+    page.locator("#lens-plain").click()
+    page.locator("#logit-lens").scroll_into_view_if_needed()
+    page.wait_for_timeout(1500)
+    told["DOM nodes"] = page.evaluate("document.querySelectorAll('*').length")
+
+    page.locator("#generate").click()
+    page.wait_for_function("shakespeare.data.written > 0 && !shakespeare.data.streaming", timeout=60_000)
+    settled(page)
+    told["longest task after the first draw"] = page.evaluate(
+        "from => Math.max(0, ...speed.tasks.filter(task => task[0] > from).map(task => task[1]))", drawn
+    )
+    return told
+
+
+BUDGETS = {
+    "first map after the first byte": (3000, "ms"),
+    "all maps of the layer after the first byte": (None, "ms"),
+    "another head, median": (300, "ms"),
+    "another head, slowest": (300, "ms"),
+    "another layer, median": (1000, "ms"),
+    "another layer, slowest": (1000, "ms"),
+    "longest task after the first draw": (200, "ms"),
+    "largest answer": (1_000_000, "bytes"),
+    "DOM nodes": (5000, ""),
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--chromium", default=shutil.which("chromium"), help="path of a Chromium; default: %(default)s"
+    )
+    chromium = parser.parse_args().chromium
+    app, url = start()
+    try:
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+            page = browser.new_page(viewport={"width": 1400, "height": 900})
+            page.add_init_script(WATCH)
+            answers: list[Response] = []
+            page.on("response", lambda response: "/run/" in response.url and answers.append(response))
+            told, sizes = measure(page, url), {}
+            for answer in answers:
+                name = answer.url.rsplit("/", 1)[1]
+                sizes[name] = max(sizes.get(name, 0), len(answer.body()))
+            told["largest answer"] = max(sizes.values())
+            browser.close()
+    finally:
+        app.terminate()
+        app.wait(20)
+    over = 0
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; a window of 256 characters\n")
+    for name, (budget, unit) in BUDGETS.items():
+        missed = budget is not None and told[name] > budget
+        over += missed
+        limit = "" if budget is None else f"budget {budget:,} {unit}".strip() + (": OVER" if missed else "")
+        print(f"{name:<44} {told[name]:>10,.0f} {unit:<6} {limit}")
+    print("\n" + ", ".join(f"/{name} {size:,} bytes" for name, size in sorted(sizes.items())))
+    return 1 if over else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,63 @@
+// Gradio's tabs and the View, kept the same in both directions; and how a part of the page is brought into sight.
+
+import { view } from "./store.js";
+
+/** The tabs of the page: their buttons. */
+const buttons = () => [...document.querySelectorAll('[role="tab"]')].filter((tab) => !tab.closest(".visually-hidden"));
+const nameOf = (tab) => tab.textContent.trim();
+
+/** The button of a tab by its name; undefined if the page has no such tab. */
+export const tabNamed = (name) => buttons().find((tab) => nameOf(tab) === name);
+
+const isOpen = (tab) => tab.getAttribute("aria-selected") === "true";
+
+export function mount() {
+  // A tab that Gradio opens, by a click or a key, is part of the View. It marks the tab after the event.
+  const note = () => setTimeout(() => {
+    const open = buttons().find(isOpen);
+    if (open) view.set({ tab: nameOf(open) });
+  });
+  document.addEventListener("click", (event) => event.target.closest?.('[role="tab"], .overflow-dropdown') && note());
+  document.addEventListener("keyup", (event) => event.target.closest?.('[role="tab"]') && note());
+  view.subscribe((chosen, changed) => {
+    if (changed.has("tab")) openTab(chosen.tab);
+  });
+}
+
+function openTab(name) {
+  const tab = tabNamed(name);
+  if (tab && !isOpen(tab)) tab.click();
+}
+
+const PATIENCE = 4000; // ms that a tab may take to be drawn for the first time
+
+/** A promise of the first element that the selector finds and that is to be seen; null after a few seconds. */
+async function found(selector) {
+  for (const end = performance.now() + PATIENCE; performance.now() < end; ) {
+    const element = [...document.querySelectorAll(selector)].find((one) => one.closest("details") || one.getClientRects().length);
+    if (element) return element;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return null;
+}
+
+const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+/**
+ * Bring a part of the page into sight and mark it for a moment: open its tab and the details around it, and scroll.
+ * Returns a promise of the element, or null if the page does not have it.
+ */
+export async function reveal({ tab, at }, { block = "center", focus = false } = {}) {
+  if (tab) view.set({ tab });
+  const element = await found(at);
+  if (!element) return null;
+  for (let details = element.closest("details"); details; details = details.parentElement.closest("details")) details.open = true;
+  element.scrollIntoView({ block, behavior: calm() ? "auto" : "smooth" });
+  element.classList.add("sg-shown");
+  setTimeout(() => element.classList.remove("sg-shown"), 1600);
+  if (focus) {
+    if (!element.matches("a[href], button, input, summary, [tabindex]")) element.tabIndex = -1;
+    element.focus({ preventScroll: true });
+  }
+  return element;
+}

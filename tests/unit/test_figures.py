@@ -1,0 +1,79 @@
+"""The Plotly figures before their numbers: what stands where, and how the colours follow the weights."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import plotly.graph_objects as go
+import pytest
+from plotly.colors import sample_colorscale
+
+from shakespeare_gpt.ui.figures import colorscale, figures, head_map, layer_maps
+
+
+def channels(colour: str) -> list[float]:
+    return [float(n) for n in re.findall(r"[\d.]+", colour)]
+
+
+def colour_of(weight: float, scale: list[list]) -> list[float]:
+    """As Plotly does: linear between two stops."""
+    for (a, first), (b, second) in zip(scale, scale[1:], strict=False):
+        if a <= weight <= b:
+            share = (weight - a) / (b - a)
+            return [x + share * (y - x) for x, y in zip(channels(first), channels(second), strict=True)]
+    raise AssertionError(weight)
+
+
+@pytest.mark.parametrize("weight", [0, 0.0004, 0.01, 0.05, 0.3, 0.77, 1])
+def test_the_square_root_scale_shows_a_weight_as_linear_cividis_shows_its_root(weight):
+    expected = channels(sample_colorscale("Cividis", [weight**0.5])[0])
+    assert colour_of(weight, colorscale("sqrt")) == pytest.approx(expected, abs=3)
+    assert colour_of(weight, colorscale("linear")) == pytest.approx(
+        channels(sample_colorscale("Cividis", [weight])[0]), abs=3
+    )
+
+
+@pytest.mark.parametrize("columns", [6, 3])
+def test_all_heads_stand_in_one_figure_with_one_scale(columns):
+    figure = layer_maps(6, columns)
+    assert len(figure["data"]) == 6
+    assert {trace["type"] for trace in figure["data"]} == {"heatmap"}
+    assert {trace["coloraxis"] for trace in figure["data"]} == {"coloraxis"}
+    assert (figure["layout"]["coloraxis"]["cmin"], figure["layout"]["coloraxis"]["cmax"]) == (0, 1)
+    titles = [note["text"] for note in figure["layout"]["annotations"]]
+    assert titles == [f"head {n}" for n in range(1, 7)]
+    boxes = []
+    for trace in figure["data"]:
+        x = figure["layout"]["xaxis" + trace["xaxis"][1:]]
+        y = figure["layout"]["yaxis" + trace["yaxis"][1:]]
+        assert y["scaleanchor"] == trace["xaxis"]  # square cells
+        boxes.append((x["domain"], y["domain"]))
+    assert len({tuple(map(tuple, box)) for box in boxes}) == 6
+    for ((left, right), _), ((next_left, _), _) in zip(boxes[: columns - 1], boxes[1:columns], strict=True):
+        assert left < right < next_left
+    assert boxes[0][1][1] == 1 and boxes[0][0][0] < boxes[1][0][0]  # head 1 at the top left
+
+
+def test_any_number_of_heads_fits():
+    for n_head in (1, 2, 5, 8):
+        told = figures(n_head)
+        assert all(len(figure["data"]) == n_head for figure in told["layer_maps"].values())
+        assert str(n_head) in told["layer_maps"] and str(-(-n_head // 2)) in told["layer_maps"]
+
+
+def test_the_colour_bar_says_what_the_colour_follows():
+    told = figures(6)
+    assert head_map()["layout"]["coloraxis"]["showscale"]
+    assert "square root" in told["colorbar_titles"]["sqrt"]
+    assert "square root" not in told["colorbar_titles"]["linear"]
+
+
+def test_plotly_accepts_them_and_they_are_json():
+    for figure in (head_map(), *figures(6)["layer_maps"].values()):
+        go.Figure(figure)
+        json.dumps(figure)
+
+
+def test_a_gap_in_the_matrix_has_no_hover():
+    assert all(trace["hoverongaps"] is False for trace in layer_maps(6, 6)["data"] + head_map()["data"])

@@ -1,0 +1,238 @@
+"""What the browser draws from, against the decoder's second statement in reference.py."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import numpy as np
+import pytest
+
+from reference import forward, layer_norm, softmax
+from shakespeare_gpt import heads
+from shakespeare_gpt.trace import trace
+from shakespeare_gpt.ui import payloads
+from support import TEXT, small_gpt
+
+CONTEXT = 24
+LONG = TEXT[:60]
+
+
+@pytest.fixture(scope="module")
+def gpt():
+    return small_gpt()
+
+
+@pytest.fixture(scope="module")
+def seen(gpt):
+    return trace(gpt, LONG)
+
+
+@pytest.fixture(scope="module")
+def expected(gpt):
+    return forward(gpt, gpt.tokenizer.encode(LONG)[-CONTEXT:])
+
+
+def unpack(packed: str) -> np.ndarray:
+    """24-bit integers in three planes, as the docstring of `pack` describes them."""
+    planes = np.frombuffer(base64.b64decode(packed), np.uint8).reshape(3, -1).astype(np.int64)
+    return (planes[0] * 2**16 + planes[1] * 2**8 + planes[2]) / (2**24 - 1)
+
+
+def everything(gpt, seen) -> dict:
+    return {
+        "overview": payloads.overview(seen, gpt, LONG),
+        "layer": payloads.layer(seen, 2, gpt),
+        "logit_lens": payloads.logit_lens(seen, gpt),
+        "candidates": payloads.candidates(seen, gpt, 0.8, 10, 0.9),
+    }
+
+
+def test_everything_is_plain_json(gpt, seen):
+    told = everything(gpt, seen)
+    assert json.loads(json.dumps(told, allow_nan=False)) == told
+
+
+def test_the_text_and_where_it_stands(gpt, seen):
+    told = payloads.overview(seen, gpt, LONG)
+    assert told["before"] + "".join(told["characters"]) == LONG
+    assert told["start"] == len(LONG) - CONTEXT + 1  # counted from 1
+    assert (told["n_layer"], told["n_head"], told["context_length"]) == (3, 4, CONTEXT)
+    assert payloads.overview(seen, gpt)["before"] == ""
+
+
+def test_characters_outside_the_vocabulary_count_where_they_stand_in_the_normalized_text(gpt):
+    text = "\u2603" + TEXT[:40]  # a snowman, which is left out
+    told = payloads.overview(trace(gpt, text), gpt, text)
+    assert told["before"] + "".join(told["characters"]) == TEXT[:40]
+
+
+def test_how_well_each_character_was_foreseen(gpt, seen, expected):
+    told = payloads.overview(seen, gpt, LONG)
+    ids = gpt.tokenizer.encode(LONG)[-CONTEXT:]
+    assert told["given"][0] is None and len(told["given"]) == CONTEXT
+    for t in range(1, CONTEXT):
+        probabilities = softmax(expected.logits[t - 1])
+        probability, rank = told["given"][t]
+        assert probability == pytest.approx(probabilities[ids[t]], rel=1e-3)
+        assert rank == 1 + sum(probabilities > probabilities[ids[t]])
+
+
+def test_what_comes_next(gpt, seen, expected):
+    probabilities = softmax(expected.logits[-1])
+    listed = payloads.overview(seen, gpt, LONG)["next"]
+    assert [p for _, p in listed] == pytest.approx(sorted(probabilities, reverse=True)[:10], rel=1e-3)
+    best = gpt.tokenizer.vocabulary[probabilities.argmax()]
+    assert listed[0][0] == best
+
+
+def test_the_weights_of_a_layer_are_exact(gpt, seen, expected):
+    for layer in (1, 2, 3):
+        told = payloads.layer(seen, layer, gpt)
+        assert told["layer"] == layer
+        weights = unpack(told["weights"]).reshape(4, -1)
+        rows, columns = np.tril_indices(CONTEXT)
+        assert weights == pytest.approx(expected.attention[layer - 1][:, rows, columns], abs=2e-6)
+        # What was lost by packing alone: nothing that four decimals could show.
+        assert np.abs(weights - seen.attention[layer - 1][:, rows, columns]).max() <= 0.5 / (2**24 - 1) + 1e-9
+
+
+def test_rows_still_add_up_to_one(gpt, seen):
+    weights = unpack(payloads.layer(seen, 1, gpt)["weights"]).reshape(4, -1)
+    begin = 0
+    for t in range(CONTEXT):
+        assert weights[:, begin : begin + t + 1].sum(1) == pytest.approx(np.ones(4), abs=1e-5)
+        begin += t + 1
+    assert begin == weights.shape[1]
+
+
+def test_what_is_moved_adds_up_to_what_attention_adds(gpt, seen):
+    """The weighted sum of the moved vectors over all heads and keys is the branch's output."""
+    for layer in range(3):
+        moved = payloads.moved_vectors(seen, layer, gpt)
+        added = np.einsum("hqk,hkc->qc", seen.attention[layer], moved)
+        assert added == pytest.approx(seen.attention_added[layer], abs=1e-4)
+
+
+def test_the_size_of_what_is_moved(gpt, seen, expected):
+    told = payloads.layer(seen, 2, gpt)["moved"]
+    projection = gpt.blocks[1].attention.projection.weight.double().detach().numpy()
+    for head in range(4):
+        part = projection[:, 8 * head : 8 * head + 8]  # head size 8
+        for t in range(CONTEXT):
+            assert told[head][t] == pytest.approx(
+                np.linalg.norm(part @ expected.value[1, head, t]), rel=1e-3, abs=1e-5
+            )
+
+
+def test_thumbnails_show_the_strongest_weight_of_each_block(gpt):
+    wide = small_gpt(context_length=150)
+    seen = trace(wide, TEXT * 2)
+    told = payloads.thumbnails(seen)
+    T = len(seen.characters)
+    assert T == 150 and told["block"] == 3 and told["size"] == 50
+    pixels = np.frombuffer(base64.b64decode(told["data"]), np.uint8).reshape(3, 4, 50, 50)
+    for y, x in [(0, 0), (10, 3), (49, 49), (49, 0), (30, 31)]:
+        block = seen.attention[:, :, 3 * y : 3 * y + 3, 3 * x : 3 * x + 3].max(axis=(2, 3))
+        assert pixels[:, :, y, x] == pytest.approx(np.ceil(255 * np.sqrt(block)), abs=0)
+    assert not pixels[:, :, 10, 11:].any()  # nothing above the diagonal
+
+
+def test_a_short_text_has_a_pixel_a_character(gpt):
+    told = payloads.thumbnails(trace(gpt, "ROMEO:"))
+    assert (told["size"], told["block"]) == (6, 1)
+
+
+def test_the_logit_lens(gpt, seen, expected):
+    told = payloads.logit_lens(seen, gpt)["layers"]
+    assert len(told) == 4  # after the embedding and after each of three layers
+    ids = gpt.tokenizer.encode(LONG)[-CONTEXT:]
+    embedding = gpt.token_embedding.weight.detach().double().numpy()
+    norm = gpt.norm.weight.detach().double().numpy()
+    for layer, residual in zip(told, expected.residual, strict=True):
+        for t in range(CONTEXT):
+            probabilities = softmax(embedding @ layer_norm(residual[t], norm))
+            best = np.sort(probabilities)[::-1][:5]
+            assert layer["probabilities"][t] == pytest.approx(best, rel=1e-3, abs=1e-6)
+            assert layer["characters"][t][0] == gpt.tokenizer.vocabulary[probabilities.argmax()]
+            if t + 1 < CONTEXT:
+                assert layer["true"][t] == pytest.approx(probabilities[ids[t + 1]], rel=1e-3, abs=1e-6)
+
+
+def test_the_logit_lens_ends_with_the_models_output(gpt, seen):
+    last = payloads.layer_probabilities(seen, gpt)[-1]
+    logits = seen.logits.astype(np.float64)
+    assert last == pytest.approx(np.exp(logits) / np.exp(logits).sum(1, keepdims=True), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [(1.0, None, None), (0.8, 10, None), (1.3, None, 0.7), (0.5, 12, 0.6), (0, None, None)],
+)
+def test_candidates(gpt, seen, expected, settings):
+    temperature, top_k, top_p = settings
+    told = payloads.candidates(seen, gpt, temperature, top_k, top_p)["candidates"]
+    logits = expected.logits[-1]
+    assert len(told) == 65 and len({c["character"] for c in told}) == 65
+    order = np.argsort(-logits)
+    assert [c["character"] for c in told] == [gpt.tokenizer.vocabulary[i] for i in order]
+    assert [c["logit"] for c in told] == pytest.approx(logits[order], rel=1e-3, abs=1e-4)
+    tempered = softmax(logits[order] / temperature) if temperature else np.eye(65)[0]
+    assert [c["tempered"] for c in told] == pytest.approx(tempered, abs=1e-5)
+    # The cuts by hand: so many of the first, then of these the fewest that reach p.
+    kept = top_k or 65
+    if top_p:
+        share = tempered[:kept] / tempered[:kept].sum()
+        kept_by_p = int(np.searchsorted(np.cumsum(share), top_p)) + 1
+    else:
+        kept_by_p = kept
+    for i, candidate in enumerate(told):
+        cut_by = "top-k" if i >= kept else "top-p" if i >= kept_by_p else None
+        assert candidate["cut_by"] == cut_by and candidate["kept"] == (cut_by is None)
+        if cut_by:
+            assert candidate["probability"] == 0
+    assert sum(c["probability"] for c in told) == pytest.approx(1, abs=1e-9)
+    final = tempered[:kept_by_p] / tempered[:kept_by_p].sum()
+    assert [c["probability"] for c in told[:kept_by_p]] == pytest.approx(final, abs=1e-5)
+
+
+def test_the_usual_weights_come_from_the_measured_heads_of_this_checkpoint(tmp_path, monkeypatch):
+    measured = {
+        "sha256": "abc",
+        "heads": [
+            {"layer": 2, "head": h + 1, "usual_weight_by_distance": [h + d / 100 for d in range(24)]}
+            for h in reversed(range(4))
+        ],
+    }
+    (tmp_path / "heads.json").write_text(json.dumps(measured))
+    monkeypatch.setattr(payloads, "HEADS", tmp_path / "heads.json")
+    fits, other = small_gpt(), small_gpt()
+    fits.checkpoint, other.checkpoint = {"sha256": "abc"}, {"sha256": "another"}
+    text = "ROMEO:"
+    told = payloads.layer(trace(fits, text), 2, fits)["usual"]
+    assert [head[:3] for head in told] == [[h, h + 0.01, h + 0.02] for h in range(4)]
+    assert all(len(head) == len(text) for head in told)
+    assert payloads.layer(trace(fits, text), 1, fits)["usual"] is None  # not measured
+    assert payloads.layer(trace(other, text), 2, other)["usual"] is None  # measured on another model
+
+
+def test_the_bundled_heads_are_used(model):
+    told = heads.read_derived(model, heads.HEADS)
+    if told is None:
+        pytest.skip("assets/heads.json was not measured on this checkpoint")
+    usual = payloads.layer(trace(model, TEXT), 1, model)["usual"]
+    first = next(h for h in told["heads"] if (h["layer"], h["head"]) == (1, 1))
+    assert usual[0] == pytest.approx(first["usual_weight_by_distance"][: len(TEXT)], rel=1e-5)
+
+
+def test_answers_stay_below_a_megabyte_at_a_full_window(model):
+    text = TEXT * 3
+    seen = trace(model, text)
+    assert len(seen.characters) == model.config.context_length == 256
+    for told in (
+        payloads.overview(seen, model, text),
+        payloads.layer(seen, 1, model),
+        payloads.logit_lens(seen, model),
+        payloads.candidates(seen, model),
+    ):
+        assert len(json.dumps(told)) < 1_000_000

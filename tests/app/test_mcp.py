@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
 
 import shakespeare_gpt as sg
+from launched import launch
+from shakespeare_gpt.ui.demo import build_demo
 
 pytest.importorskip("mcp", reason="needs gradio[mcp]")
 
@@ -38,6 +40,16 @@ def call(url: str, tool: str, **arguments: Any) -> types.CallToolResult:
 def text(result: types.CallToolResult) -> str:
     [content] = result.content
     return content.text
+
+
+@pytest.fixture(scope="module")
+def url(model) -> Iterator[str]:
+    """The address of the demo, launched as the README says."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_MCP_SERVER", "True")
+        demo = build_demo(model)
+        yield launch(demo)
+        demo.close()
 
 
 @pytest.fixture(scope="module")

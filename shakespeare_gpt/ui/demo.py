@@ -68,7 +68,7 @@ THEME = gr.themes.Base(
 )
 LAUNCH = {
     "theme": THEME,
-    "head": files.tags("page.css", "inside.css", "what_if.css", "model.css") + explorer.head_tags(),
+    "head": files.tags("page.css", "inside.css", "what_if.css") + explorer.head_tags() + files.tags("model.css"),
     "footer_links": ["api", "settings"],
     "run_history": False,
     "enable_monitoring": False,

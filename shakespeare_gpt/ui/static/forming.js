@@ -100,9 +100,9 @@ const when = ({ step }) =>
 
 function sentence(moment, told) {
   const loss = moment.validation_loss === null
-    ? `nobody measured its loss then; guessing evenly would give ${Math.log(vocabSize).toFixed(2)}`
+    ? `loss not measured, guessing evenly would give ${Math.log(vocabSize).toFixed(2)}`
     : `validation loss ${moment.validation_loss.toFixed(4)}`;
-  const own = told.text_loss === null ? "" : `, loss on your text ${told.text_loss.toFixed(2)}`;
+  const own = told.text_loss === null ? "" : `; on your text ${told.text_loss.toFixed(2)}`;
   const read = moment.step ? `after ${moment.step.toLocaleString("en")} steps and ${moment.characters.toLocaleString("en")} characters read` : "before the first step";
   return `Layer ${told.layer} head ${told.head} ${read}: ${loss}${own}.`;
 }

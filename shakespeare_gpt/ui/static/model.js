@@ -188,7 +188,7 @@ function characterMap(width) {
     const hover = (i) => `${glyph(characters[i])}<br>most similar: ${nearest[i].map(([other, cosine]) => `${glyph(other)} ${cosine.toFixed(2)}`).join(", ")}`;
     return { type: "scatter", mode: "text", name, x: own.map((i) => points[i][0]), y: own.map((i) => points[i][1]),
       text: own.map((i) => escaped(glyph(characters[i]))), hovertext: own.map((i) => escaped(hover(i)).replaceAll("&lt;br&gt;", "<br>")),
-      hoverinfo: "text", textfont: { size: 15, color: dark() ? bright : light } };
+      hoverinfo: "text", textfont: { size: 17, family: "monospace", color: dark() ? bright : light } };
   });
   const share = (axis) => ` (${Math.round(100 * explained[axis])}% of the differences)`;
   figure.layout.xaxis.title.text += share(0);
@@ -221,7 +221,7 @@ function lossCurve(width) {
   const named = about.others.filter(({ loss }) => /^\d\.\d+$/.test(loss) && parseFloat(loss) < 1.7 && parseFloat(loss) > 1.4);
   const shown = [named[0], named.at(-1)].filter(Boolean);
   figure.layout.shapes = shown.map(({ loss }) => ({ type: "line", ...bounds, y0: loss, y1: loss, line: { color: quiet, width: 1, dash: "dot" } }));
-  figure.layout.annotations = shown.map(({ name, loss }) => ({ xref: "paper", x: 1, xanchor: "right", y: parseFloat(loss), yanchor: "bottom", showarrow: false, text: escaped(`${name} ${loss}`) }));
+  figure.layout.annotations = shown.map(({ name, loss }) => ({ xref: "paper", x: 0.01, xanchor: "left", y: parseFloat(loss), yanchor: "bottom", showarrow: false, text: escaped(`${name} ${loss}`) }));
   figure.layout.height = Math.min(width, 400);
   return figure;
 }

@@ -119,6 +119,9 @@ function writeHead() {
   const cells = columns().map((column) => element("th", { scope: "col", "data-key": column.key, title: column.title },
     element("button", { type: "button", class: "sg-sort", onclick: () => sortBy(column) }, column.name)));
   table.querySelector("thead").replaceChildren(element("tr", {}, ...cells));
+  const chances = Object.keys(measured.roles).map((key) => element("td", {}, share(measured.chance[key])));
+  table.querySelector("tfoot").replaceChildren(element("tr", {},
+    element("th", { scope: "row", colspan: 3 }, "Chance: a head that looks everywhere alike"), ...chances, element("td", {}), element("td", {})));
 }
 
 /** A second press on the same column turns the order round; numbers begin with the largest. */

@@ -154,3 +154,17 @@ def test_no_file_is_missing_that_the_page_asks_for(address: str, space: tuple[Pa
     for path in here:
         if not path.name.startswith("."):
             assert (folder / path.relative_to(hub.ROOT)).read_bytes() == path.read_bytes()
+
+
+def test_a_zero_gpu_space_finds_a_function_that_asks_for_the_gpu(space: tuple[Path, Path], tmp_path: Path):
+    """Without one the package `spaces` never reports that the app is up. The real one is there on a Space alone."""
+    folder, python = space
+    (tmp_path / "spaces.py").write_text("asked = []\nGPU = asked.append\n")
+    done = subprocess.run(
+        [python, "-c", "import app, spaces; print(len(spaces.asked))"],
+        cwd=folder,
+        env=environment(PYTHONPATH=str(tmp_path)),
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "1\n", done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import numbers
 import operator
 import os
 import random
@@ -128,7 +129,7 @@ class Window:
                 self.fast = FastDecoder(self.model, self.cache)
             return array(logits).repeat(len(self.texts), axis=0)
         if self.cache.length == context:
-            self.start = length - max(1, context // 2)
+            self.start = length - kept(context)
             self.cache.length = 0
             return array(prefill(self.model, self.cache, self._ids(self.start), self.change))
         if self.fast is not None:
@@ -138,6 +139,11 @@ class Window:
     def _ids(self, start: int) -> Tensor:
         device = self.model.token_embedding.weight.device
         return torch.tensor([text[start:] for text in self.texts], device=device)
+
+
+def kept(context_length: int) -> int:
+    """How many characters of a full window are read again."""
+    return max(1, context_length // 2)
 
 
 def array(tensor: Tensor) -> np.ndarray:
@@ -175,6 +181,8 @@ def ranked(
         tempered = np.exp(below / max(temperature, 1e-30))
         tempered /= tempered.sum(axis=-1, keepdims=True)
     kept = np.ones_like(ids, dtype=bool)
+    if top_k is None and top_p is None:
+        return ids, tempered, kept, tempered
     if top_k is not None:
         kept[..., top_k:] = False
     if top_p is not None and top_p < 1:  # 1 keeps all, whatever rounding says
@@ -306,8 +314,8 @@ def stream_samples(
     max_new_tokens = whole_number("max_new_tokens", max_new_tokens, 0)
     num_samples = whole_number("num_samples", num_samples, 1)
     seed = secrets.randbits(31) if seed is None else whole_number("seed", seed, 0)
-    if time_limit is not None and not time_limit > 0:
-        raise ValueError(f"time_limit must be above 0 seconds or None, not {time_limit}.")
+    if time_limit is not None and not (is_number(time_limit) and time_limit > 0):
+        raise ValueError(f"time_limit must be above 0 seconds, or None, not {time_limit!r}.")
     change = intervention or NOTHING
     change.check(model.config.n_layer, model.config.n_head)
     prompt_ids = model.tokenizer.encode(prompt) or model.tokenizer.encode("\n")
@@ -374,12 +382,16 @@ def generate(
 
 def check_settings(temperature: float, top_k: int | None, top_p: float | None) -> None:
     """ValueError, with a message that names the range, if a sampling setting is out of it."""
-    if isinstance(temperature, bool) or not math.isfinite(temperature) or temperature < 0:
-        raise ValueError(f"temperature must be a finite number of at least 0, not {temperature}.")
+    if not is_number(temperature) or not 0 <= temperature < math.inf:
+        raise ValueError(f"temperature must be a finite number of at least 0, not {temperature!r}.")
     if top_k is not None:
         whole_number("top_k", top_k, 1)
-    if top_p is not None and not 0 < top_p <= 1:
-        raise ValueError(f"top_p must be above 0 and at most 1, or None, not {top_p}.")
+    if top_p is not None and not (is_number(top_p) and 0 < top_p <= 1):
+        raise ValueError(f"top_p must be above 0 and at most 1, or None, not {top_p!r}.")
+
+
+def is_number(value: object) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def whole_number(name: str, value: int, least: int) -> int:

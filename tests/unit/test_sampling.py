@@ -1,0 +1,199 @@
+"""Temperature, top-k, top-p and the draw, against plain Python that follows their definitions word by word."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import Counter
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shakespeare_gpt.generation import account, check_settings, draw, ranked
+
+# Multiples of 1/8, so that equal logits are common.
+LOGITS = st.lists(st.integers(-160, 160).map(lambda n: n / 8), min_size=1, max_size=20)
+TEMPERATURES = st.floats(0.05, 5)
+
+
+def softmax(logits: list[float], temperature: float) -> list[float]:
+    if temperature == 0:
+        best = logits.index(max(logits))
+        return [float(i == best) for i in range(len(logits))]
+    powers = [math.exp((logit - max(logits)) / temperature) for logit in logits]
+    return [power / math.fsum(powers) for power in powers]
+
+
+def by_size(values: list[float]) -> list[int]:
+    """The places of the values, the largest first; of equal ones the earlier first."""
+    return sorted(range(len(values)), key=lambda i: (-values[i], i))
+
+
+def nucleus(probabilities: dict[int, float], order: list[int], p: float) -> set[int]:
+    """The fewest of the characters, most likely first, whose probabilities add up to at least p."""
+    total = sum(Fraction(x) for x in probabilities.values())
+    chosen: set[int] = set()
+    held = Fraction(0)
+    for i in order:
+        if i in probabilities and held < Fraction(p) * total:
+            chosen.add(i)
+            held += Fraction(probabilities[i])
+    return chosen
+
+
+@given(LOGITS, TEMPERATURES)
+def test_temperature_divides_the_logits(logits, temperature):
+    told = account(np.array(logits), temperature)
+    np.testing.assert_allclose(told.tempered, softmax(logits, temperature), rtol=1e-9, atol=1e-300)
+    np.testing.assert_array_equal(told.probabilities, told.tempered)
+    assert told.kept.all()
+
+
+@given(LOGITS)
+def test_temperature_zero_is_the_most_likely_character(logits):
+    told = account(np.array(logits), 0)
+    assert told.probabilities.tolist() == softmax(logits, 0)
+
+
+@given(LOGITS)
+def test_a_tiny_temperature_shares_among_the_largest(logits):
+    told = account(np.array(logits), 5e-324)
+    largest = np.array(logits) == max(logits)
+    np.testing.assert_allclose(told.probabilities, largest / largest.sum())
+    assert told.kept.all()
+
+
+@given(LOGITS)
+def test_rank_counts_from_one_and_breaks_ties_by_the_id(logits):
+    assert np.argsort(account(np.array(logits)).rank).tolist() == by_size(logits)
+    assert sorted(account(np.array(logits)).rank) == list(range(1, len(logits) + 1))
+
+
+@given(LOGITS, TEMPERATURES, st.integers(1, 25))
+def test_top_k_keeps_the_k_most_likely(logits, temperature, k):
+    told = account(np.array(logits), temperature, top_k=k)
+    kept = set(by_size(logits)[:k])
+    assert set(np.flatnonzero(told.kept)) == kept
+    tempered = softmax(logits, temperature)
+    total = math.fsum(tempered[i] for i in kept)
+    expected = [tempered[i] / total if i in kept else 0 for i in range(len(logits))]
+    np.testing.assert_allclose(told.probabilities, expected, rtol=1e-9, atol=1e-300)
+    np.testing.assert_allclose(told.tempered, tempered, rtol=1e-9, atol=1e-300)
+
+
+@given(LOGITS, TEMPERATURES, st.none() | st.integers(1, 25), st.floats(1e-6, 1))
+def test_top_p_keeps_the_fewest_that_hold_p(logits, temperature, k, p):
+    told = account(np.array(logits), temperature, top_k=k, top_p=p)
+    order = by_size(logits)
+    tempered = softmax(logits, temperature)
+    left = {i: tempered[i] for i in order[:k]}
+    kept = set(np.flatnonzero(told.kept))
+    if p == 1:
+        assert kept == set(left)
+    else:
+        # A sum that meets p within rounding may count as either side of it.
+        assert nucleus(left, order, p * (1 - 1e-12)) <= kept <= nucleus(left, order, min(1, p * (1 + 1e-12)))
+    assert set(order[: len(kept)]) == kept  # never a character while a more likely one is cut
+    total = math.fsum(tempered[i] for i in kept)
+    expected = [tempered[i] / total if i in kept else 0 for i in range(len(logits))]
+    np.testing.assert_allclose(told.probabilities, expected, rtol=1e-9, atol=1e-300)
+
+
+def test_top_p_by_hand():
+    logits = np.log([0.1, 0.4, 0.2, 0.3])
+    for p, kept in (
+        (0.01, [1]),
+        (0.39, [1]),
+        (0.41, [1, 3]),
+        (0.69, [1, 3]),
+        (0.71, [1, 2, 3]),
+        (0.95, [0, 1, 2, 3]),
+    ):
+        told = account(logits, top_p=p)
+        assert np.flatnonzero(told.kept).tolist() == kept
+    np.testing.assert_allclose(account(logits, top_p=0.5).probabilities, [0, 4 / 7, 0, 3 / 7])
+    # Of the two that top-k leaves, the larger holds 4/7 = 0.57.
+    assert np.flatnonzero(account(logits, top_k=2, top_p=0.5).kept).tolist() == [1]
+    # Equal probabilities that meet p exactly.
+    assert np.flatnonzero(account(np.zeros(4), top_p=0.5).kept).tolist() == [0, 1]
+
+
+@given(st.lists(LOGITS.filter(lambda row: len(row) >= 3).map(lambda row: row[:3]), min_size=1, max_size=4))
+def test_rows_do_not_mix(rows):
+    together = account(np.array(rows), 0.7, 2, 0.9)
+    for i, row in enumerate(rows):
+        alone = account(np.array(row), 0.7, 2, 0.9)
+        for field in ("logits", "rank", "tempered", "kept", "probabilities"):
+            np.testing.assert_array_equal(getattr(together, field)[i], getattr(alone, field))
+
+
+@given(LOGITS, TEMPERATURES, st.none() | st.integers(1, 25), st.none() | st.floats(1e-6, 1))
+def test_ranked_is_the_account_in_order(logits, temperature, k, p):
+    told = account(np.array(logits), temperature, k, p)
+    ids, tempered, kept, probabilities = ranked(np.array(logits), temperature, k, p)
+    assert ids.tolist() == by_size(logits)
+    np.testing.assert_array_equal(told.tempered[ids], tempered)
+    np.testing.assert_array_equal(told.kept[ids], kept)
+    np.testing.assert_array_equal(told.probabilities[ids], probabilities)
+
+
+@given(st.lists(st.integers(0, 6), min_size=1, max_size=8).filter(any), st.floats(0, 1, exclude_max=True))
+def test_draw_finds_where_a_number_falls(weights, number):
+    probabilities = np.array(weights) / sum(weights)
+    (place,) = draw(probabilities[None], [number])
+    assert weights[place] > 0
+    exact = [Fraction(sum(weights[:i]), sum(weights)) for i in range(len(weights) + 1)]
+    assert float(exact[place]) - 1e-12 <= number <= float(exact[place + 1]) + 1e-12
+
+
+def test_the_largest_number_below_one_draws_the_last_that_can_be_drawn():
+    largest = np.nextafter(1, 0)
+    for weights in ([0.3, 0.7, 0, 0], [0.1] * 10 + [0], [1, 0], [0, 1], [1 / 3] * 3):
+        (place,) = draw(np.array([weights]), [largest])
+        assert place == max(i for i, w in enumerate(weights) if w)
+    assert draw(np.array([[0, 0.5, 0.5]]), [0.0]) == [1]
+
+
+def test_draws_follow_the_distribution():
+    probabilities = np.array([[0.5, 0.25, 0.15, 0.1]])
+    generator = random.Random(1)
+    n = 20_000
+    counts = Counter(draw(probabilities, [generator.random()])[0] for _ in range(n))
+    for i, p in enumerate(probabilities[0]):
+        assert abs(counts[i] - n * p) < 5 * math.sqrt(n * p * (1 - p))
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"temperature": -0.1}, "at least 0"),
+        ({"temperature": math.nan}, "finite"),
+        ({"temperature": math.inf}, "finite"),
+        ({"temperature": True}, "temperature"),
+        ({"temperature": "hot"}, "temperature"),
+        ({"temperature": None}, "temperature"),
+        ({"top_k": 0}, "at least 1"),
+        ({"top_k": -3}, "at least 1"),
+        ({"top_k": 2.5}, "whole number"),
+        ({"top_k": True}, "whole number"),
+        ({"top_k": "3"}, "whole number"),
+        ({"top_p": 0}, "above 0"),
+        ({"top_p": 1.01}, "at most 1"),
+        ({"top_p": math.nan}, "above 0"),
+        ({"top_p": True}, "top_p"),
+        ({"top_p": "0.9"}, "top_p"),
+    ],
+)
+def test_a_setting_out_of_its_range_is_refused(settings, says):
+    with pytest.raises(ValueError, match=says):
+        account(np.zeros(5), **settings)
+
+
+def test_settings_in_range_are_accepted():
+    for temperature in (0, 0.0, 1, np.float32(0.8), 1e9):
+        check_settings(temperature, np.int64(3), np.float32(0.9))
+    check_settings(1, None, None)
+    check_settings(1, 10**9, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 
@@ -18,7 +19,7 @@ def channels(colour: str) -> list[float]:
 
 def colour_of(weight: float, scale: list[list]) -> list[float]:
     """As Plotly does: linear between two stops."""
-    for (a, first), (b, second) in zip(scale, scale[1:], strict=False):
+    for (a, first), (b, second) in itertools.pairwise(scale):
         if a <= weight <= b:
             share = (weight - a) / (b - a)
             return [x + share * (y - x) for x, y in zip(channels(first), channels(second), strict=True)]
@@ -50,7 +51,7 @@ def test_all_heads_stand_in_one_figure_with_one_scale(columns):
         assert y["scaleanchor"] == trace["xaxis"]  # square cells
         boxes.append((x["domain"], y["domain"]))
     assert len({tuple(map(tuple, box)) for box in boxes}) == 6
-    for ((left, right), _), ((next_left, _), _) in zip(boxes[: columns - 1], boxes[1:columns], strict=True):
+    for ((left, right), _), ((next_left, _), _) in itertools.pairwise(boxes):
         assert left < right < next_left
     assert boxes[0][1][1] == 1 and boxes[0][0][0] < boxes[1][0][0]  # head 1 at the top left
 

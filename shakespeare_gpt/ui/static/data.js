@@ -17,11 +17,13 @@ export const data = {
   text: "", // the whole text, normalized; positions count in it
   written: 0, // how many of its last characters were generated
   steps: [], // {probability, rank, entropy, start, settings} of each generated character
+  raw: "", // that text as it was typed
+  loading: false, // another text is on its way
   streaming: false,
   notes: [],
   error: "",
   figures: null, // Plotly's layouts and traces, from figures.py
-  /** Runs fn(what changed: "text", "window", "layer" or "error") after something arrived. */
+  /** Runs fn(what changed: "text", "window", "layer", "loading" or "error"). */
   subscribe(fn) {
     subscribers.add(fn);
     return () => subscribers.delete(fn);
@@ -72,7 +74,7 @@ export function open(first) {
 function show(window) {
   const other = data.window !== window;
   data.window = window;
-  data.error = "";
+  Object.assign(data, { loading: false, error: "" });
   if (other) tell("window");
   loadLayers(window);
 }
@@ -113,14 +115,15 @@ export function logitLens(window) {
 }
 
 function failed(error) {
-  data.error = error.message;
+  Object.assign(data, { loading: false, error: error.message });
   tell("error");
 }
 
 /** Show a text that is not known to be normalized: what was typed, or what a link holds. */
 async function showRaw(raw) {
   const question = ++asked;
-  data.raw = raw;
+  Object.assign(data, { raw, loading: true });
+  tell("loading");
   try {
     const overview = await call("overview", raw);
     if (question !== asked) return;
@@ -143,6 +146,8 @@ async function showWindow() {
   const text = data.text.slice(start, start + context);
   const known = kept.get(`${start}:${text}`);
   if (known) return show(keep(known));
+  data.loading = true;
+  tell("loading");
   try {
     const overview = await call("overview", text);
     if (question === asked) show(keep(makeWindow(overview, start)));

@@ -14,7 +14,7 @@ export function mount(root) {
   grid = root.querySelector("#head-grid");
   grid.addEventListener("pointerover", (event) => event.pointerType === "mouse" && preview(event.target));
   grid.addEventListener("pointerleave", () => pointer.set(NOTHING));
-  grid.addEventListener("focusin", (event) => event.target.matches(":focus-visible") && preview(event.target));
+  grid.addEventListener("focusin", (event) => preview(event.target));
   grid.addEventListener("focusout", () => pointer.set(NOTHING));
   grid.addEventListener("click", (event) => {
     const chosen = whose(event.target);

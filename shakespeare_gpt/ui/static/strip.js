@@ -27,6 +27,7 @@ export function mount(root) {
   strip.addEventListener("keydown", key);
   new ResizeObserver(() => draw()).observe(strip);
   data.subscribe((what) => {
+    strip.setAttribute("aria-busy", data.loading || data.streaming);
     if (what === "text" || !cells.length) write();
     draw();
   });

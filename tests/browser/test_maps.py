@@ -1,0 +1,245 @@
+"""Every head at once, the layer's heads side by side, one head large; and what one reads by pointing at them."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from pages import cell, expect_weight, glyph, hover, ready, said, shown, type_text, z
+from shakespeare_gpt import heads
+
+
+def choose(page, layer: int, head: int) -> None:
+    """By the native radio buttons."""
+    page.locator("#layer input").nth(layer - 1).check()
+    page.locator("#head input").nth(head - 1).check()
+    ready(page)
+
+
+def test_the_first_maps_show_the_models_own_weights(page, model):
+    seen = shown(page, model)
+    assert z(page, "head-map") == pytest.approx(
+        np.where(np.tri(len(seen.characters)) > 0, seen.attention[0, 0], np.nan), abs=1e-6, nan_ok=True
+    )
+    for head in range(model.config.n_head):
+        drawn = z(page, "layer-maps", head + 1)
+        below = np.tri(len(seen.characters)) > 0
+        assert np.isnan(drawn[~below]).all()  # nothing above the diagonal
+        assert drawn[below] == pytest.approx(seen.attention[0, head][below], abs=1e-6)
+
+
+@pytest.mark.parametrize(("layer", "head"), [(3, 2), (6, 6)])
+def test_choosing_a_layer_and_a_head(page, model, layer, head):
+    choose(page, layer, head)
+    seen = shown(page, model)
+    below = np.tri(len(seen.characters)) > 0
+    assert z(page, "head-map")[below] == pytest.approx(seen.attention[layer - 1, head - 1][below], abs=1e-6)
+    assert z(page, "layer-maps", head)[below] == pytest.approx(
+        seen.attention[layer - 1, head - 1][below], abs=1e-6
+    )
+    assert f"Layer {layer} head {head}" in said(page)
+    assert f"Layer {layer}, head {head}" in page.locator("#head-map-heading").text_content()
+
+
+def test_all_heads_share_one_colour_scale_and_have_square_cells_with_the_first_character_at_the_top_left(
+    page,
+):
+    told = page.evaluate(
+        """() => ['head-map', 'layer-maps'].map(id => {
+          const {data, _fullLayout: layout} = document.getElementById(id);
+          return data.map((_, i) => {
+            const suffix = i ? i + 1 : '';
+            const [x, y] = [layout['xaxis' + suffix], layout['yaxis' + suffix]];
+            return {axis: data[i].coloraxis, range: [layout.coloraxis.cmin, layout.coloraxis.cmax],
+                    across: x.l2p(2) - x.l2p(1), down: y.l2p(2) - y.l2p(1)};
+          });
+        })"""
+    )
+    for each in told[0] + told[1]:
+        assert each["axis"] == "coloraxis" and each["range"] == [0, 1]
+        assert each["across"] > 0 and each["down"] > 0
+        assert each["across"] == pytest.approx(each["down"], rel=0.01)
+    tops = page.evaluate(
+        "[...document.querySelectorAll('#layer-maps .hm image')].map(i => i.getBoundingClientRect().top)"
+    )
+    assert max(tops) - min(tops) < 1  # side by side
+
+
+def test_hover_tells_everything_about_one_link(page, model):
+    seen = shown(page, model)
+    query, key = 53, 27
+    text = hover(page, "head-map", query, key)
+    row = seen.attention[0, 0, query, : query + 1]
+    assert (
+        f"'{glyph(seen.characters[query])}' at {query + 1} looks at '{glyph(seen.characters[key])}' at {key + 1}"
+        in text
+    )
+    expect_weight(text, row[key])
+    assert f"rank {1 + (row > row[key]).sum()} of {query + 1}" in text
+    assert f"chance (1/{query + 1} = {1 / (query + 1):.4f})" in text
+    times = re.search(r"([\d.,]+) × chance", text)[1]
+    assert float(times.replace(",", "")) == pytest.approx(row[key] * (query + 1), abs=0.06)
+    measured = heads.read_derived(model, heads.HEADS)
+    if measured:
+        first = next(h for h in measured["heads"] if (h["layer"], h["head"]) == (1, 1))
+        usual = first["usual_weight_by_distance"][query - key]
+        assert f"usual weight {query - key} characters back ({usual:.4f})" in text
+    sentence = said(page)
+    assert "Layer 1 head 1" in sentence
+    expect_weight(sentence, row[key])
+
+
+def test_hover_in_the_small_maps_names_that_head_and_shows_it_large(page, model):
+    seen = shown(page, model)
+    text = hover(page, "layer-maps", 40, 39, number=4)
+    expect_weight(text, seen.attention[0, 3, 40, 39])
+    assert "Layer 1 head 4" in said(page)
+    assert "Layer 1, head 4" in page.locator("#head-map-heading").text_content()
+    assert z(page, "head-map")[40, 39] == pytest.approx(seen.attention[0, 3, 40, 39], abs=1e-6)
+    page.mouse.move(0, 0)
+    assert "Layer 1 head 1" in said(page)  # only a preview
+
+
+def test_above_the_diagonal_is_nothing_to_hover(page):
+    x, y = cell(page, "head-map", 20, 60)
+    page.mouse.move(x - 3, y)
+    page.mouse.move(x, y)
+    page.wait_for_timeout(300)
+    assert page.locator("#head-map .hovertext").count() == 0
+
+
+def test_a_click_on_a_cell_holds_the_looking_character(page):
+    page.mouse.click(*cell(page, "layer-maps", 30, 12, number=2))
+    page.wait_for_timeout(200)
+    chosen = page.evaluate("shakespeare.view.get()")
+    assert (chosen["layer"], chosen["head"], chosen["position"]) == (1, 2, 31)
+    assert page.locator("#head input").nth(1).is_checked()
+
+
+def test_there_is_a_thumbnail_for_every_head(page, model):
+    thumbnails = page.locator("#head-grid [data-layer][data-head]")
+    assert thumbnails.count() == model.config.n_layer * model.config.n_head
+    assert page.locator("#head-grid canvas").count() == thumbnails.count()
+    assert page.locator("#head-grid *").count() < 100  # one image each, no element a cell
+    # The pixels are the weights: an unlit corner above the diagonal, the brightest pixel where the weight is largest.
+    seen = shown(page, model)
+    pixels = np.array(
+        page.evaluate(
+            """() => {
+              const canvas = document.querySelector('#head-grid [data-layer="4"][data-head="3"] canvas');
+              return [canvas.width, ...canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.width).data];
+            }"""
+        )
+    )
+    size, rgba = pixels[0], pixels[1:].reshape(pixels[0], pixels[0], 4)
+    assert not rgba[..., 3][np.triu_indices(size, 1)].any()
+    block = -(-len(seen.characters) // 64)
+    brightest = np.unravel_index(rgba[..., 0].argmax(), (size, size))
+    rows = slice(brightest[0] * block, brightest[0] * block + block)
+    columns = slice(brightest[1] * block, brightest[1] * block + block)
+    assert seen.attention[3, 2, rows, columns].max() >= 0.98 * seen.attention[3, 2].max()
+
+
+def test_pointing_at_a_thumbnail_previews_and_a_click_keeps(page, model):
+    thumbnail = page.locator("#head-grid [data-layer='5'][data-head='3']")
+    thumbnail.hover()
+    page.wait_for_timeout(600)
+    assert "Layer 5, head 3 (preview" in page.locator("#head-map-heading").text_content()
+    assert "Layer 5 head 3" in said(page)
+    seen = shown(page, model)
+    below = np.tri(len(seen.characters)) > 0
+    assert z(page, "head-map")[below] == pytest.approx(seen.attention[4, 2][below], abs=1e-6)
+    page.mouse.move(0, 0)
+    assert "Layer 1 head 1" in said(page)
+    thumbnail.click()
+    page.mouse.move(0, 0)
+    ready(page)
+    assert "Layer 5 head 3" in said(page)
+    assert (
+        page.locator("#layer input").nth(4).is_checked() and page.locator("#head input").nth(2).is_checked()
+    )
+    assert thumbnail.get_attribute("aria-pressed") == "true"
+    assert page.locator("#head-grid [aria-pressed='true']").count() == 1
+
+
+def test_arrow_keys_move_between_thumbnails(page):
+    page.locator("#head-grid [data-layer='1'][data-head='1']").focus()
+    for key in ("ArrowRight", "ArrowRight", "ArrowDown"):
+        page.keyboard.press(key)
+    assert "Layer 2 head 3" in said(page)  # a preview
+    page.keyboard.press("Enter")
+    page.locator("#prompt textarea").focus()
+    ready(page)
+    assert "Layer 2 head 3" in said(page)
+
+
+def test_arrow_keys_move_a_cell_of_the_large_map(page, model):
+    seen = shown(page, model)
+    page.locator("#text-strip [data-position='40']").click()
+    page.mouse.move(0, 0)
+    page.locator("#head-map").focus()
+    for key in ("ArrowLeft", "ArrowLeft", "ArrowUp", "ArrowLeft"):
+        page.keyboard.press(key)
+    sentence = said(page)
+    assert "at 40 looks at" in sentence and "at 38" in sentence  # from (41, 41) to (40, 38)
+    expect_weight(sentence, seen.attention[0, 0, 39, 37])
+
+
+def test_equal_characters_stay_apart(page):
+    type_text(page, "a a\n")
+    for figure in ("xaxis", "yaxis"):
+        axis = page.evaluate(
+            "name => { const axis = document.getElementById('head-map').layout[name];"
+            " return [axis.ticktext, axis.tickvals]; }",
+            figure,
+        )
+        assert axis == [["a", "␣", "a", "⏎"], [1, 2, 3, 4]]
+    assert z(page, "head-map").shape == (4, 4)
+    assert "'a' at 3 looks at 'a' at 1" in hover(page, "head-map", 2, 0)
+
+
+def test_pseudo_html_in_the_text_stays_text_in_plotly(page):
+    type_text(page, "&lt;b&amp;")
+    assert "'b' at 5 looks at '&' at 1" in hover(page, "head-map", 4, 0)
+
+
+def test_the_colour_bar_says_what_the_colour_follows(page):
+    assert (
+        "square root"
+        in page.locator("#head-map .colorbar, #head-map [class^=cbcoloraxis]").first.text_content()
+    )
+    page.locator("#lenses summary").click()
+    page.locator("[data-view=scale]").select_option("linear")
+    page.wait_for_timeout(500)
+    assert "square root" not in page.locator("#head-map [class^=cbcoloraxis]").first.text_content()
+
+
+def test_a_long_text_counts_positions_from_its_own_start(page, model):
+    text = "".join(chr(97 + i % 26) for i in range(300))
+    type_text(page, text)
+    seen = shown(page, model)
+    assert len(seen.characters) == 256
+    label = hover(page, "head-map", 200, 150)
+    assert f"'{text[244]}' at 245 looks at '{text[194]}' at 195" in label
+    expect_weight(label, seen.attention[0, 0, 200, 150])
+    assert "the first 44 are cut" in page.locator("#notes").text_content()
+
+
+def test_zooming_keeps_the_place_when_the_head_changes(page):
+    x, y = cell(page, "head-map", 60, 10)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(*cell(page, "head-map", 85, 35), steps=4)
+    page.mouse.up()
+    page.wait_for_timeout(400)
+    zoomed = page.evaluate("document.getElementById('head-map')._fullLayout.xaxis.range")
+    assert zoomed[1] - zoomed[0] < 60
+    page.locator("#head input").nth(4).check()
+    page.wait_for_timeout(500)
+    assert page.evaluate("document.getElementById('head-map')._fullLayout.xaxis.range") == zoomed
+    page.mouse.dblclick(*cell(page, "head-map", 70, 20))
+    page.wait_for_timeout(500)
+    told = page.evaluate("document.getElementById('head-map')._fullLayout.xaxis.range")
+    assert told[1] - told[0] > 80

@@ -1,0 +1,143 @@
+"""The page in a browser: what it should not do, what it shows, and the same numbers from the model.
+
+`from pages import ...` (see pyproject.toml).
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+import numpy as np
+from playwright.sync_api import Browser, Page
+
+from shakespeare_gpt.model import GPT
+from shakespeare_gpt.trace import Trace, trace
+
+SECONDS = 60_000  # ms: a busy machine is slow
+
+
+class Watched:
+    """A page, and everything that it should not have done."""
+
+    def __init__(self, browser: Browser, url: str, path: str = "", **options) -> None:
+        self.host = urlsplit(url).netloc
+        self.faults: list[str] = []
+        self.calls: list[str] = []  # endpoints that it asked
+        self.context = browser.new_context(**{"viewport": {"width": 1400, "height": 900}, **options})
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(SECONDS)
+        self.page.on("console", self._console)
+        self.page.on("pageerror", lambda error: self.faults.append(f"exception: {error}"))
+        self.page.on("dialog", self._dialog)
+        self.page.on("request", self._request)
+        self.page.goto(url + path)
+        ready(self.page)
+
+    def _console(self, message) -> None:
+        if message.type == "error":
+            self.faults.append(f"console: {message.text}")
+
+    def _dialog(self, dialog) -> None:
+        self.faults.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    def _request(self, request) -> None:
+        parts = urlsplit(request.url)
+        if parts.scheme not in ("data", "blob") and parts.netloc != self.host:
+            self.faults.append(f"foreign request: {request.url}")
+        if "/gradio_api/" in request.url and "heartbeat" not in request.url:
+            self.calls.append(parts.path.rsplit("/gradio_api/", 1)[1])
+
+
+def ready(page: Page) -> None:
+    """Every layer is here, and both figures are drawn."""
+    page.wait_for_function(
+        """() => {
+          const w = window.shakespeare?.data?.window;
+          return w && !shakespeare.data.streaming && w.layers.size === w.n_layer
+            && document.querySelector('#head-map .hm image');
+        }""",
+        timeout=SECONDS,
+    )
+    page.wait_for_timeout(250)
+
+
+def type_text(page: Page, text: str) -> None:
+    """Write into the text box, and wait for what the model says to it."""
+    page.locator("#prompt textarea").fill(text)
+    page.wait_for_function(
+        "text => shakespeare.view.get().text === text && !shakespeare.data.loading && !shakespeare.data.written",
+        arg=text,
+        timeout=SECONDS,
+    )
+    ready(page)
+
+
+def shown(page: Page, model: GPT) -> Trace:
+    """The Trace of the text that the page shows."""
+    return trace(model, page.evaluate("shakespeare.data.window.text"))
+
+
+def z(page: Page, figure: str, number: int = 1) -> np.ndarray:
+    """The numbers of a heatmap on the page; NaN where nothing is drawn."""
+    rows = page.evaluate(
+        "([figure, i]) => document.getElementById(figure).data[i].z.map(row => Array.from(row))",
+        [figure, number - 1],
+    )
+    return np.array(rows, dtype=float)
+
+
+def cell(page: Page, figure: str, query: int, key: int, number: int = 1) -> tuple[float, float]:
+    """Where a cell of a heatmap is on the screen; query and key are indices into the window."""
+    page.locator(f"#{figure}").scroll_into_view_if_needed()
+    return page.evaluate(
+        """([figure, number, query, key]) => {
+          const element = document.getElementById(figure), suffix = number > 1 ? number : '';
+          const box = element.getBoundingClientRect(), first = shakespeare.data.window.start + 1;
+          const [x, y] = ['xaxis', 'yaxis'].map(name => element._fullLayout[name + suffix]);
+          return [box.left + x._offset + x.l2p(first + key), box.top + y._offset + y.l2p(first + query)];
+        }""",
+        [figure, number, query, key],
+    )
+
+
+def hover(page: Page, figure: str, query: int, key: int, number: int = 1) -> str:
+    """Move the mouse to a cell and read what appears."""
+    x, y = cell(page, figure, query, key, number)
+    page.mouse.move(x - 3, y)
+    page.mouse.move(x, y)
+    label = page.locator(f"#{figure} .hoverlayer .hovertext")
+    label.wait_for()
+    page.wait_for_timeout(250)
+    return " | ".join(label.locator("tspan.line").all_text_contents()) or label.text_content()
+
+
+def alphas(page: Page) -> np.ndarray:
+    """How strongly each character of the strip is shaded, 0 to 1."""
+    page.wait_for_timeout(200)  # a transition
+    colours = page.evaluate(
+        "[...document.querySelectorAll('#text-strip [data-position]')]"
+        ".map(each => getComputedStyle(each).backgroundColor)"
+    )
+    told = []
+    for colour in colours:
+        numbers = [float(n) for n in re.findall(r"[\d.]+", colour)]
+        told.append(numbers[3] if len(numbers) == 4 else 1.0)
+    return np.array(told)
+
+
+def said(page: Page) -> str:
+    page.wait_for_timeout(350)
+    return page.locator("#said").text_content()
+
+
+def expect_weight(text: str, weight: float) -> None:
+    """A text names a weight to four decimals."""
+    found = re.search(r"weight (\d\.\d{4})\b", text)
+    assert found, text
+    assert abs(float(found[1]) - weight) <= 0.5e-4 + 1e-6, (text, weight)
+
+
+def glyph(character: str) -> str:
+    return {" ": "␣", "\n": "⏎"}.get(character, character)

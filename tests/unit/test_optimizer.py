@@ -1,5 +1,7 @@
 """Muon against PyTorch's own, the schedule, and who optimizes what."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -55,5 +57,5 @@ def test_every_parameter_has_exactly_one_optimizer():
 def test_schedule_rises_then_falls_to_its_end():
     shares = [schedule(step, 100, 10, 0.05) for step in range(101)]
     assert shares[:10] == pytest.approx([(i + 1) / 10 for i in range(10)])
-    assert all(a > b for a, b in zip(shares[10:], shares[11:], strict=False))
+    assert all(a > b for a, b in pairwise(shares[10:]))
     assert shares[100] == pytest.approx(0.05)

@@ -167,6 +167,7 @@ async function drawFigures() {
   });
 }
 
+const NARROW = 480; // px
 const LINE = "rgba(128, 136, 152, 0.35)";
 const dark = () => document.body.classList.contains("dark");
 
@@ -190,9 +191,10 @@ function characterMap(width) {
       text: own.map((i) => escaped(glyph(characters[i]))), hovertext: own.map((i) => escaped(hover(i)).replaceAll("&lt;br&gt;", "<br>")),
       hoverinfo: "text", textfont: { size: 17, family: "monospace", color: dark() ? bright : light } };
   });
-  const share = (axis) => ` (${Math.round(100 * explained[axis])}% of the differences)`;
-  figure.layout.xaxis.title.text += share(0);
-  figure.layout.yaxis.title.text += share(1);
+  ["xaxis", "yaxis"].forEach((name, i) => {
+    const title = `${Math.round(100 * explained[i])}%`;
+    figure.layout[name].title.text += width < NARROW ? ` (${title})` : ` (${title} of the differences)`;
+  });
   figure.layout.height = Math.min(width, 520) + 40;
   return figure;
 }

@@ -42,7 +42,7 @@ export function mount(root, told) {
 
 function sentence() {
   const given = [...new Set(measured.heads.map((head) => head.role).filter(Boolean))];
-  const legend = given.map((role) => `${short(role)}: ${nameOf(role)}`).join(", ");
+  const legend = given.map((role) => `${short(role)} = ${nameOf(role)}`).join(", ");
   const without = measured.heads.filter((head) => !head.role).length;
   return `Measured on ${measured.text.characters.toLocaleString("en")} characters of text that the model did not learn from. ` +
     `The numbers are the shares of a head's weight, in percent. Badges on the thumbnails above: ${legend || "none"}. ` +

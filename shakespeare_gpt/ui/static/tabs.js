@@ -2,12 +2,9 @@
 
 import { view } from "./store.js";
 
-/** The tabs of the page: their buttons. */
-const buttons = () => [...document.querySelectorAll('[role="tab"]')].filter((tab) => !tab.closest(".visually-hidden"));
+/** The buttons of the page's tabs; on a narrow screen those that do not fit stand in Gradio's menu. */
+const buttons = () => [...document.querySelectorAll('[role="tab"], .overflow-dropdown button')];
 const nameOf = (tab) => tab.textContent.trim();
-
-/** The button of a tab by its name; undefined if the page has no such tab. */
-export const tabNamed = (name) => buttons().find((tab) => nameOf(tab) === name);
 
 const isOpen = (tab) => tab.getAttribute("aria-selected") === "true";
 
@@ -25,7 +22,7 @@ export function mount() {
 }
 
 function openTab(name) {
-  const tab = tabNamed(name);
+  const tab = buttons().find((one) => nameOf(one) === name);
   if (tab && !isOpen(tab)) tab.click();
 }
 

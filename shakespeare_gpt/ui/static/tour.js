@@ -49,7 +49,7 @@ const STOPS = [
   },
   {
     title: "The model as a whole",
-    say: "All parts on one drawing: press one to see it at work. Below it stand what the model learned about characters and places, how its loss fell, and what it cannot do. Now choose a text of your own.",
+    say: "All parts on one drawing: press one to see it at work. Around it stand what it cannot do, what it learned about characters and places, and how its loss fell. Now choose a text of your own.",
     view: { tab: "The model" },
     at: ".sg-drawing",
   },

@@ -1,0 +1,104 @@
+"""The guided tour: six stops, each a View; left at any time; with the mouse and with keys."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from pages import SECONDS, type_text
+from shakespeare_gpt.heads import read_heads
+
+STOPS = 6
+
+
+@pytest.fixture
+def tour(page) -> Page:
+    page.locator("#tour-start").click()
+    expect(page.locator("#tour-card")).to_be_visible()
+    return page
+
+
+def view(page: Page) -> dict:
+    return page.evaluate("shakespeare.view.get()")
+
+
+def test_six_stops_one_after_the_other(tour, model):
+    told = read_heads(model)
+    tabs = []
+    for number in range(1, STOPS + 1):
+        expect(tour.locator("#tour-card")).to_contain_text(f"Stop {number} of {STOPS}")
+        tabs.append(view(tour)["tab"])
+        selected = tour.locator('[role="tab"][aria-selected="true"]')
+        expect(selected).to_have_text(tabs[-1])
+        if number == 2 and told:
+            head = max(told["heads"], key=lambda head: head["previous_character"])
+            assert (view(tour)["layer"], view(tour)["head"]) == (head["layer"], head["head"])
+            assert f"layer {head['layer']} head {head['head']}" in tour.locator("#tour-say").text_content()
+            assert view(tour)["position"] is not None
+            expect(tour.locator("#head-map")).to_be_in_viewport()
+        assert tour.locator("#tour-title").evaluate("element => element === document.activeElement")
+        tour.locator(".sg-tour-next").click()
+    expect(tour.locator("#tour-card")).to_be_hidden()
+    assert tabs == ["Attention"] * 3 + ["Inside a head", "What if?", "The model"]
+
+
+def test_back_and_forth_with_keys(tour):
+    tour.keyboard.press("Tab")  # from the title; Back is off at the first stop
+    assert tour.evaluate("document.activeElement.textContent") == "Next"
+    tour.keyboard.press("Enter")
+    expect(tour.locator("#tour-card")).to_contain_text("Stop 2")
+    tour.get_by_role("button", name="Back", exact=True).press("Enter")
+    expect(tour.locator("#tour-card")).to_contain_text("Stop 1")
+
+
+@pytest.mark.parametrize("how", ["Escape", "button"])
+def test_leaving_gives_the_visitors_view_back(page, how):
+    type_text(page, "A text of my own: shall I keep it?")
+    page.evaluate("shakespeare.view.set({layer: 3, head: 2, scale: 'linear'})")
+    before = view(page)
+    page.locator("#tour-start").click()
+    page.locator(".sg-tour-next").click()
+    page.wait_for_function("shakespeare.view.get().text.startsWith('ROMEO')")
+    if how == "Escape":
+        page.keyboard.press("Escape")
+    else:
+        page.get_by_role("button", name="Leave the tour").click()
+    expect(page.locator("#tour-card")).to_be_hidden()
+    after = view(page)
+    assert {key: after[key] for key in before} == before
+    expect(page.locator("#prompt textarea")).to_have_value(before["text"], timeout=SECONDS)
+    assert page.locator("#tour-start").evaluate("element => element === document.activeElement")
+
+
+def test_the_stops_are_whole_views(page):
+    stops = page.evaluate(
+        "import(document.querySelector('link[href$=\"/tour.js\"]').href).then(tour => tour.stops())"
+    )
+    known = set(view(page))
+    assert len(stops) == STOPS
+    for stop in stops:
+        assert set(stop["view"]) == known
+        assert stop["view"]["text"].startswith("ROMEO")
+        assert 1 <= stop["say"].count(". ") + 1 <= 5
+
+
+def test_the_card_is_named_and_does_not_trap_the_page(tour):
+    card = tour.locator("#tour-card")
+    assert card.get_attribute("role") == "dialog" and card.get_attribute("aria-labelledby") == "tour-title"
+    tour.locator('#head-grid [data-layer="5"][data-head="1"]').click()
+    assert (view(tour)["layer"], view(tour)["head"]) == (5, 1)
+    expect(card).to_be_visible()
+    tour.keyboard.press("Escape")
+    expect(card).to_be_hidden()
+
+
+def test_on_a_phone_the_card_fits(open_page):
+    page = open_page(viewport={"width": 390, "height": 800})
+    page.locator("#tour-start").click()
+    for number in range(1, STOPS + 1):
+        expect(page.locator("#tour-card")).to_contain_text(f"Stop {number} of {STOPS}")
+        box = page.locator("#tour-card").bounding_box()
+        assert box["x"] >= 0 and box["x"] + box["width"] <= 390
+        assert box["height"] <= 0.5 * 800
+        expect(page.locator(".sg-tour-next")).to_be_visible()
+        page.locator(".sg-tour-next").click()

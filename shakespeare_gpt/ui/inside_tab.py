@@ -53,7 +53,7 @@ STEPS = "".join(
         step(
             "values",
             "Values",
-            "What each character hands over (left), and the same times its weight (right).",
+            "What each character hands over (first picture), and the same times its weight (second).",
             "values",
             "weighted",
         ),

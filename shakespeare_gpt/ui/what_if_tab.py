@@ -33,6 +33,8 @@ TEMPLATE = f"""
       <fieldset class="wi-whole"><legend>In the whole model</legend>{CHECKBOXES}</fieldset>
       <fieldset><legend>In single layers</legend>
         <div id="what-if-grid"></div>
+        <p class="sg-quiet">The framed head is the chosen one, whose attention is compared below. FF: feed-forward; res:
+          residual connections; norm: layer norms.</p>
         <label id="what-if-prices"><input type="checkbox"> Show what each part is worth
           <small>thousandths of a nat a character by which the loss on validation text rises without it</small></label>
         <p class="sg-quiet" id="what-if-unpriced" hidden>What each part is worth was not measured for this model.</p>

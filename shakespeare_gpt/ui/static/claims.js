@@ -8,7 +8,7 @@ import { element, glyph, percent } from "./text.js";
 
 const ask = answers(24);
 let root, box;
-let tested = null; // {claim, intervention} of the claim on show
+let tested = null; // {claim, layer, head, intervention, told} of the claim on show
 let question = 0;
 
 export function mount(piece, told) {
@@ -16,13 +16,13 @@ export function mount(piece, told) {
   box = root.querySelector("#what-if-claim");
   root.querySelector("#what-if-claims").replaceChildren(...told.claims.map(({ claim, title }) =>
     element("li", {}, element("button", { type: "button", "data-claim": claim, "aria-pressed": "false", onclick: () => test(claim) }, title))));
+  // It stays while the visitor looks at it from other heads, and is tested again on another text.
   view.subscribe((chosen, changed) => {
     if (!tested) return;
-    const other = JSON.stringify(chosen.intervention) !== tested.intervention;
-    if (changed.has("intervention") && other) drop();
-    else if (changed.has("layer") || changed.has("head")) test(tested.claim);
+    if (JSON.stringify(chosen.intervention) !== tested.intervention) drop();
+    else if (changed.has("layer")) draw();
   });
-  data.subscribe((what) => what === "window" && tested && test(tested.claim));
+  data.subscribe((what) => what === "window" && tested && test(tested.claim, tested));
 }
 
 function drop() {
@@ -36,8 +36,7 @@ function mark() {
   for (const button of root.querySelectorAll("[data-claim]")) button.setAttribute("aria-pressed", button.dataset.claim === tested?.claim);
 }
 
-async function test(claim) {
-  const { layer, head } = view.get();
+async function test(claim, { layer, head } = view.get()) {
   const { window } = data;
   if (!window || data.streaming) return;
   const now = ++question;
@@ -45,10 +44,10 @@ async function test(claim) {
     const told = await ask("claim", window.text, claim, layer, head);
     if (now !== question) return;
     const intervention = canonical(told.intervention);
-    tested = { claim, intervention: JSON.stringify(intervention) };
     view.set({ intervention });
+    tested = { claim, layer, head, intervention: JSON.stringify(intervention), told };
     mark();
-    draw(told);
+    draw();
   } catch (error) {
     if (now === question) show(element("p", { class: "sg-error" }, error.message));
   }
@@ -59,7 +58,8 @@ function show(...parts) {
   box.replaceChildren(...parts);
 }
 
-function draw(told) {
+function draw() {
+  const { told } = tested;
   const verdict = (holds) => ({ true: "✓ holds", false: "✗ does not hold here", null: "nothing to see here" })[String(holds)];
   const parts = [
     element("h3", {}, told.title),

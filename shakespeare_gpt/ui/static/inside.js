@@ -208,20 +208,22 @@ async function copy(button, sum) {
 
 function drawSizes() {
   const { accent, quiet, ink } = colours(root);
-  const layers = stream.attention.map((_, i) => `layer ${i + 1}`);
+  const place = figure("sizes");
+  const narrow = place.clientWidth < 560;
+  const layers = stream.attention.map((_, i) => `${narrow ? "" : "layer "}${i + 1}`);
+  const start = narrow ? "start" : "embedding";
   const hover = (what, values) => values.map((value) => `${what}: length ${four(value)}`);
   const group = (label, values, colour) => ({ type: "bar", name: label, x: layers, y: values, marker: { color: colour },
     hoverinfo: "text", textposition: "none", hovertext: hover(`${label} adds`, values) });
   const traces = [
     group("attention", stream.attention, accent),
     group("feed-forward", stream.feed_forward, quiet),
-    { type: "scatter", mode: "lines+markers", name: "the stream itself", x: ["embedding", ...layers], y: stream.stream, line: { color: ink, width: 2 },
+    { type: "scatter", mode: "lines+markers", name: "the stream itself", x: [start, ...layers], y: stream.stream, line: { color: ink, width: 2 },
       hoverinfo: "text", hovertext: hover("the stream", stream.stream) },
   ];
-  const place = figure("sizes");
   plot(place, traces, layout(place, {
-    height: 240, showlegend: true, legend: { orientation: "h", y: 1.16, x: 0 }, margin: { l: 46, r: 6, t: 30, b: 30 },
-    xaxis: { categoryorder: "array", categoryarray: ["embedding", ...layers] }, yaxis: { rangemode: "tozero" },
+    height: narrow ? 300 : 240, showlegend: true, legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 }, margin: { l: 46, r: 6, t: narrow ? 72 : 30, b: narrow ? 40 : 30 },
+    xaxis: { categoryorder: "array", categoryarray: [start, ...layers], type: "category", title: narrow ? { text: "layer", standoff: 4 } : undefined }, yaxis: { rangemode: "tozero" },
   }));
 }
 

@@ -28,7 +28,7 @@ export function mount(piece, told) {
     root.querySelector(".wi-whole input").focus();
   });
   root.querySelector("#what-if-grid").addEventListener("keydown", arrows);
-  view.subscribe((_, changed) => changed.has("intervention") && draw());
+  view.subscribe((_, changed) => ["intervention", "layer", "head"].some((key) => changed.has(key)) && draw());
   draw();
 }
 
@@ -83,7 +83,7 @@ function build() {
     element("button", { type: "button", class: "wi-whole-line", "aria-label": spoken, title: spoken, onclick: () => toggle(field, entries) }, label);
   const cell = (field, at, spoken) => element("button", { type: "button", class: "wi-cell", "data-switch": field, "data-at": JSON.stringify(at),
     "data-spoken": spoken, onclick: () => toggle(field, [at]) });
-  const rows = [element("tr", {}, element("td", {}), ...heads.map((j) => element("th", { scope: "col" }, `head ${j}`.replace(" ", "\u00a0"))),
+  const rows = [element("tr", {}, element("td", {}), ...heads.map((j) => element("th", { scope: "col" }, element("span", {}, "head "), String(j))),
     ...Object.entries(LAYERS).map(([field, [short, name]]) =>
       element("th", { scope: "col" }, whole(short, `Switch the ${name} of all layers`, field, layers))))];
   for (const i of layers) {
@@ -98,7 +98,7 @@ function build() {
 const priceOf = (intervention) => prices?.prices.find((entry) => same(canonical(entry.intervention), canonical(intervention)));
 
 function draw() {
-  const { intervention } = view.get();
+  const { intervention, layer, head } = view.get();
   const showPrices = Boolean(prices) && root.querySelector("#what-if-prices input").checked;
   for (const box of root.querySelectorAll(".wi-whole [data-switch]")) box.checked = Boolean(intervention[box.dataset.switch]);
   const cells = [...root.querySelectorAll(".wi-cell")];
@@ -113,6 +113,7 @@ function draw() {
     cell.setAttribute("aria-label", `${cell.dataset.spoken}: ${off ? "off" : "on"}${price === undefined ? "" : `, worth ${price.toFixed(4)} nats`}`);
     cell.title = cell.getAttribute("aria-label");
     cell.textContent = price === undefined ? (off ? "off" : "on") : Math.round(price * 1000).toString().replace("-", "−");
+    cell.classList.toggle("wi-chosen", cell.dataset.switch === "heads_off" && same(at, [layer, head]));
     cell.classList.toggle("wi-priced", price !== undefined);
     cell.style.setProperty("--price", price === undefined ? 0 : Math.sqrt(Math.min(Math.max(price, 0) / most, 1)));
   });

@@ -141,11 +141,11 @@ function drawNumbers() {
   const { index, loss, price, divergence, entropy, largest, future, mean, layer, head } = shown;
   const rowOf = `Row of ${name(index)} in layer ${layer} head ${head}`;
   const average = divergence.reduce((a, b) => a + b, 0) / divergence.length;
-  const priced = price && `${price.loss.toFixed(3)} (${signed(price.price, 3)} ± ${(price.standard_error ?? 0).toFixed(3)})`;
   const rows = [
     ["Loss on this text, nats a character", loss ? loss[0].toFixed(3) : "–", loss ? loss[1].toFixed(3) : "–"],
     ["Loss on validation text, nats a character", prices ? prices.as_trained.loss.toFixed(3) : "not measured",
-      priced ?? (prices ? "measured for single switches only" : "not measured")],
+      price ? price.loss.toFixed(3) : "not measured"],
+    ...(price ? [["What it costs there", "", `${signed(price.price, 3)} ± ${(price.standard_error ?? 0).toFixed(3)}`]] : []),
     [`KL divergence of the prediction after ${name(index)}, nats`, "", divergence[index].toFixed(4)],
     ["KL divergence, mean over this text", "", average.toFixed(4)],
     [`${rowOf}: entropy, nats`, four(entropy[0][index]), four(entropy[1][index])],
@@ -197,7 +197,7 @@ function drawMaps() {
   const title = `weight (colour follows ${scale === "sqrt" ? "its square root" : "it"})`;
   map(find("before"), left, { ...weights, title, tickvals: [0, 0.1, 0.25, 0.5, 1] });
   map(find("after"), right, { ...weights, title, tickvals: [0, 0.1, 0.25, 0.5, 1] });
-  map(find("difference"), difference, { cmin: -most, cmax: most, colorscale: signedScale(), title: "change of the weight", tickvals: [-most, 0, most] });
+  map(find("difference"), difference, { cmin: -most, cmax: most, colorscale: signedScale(), title: "change of the weight", tickvals: most > 1e-9 ? [-most, 0, most] : [0] });
 }
 
 function map(where, z, { title, tickvals, ...coloraxis }) {
@@ -210,7 +210,7 @@ function map(where, z, { title, tickvals, ...coloraxis }) {
   Object.assign(figure.layout.yaxis, { range: [range[1], range[0]], title: undefined });
   Object.assign(figure.layout.coloraxis, coloraxis, {
     colorbar: { orientation: "h", y: -0.1, yanchor: "top", thickness: 10, outlinewidth: 0, tickmode: "array", tickvals,
-      ticktext: tickvals.map((tick) => String(Number(tick.toFixed(3))).replace("-", "−")), title: { text: title, side: "bottom" } },
+      ticktext: tickvals.map((tick) => String(Number(tick.toPrecision(2))).replace("-", "−")), title: { text: title, side: "bottom" } },
   });
   Object.assign(figure.layout, {
     width, height: width + 66, dragmode: false, margin: { l: 34, r: 8, t: 4, b: 78 },

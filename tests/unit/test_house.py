@@ -212,6 +212,12 @@ def test_the_readme_draws_the_whole_house():
         )
 
 
+def test_the_readme_names_every_benchmark():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"benchmarks/(\w+)\.py", text))
+    assert named == {path.stem for path in (ROOT / "benchmarks").glob("*.py")}
+
+
 def test_the_readme_s_figures_are_the_checkpoint_s():
     """The row "this one": update it with each new checkpoint, from the evaluate command."""
     row = re.search(

@@ -9,12 +9,12 @@ import re
 from urllib.parse import urlsplit
 
 import numpy as np
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Error, Page
 
 from shakespeare_gpt.model import GPT
 from shakespeare_gpt.trace import Trace, trace
 
-SECONDS = 60_000  # ms: a busy machine is slow
+SECONDS = 120_000  # ms: a busy machine is slow
 
 
 class Watched:
@@ -32,7 +32,10 @@ class Watched:
         self.page.on("dialog", self._dialog)
         self.page.on("request", self._request)
         self.page.goto(url + path)
-        ready(self.page)
+        try:
+            ready(self.page)
+        except Error as error:
+            raise AssertionError(f"The page did not get ready: {self.faults}") from error
 
     def _console(self, message) -> None:
         if message.type == "error":
@@ -60,7 +63,15 @@ def ready(page: Page) -> None:
         }""",
         timeout=SECONDS,
     )
-    page.wait_for_timeout(250)
+    settle(page)
+
+
+def settle(page: Page) -> None:
+    """Until everything that the last action set off is drawn and said; in the page's own time."""
+    page.evaluate(
+        """() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() =>
+          setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(done)), 220))))"""
+    )
 
 
 def type_text(page: Page, text: str) -> None:
@@ -109,13 +120,13 @@ def hover(page: Page, figure: str, query: int, key: int, number: int = 1) -> str
     page.mouse.move(x, y)
     label = page.locator(f"#{figure} .hoverlayer .hovertext")
     label.wait_for()
-    page.wait_for_timeout(250)
+    settle(page)
     return " | ".join(label.locator("tspan.line").all_text_contents()) or label.text_content()
 
 
 def alphas(page: Page) -> np.ndarray:
     """How strongly each character of the strip is shaded, 0 to 1."""
-    page.wait_for_timeout(200)  # a transition
+    settle(page)
     colours = page.evaluate(
         "[...document.querySelectorAll('#text-strip [data-position]')]"
         ".map(each => getComputedStyle(each).backgroundColor)"
@@ -128,7 +139,7 @@ def alphas(page: Page) -> np.ndarray:
 
 
 def said(page: Page) -> str:
-    page.wait_for_timeout(350)
+    settle(page)
     return page.locator("#said").text_content()
 
 

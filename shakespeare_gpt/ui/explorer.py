@@ -12,7 +12,7 @@ import gradio as gr
 
 from shakespeare_gpt.model import GPT
 from shakespeare_gpt.trace import trace
-from shakespeare_gpt.ui import files, payloads
+from shakespeare_gpt.ui import files, limits, payloads
 from shakespeare_gpt.ui.figures import figures
 
 STRIP = """
@@ -150,6 +150,7 @@ def first_payload(model: GPT, text: str) -> dict[str, Any]:
     seen = trace(model, text)
     return {
         "text": text,
+        "longest": limits.MAX_PROMPT,
         "overview": payloads.overview(seen, model, text),
         "layer": payloads.layer(seen, 1, model),
         "figures": figures(model.config.n_head),

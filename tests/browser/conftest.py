@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from launched import launch
-from pages import Watched, type_text
+from pages import Watched, settle, type_text
 from shakespeare_gpt.model import GPT
 from shakespeare_gpt.ui.demo import build_demo
 
@@ -77,7 +77,7 @@ def page(watched: Watched) -> Iterator[Page]:
         watched.first,
     )
     page.evaluate("document.querySelectorAll('.sg details').forEach(each => each.open = false)")
-    page.wait_for_timeout(150)
+    settle(page)
     watched.calls.clear()
     yield page
     assert watched.faults == []

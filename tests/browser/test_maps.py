@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from pages import cell, expect_weight, glyph, hover, ready, said, shown, type_text, z
+from pages import cell, expect_weight, glyph, hover, ready, said, settle, shown, type_text, z
 from shakespeare_gpt import heads
 
 
@@ -106,13 +106,13 @@ def test_above_the_diagonal_is_nothing_to_hover(page):
     x, y = cell(page, "head-map", 20, 60)
     page.mouse.move(x - 3, y)
     page.mouse.move(x, y)
-    page.wait_for_timeout(300)
+    settle(page)
     assert page.locator("#head-map .hovertext").count() == 0
 
 
 def test_a_click_on_a_cell_holds_the_looking_character(page):
     page.mouse.click(*cell(page, "layer-maps", 30, 12, number=2))
-    page.wait_for_timeout(200)
+    settle(page)
     chosen = page.evaluate("shakespeare.view.get()")
     assert (chosen["layer"], chosen["head"], chosen["position"]) == (1, 2, 31)
     assert page.locator("#head input").nth(1).is_checked()
@@ -145,7 +145,7 @@ def test_there_is_a_thumbnail_for_every_head(page, model):
 def test_pointing_at_a_thumbnail_previews_and_a_click_keeps(page, model):
     thumbnail = page.locator("#head-grid [data-layer='5'][data-head='3']")
     thumbnail.hover()
-    page.wait_for_timeout(600)
+    settle(page)
     assert "Layer 5, head 3 (preview" in page.locator("#head-map-heading").text_content()
     assert "Layer 5 head 3" in said(page)
     seen = shown(page, model)
@@ -212,7 +212,7 @@ def test_the_colour_bar_says_what_the_colour_follows(page):
     )
     page.locator("#lenses summary").click()
     page.locator("[data-view=scale]").select_option("linear")
-    page.wait_for_timeout(500)
+    settle(page)
     assert "square root" not in page.locator("#head-map [class^=cbcoloraxis]").first.text_content()
 
 
@@ -233,13 +233,13 @@ def test_zooming_keeps_the_place_when_the_head_changes(page):
     page.mouse.down()
     page.mouse.move(*cell(page, "head-map", 85, 35), steps=4)
     page.mouse.up()
-    page.wait_for_timeout(400)
+    settle(page)
     zoomed = page.evaluate("document.getElementById('head-map')._fullLayout.xaxis.range")
     assert zoomed[1] - zoomed[0] < 60
     page.locator("#head input").nth(4).check()
-    page.wait_for_timeout(500)
+    settle(page)
     assert page.evaluate("document.getElementById('head-map')._fullLayout.xaxis.range") == zoomed
     page.mouse.dblclick(*cell(page, "head-map", 70, 20))
-    page.wait_for_timeout(500)
+    settle(page)
     told = page.evaluate("document.getElementById('head-map')._fullLayout.xaxis.range")
     assert told[1] - told[0] > 80

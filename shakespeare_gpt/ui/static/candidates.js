@@ -67,13 +67,13 @@ async function draw() {
     : `All candidates for ${named(data.text[position], position)}`;
   if (!details.open) return;
   const asked = (wanted = candidatesAt(position));
-  if (!asked) return body.replaceChildren(element("p", {}, "Nothing before it was seen, so it was not chosen from candidates."));
-  try {
-    const told = await asked;
-    if (asked === wanted) body.replaceChildren(explanation(told), table(told));
-  } catch (error) {
-    if (asked === wanted) body.replaceChildren(element("p", { class: "sg-error" }, error.message));
-  }
+  body.setAttribute("aria-busy", "true");
+  const parts = await asked
+    ?.then((told) => [explanation(told), table(told)])
+    .catch((error) => [element("p", { class: "sg-error" }, error.message)]);
+  if (asked !== wanted) return; // another place was chosen meanwhile
+  body.replaceChildren(...(parts ?? [element("p", {}, "Nothing before it was seen: it was not chosen from candidates.")]));
+  body.setAttribute("aria-busy", "false");
 }
 
 function explanation({ generated, settings }) {

@@ -16,8 +16,9 @@ export const data = {
   window: null, // see makeWindow
   text: "", // the whole text, normalized; positions count in it
   written: 0, // how many of its last characters were generated
-  steps: [], // {probability, rank, entropy, start, settings} of each generated character
+  steps: [], // {probability, rank, entropy, start, run, settings, seed} of each generated character
   raw: "", // that text as it was typed
+  longest: 0, // characters that may be typed
   loading: false, // another text is on its way
   streaming: false,
   notes: [],
@@ -66,7 +67,7 @@ export function open(first) {
   const window = keep(makeWindow(first.overview, first.overview.start - 1));
   addLayer(window, first.layer);
   Object.assign(data, { figures: first.figures, raw: first.text, text: window.before + window.text });
-  data.notes = window.notes;
+  Object.assign(data, { notes: window.notes, longest: first.longest });
   view.set({ text: first.text });
   show(window);
 }
@@ -124,6 +125,11 @@ async function showRaw(raw) {
   const question = ++asked;
   Object.assign(data, { raw, loading: true });
   tell("loading");
+  const length = [...raw].length;
+  if (length > data.longest) {
+    const [has, most] = [length, data.longest].map((count) => count.toLocaleString("en"));
+    return failed(new Error(`Your text has ${has} characters; at most ${most} are read. Please shorten it.`));
+  }
   try {
     const overview = await call("overview", raw);
     if (question !== asked) return;
@@ -172,7 +178,7 @@ export function writing(told) {
   if (base.run !== told.run) base = { run: told.run, text: data.text, steps: data.steps };
   const before = base.text.slice(0, told.offset) + told.prompt;
   const earlier = told.before ? base.steps.slice(-told.before) : [];
-  const steps = told.steps.map((step) => ({ ...step, start: step.start + told.offset, settings: told.settings }));
+  const steps = told.steps.map((step) => ({ ...step, start: step.start + told.offset, run: told.run, settings: told.settings, seed: told.seed }));
   const text = before + told.text;
   asked++; // an answer about an older text is no longer wanted
   Object.assign(data, { raw: text, text, written: earlier.length + steps.length, steps: [...earlier, ...steps] });

@@ -98,7 +98,7 @@ async function drawHeadMap() {
     dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
     uirevision: windowKey(), // the zoom stays while heads and layers change
   });
-  await react(headMap, figure, () => ({ layer: focus().layer, head: focus().head }));
+  await react(headMap, figure, () => ({})); // it shows what is chosen, through all lenses; pointing changes neither
 }
 
 /** The colour bar below the map instead of beside it. */
@@ -145,7 +145,7 @@ function hoverRows(layerNumber, head, lens) {
   return Array.from({ length: window.length }, (_, q) => row(q));
 }
 
-function setRange(layout, number) {
+export function setRange(layout, number) {
   const { start, length } = data.window;
   const suffix = number > 1 ? number : "";
   layout[`xaxis${suffix}`].range = [start + 0.5, start + length + 0.5];
@@ -153,7 +153,7 @@ function setRange(layout, number) {
 }
 
 /** Every character at the axes; equal ones stay apart, because the axes count positions. */
-function nameCharacters(layout) {
+export function nameCharacters(layout) {
   const { window } = data;
   const tickvals = window.characters.map((_, i) => window.start + i + 1);
   const ticktext = window.characters.map((character) => escaped(glyph(character)));
@@ -162,7 +162,7 @@ function nameCharacters(layout) {
   }
 }
 
-function finish(layout, element, lens) {
+export function finish(layout, element, lens) {
   layout.font = { color: getComputedStyle(element).color, family: "inherit", size: 12 };
   layout.coloraxis.colorscale = data.figures.colorscales[lens.scale];
 }
@@ -174,7 +174,7 @@ async function react(element, figure, whose) {
   plot(element, figure.data, figure.layout, CONFIG);
   element.sgWhose = whose;
   if (first) {
-    element.on("plotly_hover", ({ points: [point] }) => pointer.set({ ...element.sgWhose(point), ...cell(point) }));
+    element.on("plotly_hover", ({ points: [point] }) => pointer.set({ ...NOTHING, ...element.sgWhose(point), ...cell(point) }));
     element.on("plotly_unhover", () => pointer.set(NOTHING));
     element.on("plotly_click", ({ points: [point] }) => hold(element.sgWhose(point), cell(point)));
     element.on("plotly_relayout", drawCursors);
@@ -188,9 +188,9 @@ const cell = (point) => ({
 });
 
 /** A click keeps the head and holds the character of the cell whose links the strip shows. */
-function hold({ layer, head }, { query, key }) {
+function hold(chosen, { query, key }) {
   const position = (view.get().direction === "looked at by" ? key : query) + 1;
-  view.set({ layer, head, position });
+  view.set({ ...chosen, position });
 }
 
 /** Arrow keys move from cell to cell of the large map; Enter holds, Escape lets go. */
@@ -200,12 +200,11 @@ function key(event) {
   const query = now.query ?? now.chosen;
   const key = now.key ?? query;
   const [down, right] = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key] ?? [0, 0];
-  const at = { layer: now.layer, head: now.head };
   if (down || right) {
     const first = data.window.start;
     const row = Math.min(Math.max(query + down, first), first + data.window.length - 1);
-    pointer.set({ ...at, query: row, key: Math.min(Math.max(key + right, first), row) });
-  } else if (event.key === "Enter" || event.key === " ") hold(at, { query, key });
+    pointer.set({ ...NOTHING, query: row, key: Math.min(Math.max(key + right, first), row) });
+  } else if (event.key === "Enter" || event.key === " ") hold({}, { query, key });
   else if (event.key === "Escape") {
     pointer.set(NOTHING);
     view.set({ position: null });

@@ -1,0 +1,234 @@
+"""While and after it writes: how sure it was, what else it could have written, and the replay of every choice."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pages import SECONDS, alphas, ready, said, settle, type_text, z
+from shakespeare_gpt.generation import account, stream
+from shakespeare_gpt.trace import trace
+from shakespeare_gpt.ui import payloads
+
+PROMPT = "ROMEO:\nWhat say'st thou"
+
+
+def settings(page, **values) -> None:
+    """Set sliders and numbers of the settings by their labels."""
+    if not page.locator("#settings input").first.is_visible():
+        page.locator("#settings button").first.click()
+    for label, value in values.items():
+        field = page.locator(f"#settings input[type=number][aria-label*='{label}']")
+        field.fill(str(value))
+        field.press("Tab")
+    settle(page)
+
+
+def write(page, prompt: str, wait: bool = True, **values) -> str:
+    """Press Generate; the continuation."""
+    type_text(page, prompt)
+    settings(page, **values)
+    page.locator("#generate").click()
+    page.wait_for_function("shakespeare.data.written > 0", timeout=SECONDS)
+    if wait:
+        page.wait_for_function("!shakespeare.data.streaming && !shakespeare.data.loading", timeout=SECONDS)
+        ready(page)
+    return page.locator("#continuation").text_content()
+
+
+@pytest.fixture
+def page(page):
+    yield page
+    settings(page, Length=300, Temperature=0.8, Seed=-1, **{"Top-k": 0, "Top-p": 1})
+
+
+def test_the_strip_carries_what_is_written(page, model):
+    written = write(page, PROMPT, Length=60, Seed=7)
+    steps = list(stream(model, PROMPT, 60, 0.8, seed=7))
+    assert written == "".join(step.character for step in steps)
+    assert page.locator("#text-strip [data-position]").count() == len(PROMPT) + 60
+    assert "Layer 1 head 1" in said(page)  # the maps follow
+    assert z(page, "head-map").shape == (len(PROMPT) + 60,) * 2
+
+
+def test_it_is_shaded_by_probability_while_it_streams(page):
+    write(page, PROMPT, wait=False, Length=2000, Seed=3)
+    page.wait_for_function("shakespeare.data.written > 40", timeout=SECONDS)
+    page.locator("#stop").click()
+    page.locator("[data-view=direction][value='how sure']").check()
+    page.wait_for_function("!shakespeare.data.streaming && !shakespeare.data.loading", timeout=SECONDS)
+    count = page.evaluate("shakespeare.data.written")
+    assert 40 < count < 2000  # it was stopped
+    told = page.evaluate("shakespeare.data.steps.map(step => step.probability)")
+    assert alphas(page)[-count:] == pytest.approx(told, abs=0.01)
+
+
+def test_streaming_itself_is_shaded(page):
+    """Looked at in the page, at the first news: before anything else could shade it."""
+    type_text(page, PROMPT)
+    settings(page, Length=200, Seed=3)
+    page.evaluate(
+        """() => {
+          window.seen = null;
+          const look = () => {
+            const cells = [...document.querySelectorAll('#continuation [data-position]')];
+            if (shakespeare.data.streaming && cells.length > 10 && cells[5].style.backgroundColor && !window.seen)
+              window.seen = cells.slice(0, 10).map((cell, i) => [cell.style.backgroundColor,
+                shakespeare.data.steps[i].probability]);
+            if (!window.seen) requestAnimationFrame(look);
+          };
+          look();
+        }"""
+    )
+    page.locator("#generate").click()
+    page.wait_for_function("window.seen", timeout=SECONDS)
+    for colour, probability in page.evaluate("window.seen"):
+        shown = float(colour.rsplit("/", 1)[1].strip(" )"))
+        assert shown == pytest.approx(probability, abs=1e-3)
+    page.wait_for_function("!shakespeare.data.streaming", timeout=SECONDS)
+
+
+def test_how_sure_it_was_of_what_was_typed(page, model):
+    type_text(page, PROMPT)
+    page.locator("[data-view=direction][value='how sure']").check()
+    seen = trace(model, PROMPT)
+    ids = model.tokenizer.encode(PROMPT)
+    probabilities = account(seen.logits).tempered[np.arange(len(ids) - 1), ids[1:]]
+    told = alphas(page)
+    assert told[0] == 0  # nothing foretold it
+    assert told[1:] == pytest.approx(probabilities, abs=0.01)
+    page.locator("#text-strip [data-position='4']").hover()
+    assert "'O' at 5 is yours; the model gave it" in said(page)
+
+
+def table(page) -> list[list[str]]:
+    settle(page)
+    page.locator("#candidates .sg-candidates[aria-busy=false]").wait_for()
+    return [row.locator("th, td").all_text_contents() for row in page.locator("#candidates tbody tr").all()]
+
+
+def test_all_candidates_of_a_written_character(page, model):
+    write(page, PROMPT, Length=40, Seed=7, Temperature=0.9, **{"Top-k": 20, "Top-p": 0.9})
+    page.locator("[data-view=direction][value='how sure']").check()
+    position = len(PROMPT) + 12
+    page.locator(f"#text-strip [data-position='{position}']").click()
+    page.locator("#candidates summary", has_text=f"at {position + 1}").wait_for()
+    rows = table(page)
+    text = page.evaluate("shakespeare.data.text")
+    told = payloads.candidates(trace(model, text[:position]), model, 0.9, 20, 0.9)["candidates"]
+    assert len(rows) == 65
+    for row, candidate in zip(rows, told, strict=True):
+        assert float(row[1]) == pytest.approx(candidate["logit"], abs=6e-4)
+        assert float(row[2]) == pytest.approx(candidate["tempered"], abs=6e-5)
+        assert row[3] == ("kept" if candidate["kept"] else f"cut by {candidate['cut_by']}")
+        assert float(row[4]) == pytest.approx(candidate["probability"], abs=6e-5)
+    assert {row[3] for row in rows} == {"kept", "cut by top-k", "cut by top-p"}
+    assert sum(float(row[4]) for row in rows) == pytest.approx(1, abs=0.002)
+    chosen = [row for row in rows if "stands here" in row[0]]
+    assert [row[0][0].replace("␣", " ").replace("⏎", "\n") for row in chosen] == [text[position]]
+    probability = page.evaluate(f"shakespeare.data.steps[{position - len(PROMPT)}].probability")
+    assert float(chosen[0][4]) == pytest.approx(probability, abs=1e-4)
+
+
+def test_candidates_of_the_next_character_follow_the_settings_on_the_page(page, model):
+    type_text(page, PROMPT)
+    settings(page, Temperature=0.5, **{"Top-k": 3})
+    page.locator("#candidates summary").click()
+    rows = table(page)
+    told = payloads.candidates(trace(model, PROMPT), model, 0.5, 3)["candidates"]
+    assert [row[3] for row in rows[:4]] == ["kept"] * 3 + ["cut by top-k"]
+    assert [float(row[4]) for row in rows] == pytest.approx([c["probability"] for c in told], abs=6e-5)
+    assert "temperature 0.5" in page.locator("#candidates").text_content()
+
+
+def test_the_replay_is_exact_also_past_the_context(page, model):
+    """At every step: the window, the attention row, the probability, as the sampler had them."""
+    write(page, PROMPT, Length=400, Seed=11)
+    steps = list(stream(model, PROMPT, 400, 0.8, seed=11))
+    text = PROMPT + "".join(step.character for step in steps)
+    slider = page.locator("#scrub-slider")
+    starts = set()
+    for number in (1, 30, 232, 233, 234, 330, 400):
+        slider.fill(str(number))
+        page.wait_for_function("!shakespeare.data.loading", timeout=SECONDS)
+        page.locator("#head input").nth(number % 6).check()
+        ready(page)
+        step, position = steps[number - 1], len(PROMPT) + number - 1
+        starts.add(step.start)
+        seen = trace(model, text[step.start : position])  # a fresh pass over what it saw, and no more
+        row = seen.attention[0, number % 6, -1]
+        told = alphas(page)[step.start : position]
+        assert told == pytest.approx(np.sqrt(row), abs=0.01), number
+        drawn = z(page, "head-map")[position - 1 - step.start][: position - step.start]
+        assert drawn == pytest.approx(row, abs=1e-5)
+        sentence = page.locator(".sg-step").text_content()
+        assert f"Character {number} of 400" in sentence and f"number {step.rank} on the list" in sentence
+        assert f"The model saw characters {step.start + 1} to {position};" in sentence
+    assert len(starts) > 1  # the window did move
+    page.locator("#scrub button").click()
+    page.wait_for_function(
+        "!shakespeare.data.loading && shakespeare.view.get().step === null", timeout=SECONDS
+    )
+
+
+def test_the_replay_shows_the_mean_over_the_heads_of_any_layer(page, model):
+    write(page, PROMPT, Length=50, Seed=5)
+    page.locator("#scrub-slider").fill("20")
+    page.locator("#layer input").nth(4).check()
+    page.locator("#lenses summary").click()
+    page.locator("[data-view=over]").select_option("mean")
+    ready(page)
+    position = len(PROMPT) + 19
+    text = page.evaluate("shakespeare.data.text")
+    row = trace(model, text[:position]).attention[4, :, -1].mean(0)
+    assert alphas(page)[:position] == pytest.approx(np.sqrt(row), abs=0.01)
+    assert not alphas(page)[position:].any()
+
+
+def test_the_replay_names_the_runners_up(page, model):
+    write(page, PROMPT, Length=30, Seed=5)
+    page.locator("#scrub-slider").fill("10")
+    page.locator(".sg-others li, .sg-others span").first.wait_for()
+    settle(page)
+    position = len(PROMPT) + 9
+    text = page.evaluate("shakespeare.data.text")
+    told = payloads.candidates(trace(model, text[:position]), model, 0.8)["candidates"]
+    expected = [c for c in told if c["character"] != text[position]][:5]
+    listed = page.locator(".sg-others b").all_text_contents()
+    assert [c.replace("␣", " ").replace("⏎", "\n") for c in listed] == [c["character"] for c in expected]
+
+
+def test_arrow_keys_move_the_replay(page):
+    write(page, PROMPT, Length=30, Seed=5)
+    page.locator("#scrub-slider").focus()
+    page.keyboard.press("ArrowLeft")
+    settle(page)
+    assert page.evaluate("shakespeare.view.get().step") == 29
+    assert "Character 29 of 30" in page.locator(".sg-step").text_content()
+
+
+def test_a_character_that_left_the_window_brings_its_window_back(page):
+    write(page, PROMPT, Length=400, Seed=11)
+    assert page.evaluate("shakespeare.data.window.start") > 0
+    page.locator(f"#text-strip [data-position='{len(PROMPT) + 3}']").click()
+    page.wait_for_function("!shakespeare.data.loading && shakespeare.view.get().step === 4", timeout=SECONDS)
+    assert page.evaluate("shakespeare.data.window.start") == 0
+
+
+def test_editing_the_prompt_drops_the_continuation(page):
+    write(page, PROMPT, Length=30, Seed=5)
+    type_text(page, PROMPT + ",")
+    assert page.locator("#continuation").text_content() == ""
+    assert page.locator("#text-strip [data-position]").count() == len(PROMPT) + 1
+    assert page.locator("#scrub").is_hidden()
+
+
+def test_writing_on_keeps_what_was_written(page):
+    first = write(page, PROMPT, Length=30, Seed=5)
+    page.locator("#write-on").click()
+    page.wait_for_function("shakespeare.data.written === 60 && !shakespeare.data.streaming", timeout=SECONDS)
+    ready(page)
+    assert page.locator("#continuation").text_content()[:30] == first
+    page.locator("#scrub-slider").fill("45")
+    settle(page)
+    assert f"The model saw characters 1 to {len(PROMPT) + 44};" in page.locator(".sg-step").text_content()

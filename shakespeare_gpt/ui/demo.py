@@ -88,12 +88,16 @@ RUN_TEMPLATE = """
 
 
 class Page(gr.Blocks):
-    """Blocks whose calls may leave out the last inputs: they take their defaults, as in Python."""
+    """Blocks that look at a call's inputs before Gradio does.
+
+    The last inputs may be left out: they take their defaults, as in Python.
+    """
 
     def validate_inputs(self, block_fn: Any, inputs: list[Any]) -> None:
         expected = block_fn.inputs
         if len(inputs) > len(expected):
             raise limits.Refused(f"This call takes at most {len(expected)} values.")
+        limits.plain(inputs)
         inputs.extend(block.value for block in expected[len(inputs) :])
 
 

@@ -48,7 +48,8 @@ async def malformed(request: Request, error: Exception) -> JSONResponse:
 
 
 def refusal(status: int, message: str) -> JSONResponse:
-    return JSONResponse({"detail": message}, status)
+    # What is left of an unread body ends with the connection.
+    return JSONResponse({"detail": message}, status, {"Connection": "close"})
 
 
 class Guard:

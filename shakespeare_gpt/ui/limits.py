@@ -21,6 +21,7 @@ MAX_SAMPLES = 4  # continuations side by side
 MAX_TEXT = 1_000_000  # characters on the page, after writing on and on
 MAX_TEMPERATURE = 5.0
 MAX_SEED = 2**31 - 1
+MAX_DEPTH = 8
 
 
 class Refused(gr.Error):
@@ -28,6 +29,17 @@ class Refused(gr.Error):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, title="Please check", print_exception=False)
+
+
+def plain(value: Any, depth: int = 0) -> None:
+    """Refuse what no call here needs: deep nests, and file references, which Gradio would fetch for anybody."""
+    if isinstance(value, dict) and not {"path", "url", "meta"}.isdisjoint(value):
+        raise Refused("This app takes no files.")
+    if isinstance(value, (list, dict)):
+        if depth == MAX_DEPTH:
+            raise Refused(f"Values may be nested {MAX_DEPTH} deep at most.")
+        for inner in value.values() if isinstance(value, dict) else value:
+            plain(inner, depth + 1)
 
 
 def text(name: str, value: Any) -> str:

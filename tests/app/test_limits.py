@@ -88,3 +88,16 @@ def test_a_place_is_two_whole_numbers_or_refused(value):
     except Refused:
         return
     assert set(place) == {"offset", "before"} and all(n >= 0 for n in place.values())
+
+
+def test_files_and_deep_nests_are_refused_everywhere():
+    limits.plain(["a", 1, None, {"offset": 1, "heads_off": [[1, 2]]}])
+    file = {"path": "https://example.org/x", "meta": {"_type": "gradio.FileData"}}
+    for value in (file, [file], {"a": [{"b": file}]}, {"url": "x"}):
+        with pytest.raises(Refused, match="no files"):
+            limits.plain(value)
+    deep = []
+    for _ in range(10_000):
+        deep = [deep]
+    with pytest.raises(Refused, match="nested"):
+        limits.plain(deep)

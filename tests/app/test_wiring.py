@@ -141,21 +141,14 @@ def test_the_page_preloads_plotly(http, page):
 
 def test_the_api_page_names_every_endpoint_with_honest_types(http):
     endpoints = http.get("/gradio_api/info").json()["named_endpoints"]
-    assert set(endpoints) == {
-        "/generate",
-        "/attention",
-        "/overview",
-        "/layer",
-        "/logit_lens",
-        "/candidates",
-    }
+    assert {"/generate", "/attention", "/overview", "/layer", "/logit_lens", "/candidates"} <= set(endpoints)
     for endpoint in endpoints.values():
         assert len(endpoint["description"]) > 40
         (returned,) = endpoint["returns"]
         assert returned["type"]["type"] in ("string", "object")
         for parameter in endpoint["parameters"]:
-            assert parameter["type"]["type"] in ("string", "integer", "number")
-            assert parameter["python_type"]["type"] in ("str", "int", "float")
+            assert parameter["type"]["type"] in ("string", "integer", "number", "array", "object", "boolean")
+            assert parameter["python_type"]["type"] != "Any"
     defaults = {p["parameter_name"]: p["parameter_default"] for p in endpoints["/generate"]["parameters"]}
     assert defaults == {
         "prompt": None,

@@ -65,8 +65,7 @@ async function update() {
     question = "";
     problem.textContent = error.message;
     problem.hidden = false;
-  } finally {
-    if (now === question || !question) root.removeAttribute("aria-busy");
+    root.removeAttribute("aria-busy");
   }
 }
 
@@ -117,6 +116,7 @@ function drawPair() {
   note("masked", hiddenCount ? `${hiddenCount} later ${hiddenCount === 1 ? "character is" : "characters are"} hidden.` : "Nothing comes later here: this is the last character.");
   note("keys", `The frame is ${name(followed)}.`);
   note("weights", `The largest weight is on ${name(largest(shown.weights))}: ${four(Math.max(...shown.weights))}.`);
+  later("inside drawn", () => root.removeAttribute("aria-busy")); // after all the others
   explain();
 }
 

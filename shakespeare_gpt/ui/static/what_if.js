@@ -78,14 +78,13 @@ async function compare() {
     drawFigures();
   } catch (error) {
     failed(error, "comparison", now);
-  } finally {
-    if (now === asked.comparison || !asked.comparison) result.removeAttribute("aria-busy");
   }
 }
 
 function failed(error, what, now) {
   if (now !== asked[what]) return;
   asked[what] = "";
+  result.removeAttribute("aria-busy");
   problem.textContent = error.message;
   problem.hidden = false;
 }
@@ -185,6 +184,7 @@ function drawFigures() {
   if (!shown || shown.window !== data.window || !root.clientWidth) return;
   later("what if maps", drawMaps);
   later("what if divergence", drawDivergence);
+  later("what if drawn", () => result.removeAttribute("aria-busy"));
 }
 
 function drawMaps() {

@@ -1,0 +1,204 @@
+"""The tab "What if?": switches, the comparison, the banner, the claims; and the other views stay as they are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pages import type_text, z
+from shakespeare_gpt.experiments import compare
+from shakespeare_gpt.intervention import Intervention
+from shakespeare_gpt.ui.claims import CLAIMS
+
+COMPARED = """wanted => {
+  const part = id => document.querySelector(`#what-if-${id}`);
+  return JSON.stringify(shakespeare.view.get().intervention) === JSON.stringify(wanted)
+    && !part('result').hidden && !part('result').hasAttribute('aria-busy')
+    && part('divergence').data && part('difference').data && part('next').children.length > 1;
+}"""
+
+
+@pytest.fixture
+def what_if(page):
+    page.get_by_role("tab", name="What if?").first.click()
+    page.wait_for_selector("#what-if-grid button")
+    yield page
+    page.evaluate("shakespeare.view.set({intervention: {}})")
+
+
+def compared(page, **intervention) -> None:
+    page.wait_for_function(COMPARED, arg=intervention)
+
+
+def expected(page, model, told: dict):
+    return compare(model, page.evaluate("shakespeare.data.window.text"), Intervention.from_json(told, 6, 6))
+
+
+def test_nothing_is_off_at_first(what_if):
+    assert what_if.locator("#what-if-banner").is_hidden()
+    assert what_if.locator("#what-if-result").is_hidden()
+    assert what_if.locator("#what-if-nothing").is_visible()
+    assert what_if.locator("#what-if-grid [aria-pressed='true']").count() == 0
+    assert what_if.locator("#what-if-grid .wi-cell").count() == 6 * 9
+
+
+def test_several_switches_compose_and_the_banner_names_them(what_if):
+    page = what_if
+    page.locator("[data-switch='heads_off'][data-at='[2,3]']").click()
+    assert page.locator("#what-if-banner").is_visible()
+    assert "layer 2 head 3" in page.locator("#what-if-banner p").text_content()
+    assert "Left = as trained, right = changed" in page.locator("#what-if-banner p").text_content()
+    page.locator("[data-switch='no_mask']").check()
+    page.get_by_role("button", name="Switch all heads of layer 4").click()
+    page.get_by_role("button", name="Switch the feed-forward of all layers").click()
+    page.locator("[data-switch='norm_off'][data-at='1']").click()
+    told = {
+        "heads_off": [[2, 3], *([4, head] for head in range(1, 7))],
+        "no_mask": True,
+        "feed_forward_off": [1, 2, 3, 4, 5, 6],
+        "norm_off": [1],
+    }
+    compared(page, **told)
+    assert Intervention.from_json(told, 6, 6).to_json() == told
+    banner = page.locator("#what-if-banner p").text_content()
+    for part in (
+        "the causal mask",
+        "all heads of layer 4",
+        "feed-forward of all layers",
+        "layer norms of layer 1",
+    ):
+        assert part in banner
+    page.get_by_role("button", name="Switch all heads of layer 4").click()
+    page.locator("[data-switch='heads_off'][data-at='[2,3]']").click()
+    assert "heads_off" not in page.evaluate("shakespeare.view.get().intervention")
+    page.get_by_role("button", name="Everything on again").click()
+    page.wait_for_function("() => document.querySelector('#what-if-banner').hidden")
+    assert page.evaluate("shakespeare.view.get().intervention") == {}
+    assert page.locator("#what-if-result").is_hidden()
+
+
+@pytest.mark.parametrize("told", [{"heads_off": [[1, 5]]}, {"no_mask": True, "no_scale": True}], ids=str)
+def test_the_comparison_shows_both_models_numbers(what_if, model, told):
+    page = what_if
+    page.evaluate("told => shakespeare.view.set({layer: 2, head: 1, position: 30, intervention: told})", told)
+    compared(page, **told)
+    page.wait_for_function(
+        "() => document.querySelector('#what-if-maps-heading').textContent.includes('layer 2 head 1')"
+    )
+    wanted = expected(page, model, told)
+    left, right = wanted.before.attention[1, 0], wanted.after.attention[1, 0]
+    below = np.tri(len(left)) > 0
+    drawn = z(page, "what-if-before")
+    assert np.isnan(drawn[~below]).all()
+    np.testing.assert_allclose(drawn[below], left[below], atol=1e-6)
+    full = np.ones_like(below) if "no_mask" in told else below
+    np.testing.assert_allclose(z(page, "what-if-after")[full], right[full], atol=1e-6)
+    np.testing.assert_allclose(z(page, "what-if-difference")[full], (right - left)[full], atol=1e-6)
+    least, most = page.evaluate(
+        "(({cmin, cmax}) => [cmin, cmax])(document.querySelector('#what-if-difference').layout.coloraxis)"
+    )
+    assert least == -most and most == pytest.approx(np.abs(right - left).max(), rel=1e-3)
+    numbers = page.locator("#what-if-numbers").text_content()
+    assert f"{wanted.divergence[29]:.4f}" in numbers
+    assert (
+        f"{wanted.entropies[0][1, 0, 29]:.4f}" in numbers
+        and f"{wanted.entropies[1][1, 0, 29]:.4f}" in numbers
+    )
+    assert f"{wanted.future_weight.mean():.4f}" in numbers
+    p, q = (probabilities[29] for probabilities in wanted.probabilities)
+    best = model.tokenizer.vocabulary[int(p.argmax())]
+    title = page.locator(f'#what-if-next [data-next="{best}"]').get_attribute("title")
+    assert f"as trained {p.max():.4f}, changed {q[p.argmax()]:.4f}" in title
+    bars = page.evaluate("document.querySelector('#what-if-divergence').data[0].y")
+    np.testing.assert_allclose(bars, wanted.divergence, rtol=1e-3, atol=1e-6)
+
+
+def test_both_continuations_have_the_same_seed(what_if, model):
+    page = what_if
+    page.evaluate(
+        "shakespeare.view.set({intervention: {norm_off: [3]}, sampling: {temperature: 0.5, top_k: 0, top_p: 1, seed: 11}})"
+    )
+    compared(page, norm_off=[3])
+    page.wait_for_function(
+        "() => document.querySelector('#what-if-written-after').textContent.length === 100"
+    )
+    text = page.evaluate("shakespeare.data.window.text")
+    wanted = compare(model, text, Intervention(norm_off={2}), max_new_tokens=100, seed=11, temperature=0.5)
+    for side, continuation in zip(("before", "after"), wanted.continuations, strict=True):
+        assert page.locator(f"#what-if-written-{side}").evaluate("side => side.textContent") == continuation
+    assert "seed 11" in page.locator("#what-if-seed").text_content()
+
+
+def test_an_experiment_changes_no_other_view(what_if, watched):
+    page = what_if
+    looks = """() => {
+      const window = shakespeare.data.window;
+      const text = id => document.querySelector(id).textContent;
+      const pictures = [...document.querySelectorAll('#head-grid canvas')].map(canvas => canvas.toDataURL());
+      return [window.text, [...window.layers.get(2).weights[0]].slice(0, 50), text('#said'), pictures];
+    }"""
+    page.evaluate("shakespeare.view.set({layer: 2, head: 1, position: 12})")
+    page.wait_for_timeout(400)
+    before = page.evaluate(looks)
+    watched.calls.clear()
+    page.locator("[data-switch='no_positions']").check()
+    compared(page, no_positions=True)
+    assert page.evaluate(looks) == before
+    assert set(watched.calls) <= {"run/what_if", "run/what_if_continuation"}
+    page.get_by_role("tab", name="Attention").first.click()
+    page.wait_for_timeout(300)
+    assert page.evaluate(looks) == before
+
+
+@pytest.mark.parametrize("claim", ["positions", "order", "head"])
+def test_a_claim_is_one_click(what_if, claim):
+    page = what_if
+    page.evaluate("shakespeare.view.set({layer: 3, head: 2, position: null})")
+    page.locator(f"[data-claim='{claim}']").click()
+    page.wait_for_function("() => document.querySelectorAll('#what-if-claim [data-holds]').length > 0")
+    assert page.locator("#what-if-claim h3").text_content() == CLAIMS[claim].title
+    assert page.locator("#what-if-claim [data-holds='false']").count() == 0
+    assert page.locator(f"[data-claim='{claim}']").get_attribute("aria-pressed") == "true"
+    assert page.locator("#what-if-claim table").count() == (claim == "order")
+    if claim == "head":
+        # Looked at from another head, the experiment stays the same.
+        page.evaluate("shakespeare.view.set({head: 5})")
+        compared(page, heads_off=[[3, 2]])
+        assert np.nanmax(np.abs(z(page, "what-if-difference"))) == 0
+    if claim == "positions":
+        page.get_by_role("button", name="Choose layer 1").click()
+        page.wait_for_function("() => shakespeare.view.get().layer === 1")
+    page.locator("[data-switch='uniform_attention']").check()
+    page.wait_for_function("() => document.querySelector('#what-if-claim').hidden")
+    assert page.locator("[data-claim][aria-pressed='true']").count() == 0
+
+
+def test_the_grid_is_used_with_the_keyboard(what_if):
+    page = what_if
+    page.locator("[data-switch='heads_off'][data-at='[1,1]']").focus()
+    for key in ("ArrowRight", "ArrowDown", "ArrowDown", "Space"):
+        page.keyboard.press(key)
+    assert page.evaluate("shakespeare.view.get().intervention") == {"heads_off": [[3, 2]]}
+    cell = page.locator("[data-switch='heads_off'][data-at='[3,2]']")
+    assert cell.get_attribute("aria-pressed") == "true"
+    assert cell.get_attribute("aria-label").startswith("Layer 3 head 2: off")
+
+
+def test_it_follows_the_text(what_if):
+    page = what_if
+    page.locator("[data-switch='no_scale']").check()
+    compared(page, no_scale=True)
+    type_text(page, "<b>To be</b>")
+    page.wait_for_function(
+        "() => document.querySelector('#what-if-next-heading').textContent.endsWith(\"'>' at 12\")"
+    )
+    page.wait_for_function("() => document.querySelector('#what-if-before').data[0].z.length === 12")
+    assert page.locator("#what-if b").count() == page.locator("#what-if-claim b").count()
+
+
+@pytest.mark.parametrize("path", ["", "?__theme=dark"])
+def test_it_fits_a_telephone(open_page, path):
+    page = open_page(path, viewport={"width": 390, "height": 844}, has_touch=True)
+    page.evaluate("shakespeare.view.set({tab: 'What if?', intervention: {no_mask: true}})")
+    compared(page, no_mask=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -220,7 +220,8 @@ def test_the_slider_works_with_keys_and_is_part_of_the_view(page, model):
     page.keyboard.press("End")
     last = Snapshots(model).moments[-1].step
     page.wait_for_function("step => shakespeare.view.get().training_step === step", arg=last)
-    assert f"{last:,}" in page.locator("#forming-slider").get_attribute("aria-valuetext")
+    words = f"after {last:,} steps"
+    expect(page.locator("#forming-slider")).to_have_attribute("aria-valuetext", words, timeout=SECONDS)
     page.keyboard.press("Home")
     page.wait_for_function("shakespeare.view.get().training_step === 0")
 

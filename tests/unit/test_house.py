@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import json
 import re
@@ -50,13 +51,22 @@ def module_of(path: Path) -> str:
     return ".".join(part for part in parts if part != "__init__")
 
 
+MODULES = {module_of(path) for path in CODE}
+
+
+@functools.cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def imports(path: Path) -> Iterator[str]:
     """The dotted names that a file imports when it runs, those inside functions too; not those for type checkers."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
+    waiting: list[ast.AST] = [parsed(path)]
+    while waiting:
+        node = waiting.pop()
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
-            node.body = []
-    for node in ast.walk(tree):
+            continue
+        waiting += ast.iter_child_nodes(node)
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -66,11 +76,10 @@ def imports(path: Path) -> Iterator[str]:
 
 def own_imports(path: Path) -> Iterator[str]:
     """Of these, the modules of this package, without its name: "ui.demo"."""
-    modules = {module_of(p) for p in CODE}
     for name in imports(path):
         if name.split(".")[0] == "shakespeare_gpt":
             name = name.removeprefix("shakespeare_gpt").removeprefix(".")
-            while name not in modules:  # the last part is a name inside the module
+            while name not in MODULES:  # the last part is a name inside the module
                 name = name.rpartition(".")[0]
             yield name
 
@@ -124,7 +133,7 @@ def test_nothing_can_run_what_a_file_holds(path: Path):
     """No pickle, by any of its names, and no code made from text."""
     forbidden = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
     assert not [name for name in imports(path) if name.split(".")[0] in forbidden]
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if not isinstance(node, ast.Call):
             continue
         called = ast.unparse(node.func)
@@ -143,18 +152,18 @@ def test_it_is_python_3_10(path: Path):
         "contextlib.chdir", "asyncio.TaskGroup", "asyncio.timeout", "datetime.UTC",
     }  # fmt: skip
     assert not newer & set(imports(path))
-    used = {ast.unparse(node) for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Attribute)}
+    used = {ast.unparse(node) for node in ast.walk(parsed(path)) if isinstance(node, ast.Attribute)}
     assert not newer & used
 
 
 @pytest.mark.parametrize("path", CODE, ids=label)
 def test_every_file_says_what_it_is_for(path: Path):
-    assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    assert ast.get_docstring(parsed(path))
 
 
 @pytest.mark.parametrize("path", CODE, ids=label)
 def test_functions_are_annotated(path: Path):
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    for node in parsed(path).body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_"):
             arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
             assert node.returns is not None, f"{node.name}: what does it return?"

@@ -316,6 +316,12 @@ def test_dropout_drops_its_share_and_keeps_the_mean(p: float):
     assert (lanes - share).abs().max() < 0.01, "each of the eight bytes of a draw is as random as the others"
 
 
+def test_dropout_leaves_something_however_much_it_drops():
+    torch.manual_seed(0)
+    y = Dropout(0.9999).train()(torch.ones(100_000))
+    assert y.isfinite().all() and (y != 0).float().mean().item() == pytest.approx(1 / 256, rel=0.2)
+
+
 def test_dropout_is_independent_from_element_to_element():
     torch.manual_seed(0)
     dropped = (Dropout(0.25).train()(torch.ones(800_000)) == 0).double()

@@ -16,10 +16,11 @@ import torch
 import shakespeare_gpt as sg
 from shakespeare_gpt.checkpoint import ASSETS
 from shakespeare_gpt.model import GPT
-from shakespeare_gpt.ui import explorer, files, guard, inside_tab, limits, model_tab, what_if_tab
+from shakespeare_gpt.ui import explorer, files, guard, inside_tab, limits, model_tab, take_away, what_if_tab
 from shakespeare_gpt.ui.endpoints import Endpoints, Lane
 from shakespeare_gpt.ui.inside_api import Inside
 from shakespeare_gpt.ui.model_api import ModelApi
+from shakespeare_gpt.ui.score import Score
 from shakespeare_gpt.ui.what_if_api import WhatIf, in_turns
 
 EXAMPLES = {
@@ -68,7 +69,9 @@ THEME = gr.themes.Base(
 )
 LAUNCH = {
     "theme": THEME,
-    "head": files.tags("page.css", "inside.css", "what_if.css") + explorer.head_tags() + files.tags("model.css"),
+    "head": files.tags("page.css", "take_away.css", "inside.css", "what_if.css")
+    + explorer.head_tags()
+    + files.tags("model.css"),
     "footer_links": ["api", "settings"],
     "run_history": False,
     "enable_monitoring": False,
@@ -164,6 +167,7 @@ def build_demo(model: GPT | None = None, folder: Path = ASSETS) -> gr.Blocks:
                 numbers[: model.config.n_head], value="1", label="Head", elem_id="head", interactive=True
             )
         explorer.lenses()
+        take_away.build(settings)
         with gr.Tabs():
             with gr.Tab("Attention"):
                 explorer.attention()
@@ -181,6 +185,7 @@ def build_demo(model: GPT | None = None, folder: Path = ASSETS) -> gr.Blocks:
         for endpoint in (endpoints.attention, endpoints.overview, endpoints.layer, endpoints.logit_lens):
             gr.api(looking.call(endpoint), queue=False, concurrency_limit=None)
         gr.api(looking.call(endpoints.candidates), queue=False, concurrency_limit=None)
+        gr.api(looking.call(Score(model).score), queue=False, concurrency_limit=None)
         inside, what_if = Inside(model, endpoints.trace), WhatIf(model, endpoints.trace)
         for endpoint in (inside.inside, inside.arithmetic, inside.residual, what_if.what_if, what_if.claim):
             gr.api(looking.call(endpoint), queue=False, concurrency_limit=None)

@@ -19,6 +19,7 @@ import * as scrub from "./scrub.js";
 import { pointer, view } from "./store.js";
 import * as strip from "./strip.js";
 import * as tabs from "./tabs.js";
+import * as takeAway from "./take_away.js";
 import * as tour from "./tour.js";
 import * as whatIf from "./what_if.js";
 
@@ -26,6 +27,7 @@ import * as whatIf from "./what_if.js";
 const VIEWS = {
   strip: [strip, readout, notes, scrub, candidates],
   lenses: [{ mount: pickers.mountLenses }],
+  "take-away": [takeAway],
   attention: [grid, maps],
   "logit-lens": [logitLens],
   inside: [inside],
@@ -36,8 +38,8 @@ const VIEWS = {
   tour: [tour],
 };
 
-/** A piece is there. `told` is its value: for the strip, the first text's payload. */
-export function mount(element, told) {
+/** A piece is there. `told` is its value: for the strip, the first text's payload; `trigger` fires its Gradio events. */
+export function mount(element, told, trigger) {
   const piece = element.querySelector("[data-piece]");
   if (piece.dataset.piece === "strip" && !data.window) {
     pickers.mountGradio();
@@ -45,7 +47,7 @@ export function mount(element, told) {
     open(told);
   }
   pickers.mountControls(piece);
-  for (const module of VIEWS[piece.dataset.piece]) module.mount(piece, told);
+  for (const module of VIEWS[piece.dataset.piece]) module.mount(piece, told, trigger);
   help.mount(piece);
 }
 
@@ -55,7 +57,7 @@ window.shakespeare = Object.assign(window.shakespeare ?? {}, {
   data,
   focus,
   api: { call },
-  setText: pickers.setText,
+  setText: pickers.gradioText,
   text: () => ({ text: data.text, prompt: promptLength() }),
   generated: writing,
   stopped: written,

@@ -6,6 +6,8 @@ import { pointer, NOTHING, VIEW, view } from "./store.js";
 
 const PAUSE = 300; // ms without a key before a typed text is looked at
 let typing = 0;
+let filling = false; // the text box is being filled by us
+let filled = null; // with this, of which Gradio will tell us
 
 /** A text that the visitor wrote or picked; drops what was generated. */
 export function setText(text) {
@@ -14,10 +16,27 @@ export function setText(text) {
   view.set({ text, generated_from: null, step: null, position: null });
 }
 
+/** Gradio tells that the text in the box has changed: an example, Clear, or our own doing. */
+export function gradioText(text) {
+  const own = text === filled;
+  filled = null;
+  if (!own) setText(text);
+}
+
+/** Put a text into the box that is on the page already. */
+export function fillBox(text) {
+  const box = document.querySelector("#prompt textarea");
+  if (!box || box.value === text || document.activeElement === box) return;
+  clearTimeout(typing);
+  [box.value, filled, filling] = [text, text, true];
+  box.dispatchEvent(new Event("input", { bubbles: true }));
+  filling = false;
+}
+
 /** The text box and the radio buttons may be drawn again by Gradio, so the document listens for them. */
 export function mountGradio() {
   document.addEventListener("input", (event) => {
-    if (!event.target.closest?.("#prompt textarea")) return;
+    if (filling || !event.target.closest?.("#prompt textarea")) return;
     clearTimeout(typing);
     typing = setTimeout(() => setText(event.target.value), PAUSE);
   });
@@ -31,11 +50,7 @@ export function mountGradio() {
       const radio = changed.has(name) && radios(name)[chosen[name] - 1];
       if (radio && !radio.checked) radio.click();
     }
-    const box = document.querySelector("#prompt textarea");
-    if (changed.has("text") && chosen.generated_from === null && box && box.value !== chosen.text && document.activeElement !== box) {
-      box.value = chosen.text;
-      box.dispatchEvent(new Event("input", { bubbles: true }));
-    }
+    if (changed.has("text") && chosen.generated_from === null) fillBox(chosen.text);
   });
 }
 

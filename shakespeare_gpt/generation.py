@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import bisect
+import itertools
 import math
 import numbers
 import operator
@@ -194,13 +196,11 @@ def ranked(
     return ids, tempered, kept, probabilities
 
 
-def draw(probabilities: np.ndarray, numbers: list[float]) -> list[int]:
-    """Where a number from [0, 1) falls in the running sums of each row of (num_samples, vocab_size)."""
-    sums = probabilities.cumsum(axis=-1)
-    total = sums[:, -1:]
-    # Below the total even if the product is rounded up: what is drawn is never a 0 at the end.
-    target = np.minimum(np.array(numbers)[:, None] * total, np.nextafter(total, 0))
-    return (sums <= target).sum(axis=-1).tolist()
+def draw(probabilities: list[float], number: float) -> int:
+    """The place at which a number from [0, 1) falls in the running sums of the probabilities."""
+    sums = list(itertools.accumulate(probabilities))
+    # Even for the largest number below 1 the product is below the total, so no 0 at the end is ever drawn.
+    return bisect.bisect_right(sums, number * sums[-1])
 
 
 @dataclass(frozen=True)
@@ -330,7 +330,7 @@ def stream_samples(
                 return
             logits = window.logits()
             ids, _, _, probabilities = ranked(logits, temperature, top_k, top_p)
-            places = draw(probabilities, [generator.random() for generator in generators])
+            places = [draw(p, g.random()) for p, g in zip(probabilities.tolist(), generators, strict=True)]
             chosen = [int(ids[row, place]) for row, place in enumerate(places)]
             window.append(chosen)
             # The tiny number keeps the logarithm of a 0 finite; times that 0 it adds nothing.

@@ -142,27 +142,27 @@ def test_ranked_is_the_account_in_order(logits, temperature, k, p):
 
 @given(st.lists(st.integers(0, 6), min_size=1, max_size=8).filter(any), st.floats(0, 1, exclude_max=True))
 def test_draw_finds_where_a_number_falls(weights, number):
-    probabilities = np.array(weights) / sum(weights)
-    (place,) = draw(probabilities[None], [number])
+    place = draw([weight / sum(weights) for weight in weights], number)
     assert weights[place] > 0
     exact = [Fraction(sum(weights[:i]), sum(weights)) for i in range(len(weights) + 1)]
     assert float(exact[place]) - 1e-12 <= number <= float(exact[place + 1]) + 1e-12
 
 
 def test_the_largest_number_below_one_draws_the_last_that_can_be_drawn():
-    largest = np.nextafter(1, 0)
-    for weights in ([0.3, 0.7, 0, 0], [0.1] * 10 + [0], [1, 0], [0, 1], [1 / 3] * 3):
-        (place,) = draw(np.array([weights]), [largest])
-        assert place == max(i for i, w in enumerate(weights) if w)
-    assert draw(np.array([[0, 0.5, 0.5]]), [0.0]) == [1]
+    largest = math.nextafter(1, 0)
+    for weights in ([0.3, 0.7, 0, 0], [0.1] * 10 + [0], [1, 0], [0, 1], [1 / 3] * 3, [0.7, 0.3, 1e-300, 0]):
+        assert weights[draw(weights, largest)] >= 0.1
+    for total in (0.5, 1 - 2**-53, 1 + 2**-52, 1.5, 2 - 2**-52):
+        assert draw([total, 0], largest) == 0
+    assert draw([0, 0.5, 0.5], 0.0) == 1
 
 
 def test_draws_follow_the_distribution():
-    probabilities = np.array([[0.5, 0.25, 0.15, 0.1]])
+    probabilities = [0.5, 0.25, 0.15, 0.1]
     generator = random.Random(1)
     n = 20_000
-    counts = Counter(draw(probabilities, [generator.random()])[0] for _ in range(n))
-    for i, p in enumerate(probabilities[0]):
+    counts = Counter(draw(probabilities, generator.random()) for _ in range(n))
+    for i, p in enumerate(probabilities):
         assert abs(counts[i] - n * p) < 5 * math.sqrt(n * p * (1 - p))
 
 

@@ -57,7 +57,7 @@ async function update() {
     ]);
     if (now !== question) return;
     problem.hidden = true;
-    [shown, stream] = [{ ...head_, window, query_: position - 1 }, stream_];
+    [shown, stream] = [{ ...head_, window, query_: position - 1, question: now }, stream_];
     followed = largest(shown.weights);
     drawAll();
   } catch (error) {
@@ -233,8 +233,8 @@ function fillNext() {
   const before = select.value;
   select.replaceChildren(...stream.characters.map((character, i) =>
     element("option", { value: character }, `'${glyph(character)}' (${percent(stream.probabilities[i])})`)));
-  const keep = select.dataset.for === question && stream.characters.includes(before);
-  select.dataset.for = question;
+  const keep = select.dataset.for === shown.question; // drawn again, not anew
+  select.dataset.for = shown.question;
   select.value = keep ? before : stream.characters[0];
 }
 

@@ -42,13 +42,13 @@ class Recipe:
     n_embd: int = 192
     context_length: int = 256
     batch_size: int = 32
-    characters: int = 24_000_000
+    characters: int = 14_000_000
     muon_lr: float = 0.03
     adamw_lr: float = 3e-3
     momentum: float = 0.95
-    weight_decay: float = 0.2
-    final_weight_decay: float = 0.0
-    dropout: float = 0.2
+    weight_decay: float = 0.3
+    final_weight_decay: float = 0.1
+    dropout: float = 0.15
     warmup: float = 0.03
     final_lr: float = 0.0
     ema: float = 0.99

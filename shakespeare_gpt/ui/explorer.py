@@ -17,6 +17,8 @@ from shakespeare_gpt.ui.figures import figures
 
 STRIP = """
 <section class="sg sg-strip" data-piece="strip" aria-label="The text">
+  <p class="sg-lead">Before it writes the next character, the model looks back: each of its heads gives every character
+    so far a weight, and the weights add up to 1.</p>
   <fieldset class="sg-choices">
     <legend>Point at a character of the text. The shading shows</legend>
     <label><input type="radio" name="sg-direction" data-view="direction" value="looks at"> what it looks at</label>
@@ -92,6 +94,8 @@ ATTENTION = """
       <p class="sg-lens-note" hidden></p>
       <div id="head-map" tabindex="0" role="application"
         aria-label="Map of one head: arrow keys move from cell to cell, Enter holds the character"></div>
+      <p class="sg-quiet">A row is a character that looks; what it looks at stands in its columns, itself at the end.
+        Drag to zoom in, double-click to see all. Weights are the model's own, written to four decimals.</p>
     </div>
   </div>
   <div class="sg-layer">
@@ -121,10 +125,13 @@ LOGIT_LENS = """
 </section>
 """
 
+
 def head_tags() -> str:
     """Tags for the page's <head>: Plotly, which may arrive when it likes, the style sheet, and all modules early."""
     modules = [
-        name for name in files.served() if name.endswith(".js") and name not in ("plotly.min.js", "page.js")
+        name
+        for name in files.served()
+        if name.endswith(".js") and name not in ("plotly.min.js", "page.js")
     ]
     tags = [f'<script async src="{files.url("plotly.min.js")}"></script>', files.tags("explorer.css")]
     return "\n".join(tags + [f'<link rel="modulepreload" href="{files.url(name)}">' for name in modules])
@@ -175,4 +182,3 @@ def attention() -> gr.HTML:
 def logit_lens() -> gr.HTML:
     """What the model would say after each layer."""
     return piece(LOGIT_LENS, elem_id="lens")
-

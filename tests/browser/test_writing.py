@@ -72,7 +72,8 @@ def test_streaming_itself_is_shaded(page):
           window.seen = null;
           const look = () => {
             const cells = [...document.querySelectorAll('#continuation [data-position]')];
-            if (shakespeare.data.streaming && cells.length > 10 && cells[5].style.backgroundColor && !window.seen)
+            if (shakespeare.data.streaming && cells.length > 10 && !window.seen
+                && cells.slice(0, 10).every(cell => cell.style.backgroundColor))
               window.seen = cells.slice(0, 10).map((cell, i) => [cell.style.backgroundColor,
                 shakespeare.data.steps[i].probability]);
             if (!window.seen) requestAnimationFrame(look);

@@ -80,6 +80,18 @@ def joined(*weights: Tensor) -> np.ndarray:
     return torch.cat(weights).detach().T.contiguous().numpy()
 
 
+def product(a: np.ndarray, matrix: np.ndarray, out: np.ndarray) -> np.ndarray:
+    """a @ matrix, into `out`.
+
+    numpy is quicker for one row. For several its threads would join in, which `torch.set_num_threads` does not
+    rule; waiting for each other on a busy machine, they can take a hundred times as long.
+    """
+    if len(a) == 1:
+        return np.dot(a, matrix, out=out)
+    torch.mm(torch.from_numpy(a), torch.from_numpy(matrix), out=torch.from_numpy(out))
+    return out
+
+
 class FastDecoder:
     """Reads one more character of each text into a cache, for models in float32 on the CPU.
 
@@ -120,20 +132,21 @@ class FastDecoder:
         for layer, (norm_1, query_key_value, projection, norm_2, expand, contract) in enumerate(
             weights.blocks
         ):
-            np.dot(self.norm(norm_1), query_key_value, out=self.qkv)
+            product(self.norm(norm_1), query_key_value, out=self.qkv)
             keys[layer, :, :, T:], values[layer, :, :, T:] = self.k, self.v
             np.matmul(self.q, keys[layer].swapaxes(2, 3), out=scores)
             torch.softmax(scores_tensor, dim=-1, out=scores_tensor)
             np.matmul(scores, values[layer], out=self.heads)
-            x += np.dot(self.side_by_side, projection, out=self.added)
+            x += product(self.side_by_side, projection, out=self.added)
 
-            np.dot(self.norm(norm_2), expand, out=self.u)
+            product(self.norm(norm_2), expand, out=self.u)
             torch.erf(self.u_tensor, out=self.gelu_tensor)
             self.gelu += 1
             self.gelu *= self.u
-            x += np.dot(self.gelu, contract, out=self.added)
+            x += product(self.gelu, contract, out=self.added)
         self.cache.length = S
-        return np.dot(self.norm(weights.norm), weights.head)
+        logits = np.empty((B, weights.head.shape[1]), dtype=np.float32)
+        return product(self.norm(weights.norm), weights.head, out=logits)
 
     def norm(self, weight: Tensor) -> np.ndarray:
         return torch.layer_norm(self.x_tensor, weight.shape, weight, eps=self.weights.eps).numpy()

@@ -28,7 +28,9 @@ def slow_witten_bell(train: list[int], validation: list[int], vocab_size: int, o
 @pytest.mark.parametrize("order", [1, 2, 3, 4])
 def test_ngram_losses_equal_the_plain_formula(order):
     random = np.random.default_rng(order)
-    text = random.integers(0, 5, 600) * random.integers(0, 2, 600)  # uneven, and some characters never follow others
+    text = random.integers(0, 5, 600) * random.integers(
+        0, 2, 600
+    )  # uneven, and some characters never follow others
     train, validation = text[:400], text[400:]
     fast = ngram_losses(train, validation, 7, range(order + 1))
     assert fast[order] == pytest.approx(slow_witten_bell(train.tolist(), validation.tolist(), 7, order))

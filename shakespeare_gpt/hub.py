@@ -25,7 +25,7 @@ ROOT = ASSETS.parent
 # All that a Space needs. A list of what goes up can't leak what nobody thought of; a list of what stays could.
 SPACE_FILES = (
     *("README.md", "LICENSE", "requirements.txt", "app.py", "shakespeare_gpt/*.py"),
-    *(f"shakespeare_gpt/ui/**/*.{suffix}" for suffix in ("py", "js", "css", "svg", "html", "json")),
+    *(f"shakespeare_gpt/ui/**/*.{suffix}" for suffix in ("py", "js", "css", "svg", "png", "html", "json")),
     *(f"assets/**/*.{suffix}" for suffix in ("safetensors", "json")),
 )
 STAYS_HERE = {"shakespeare_gpt/hub.py"}

@@ -2,11 +2,11 @@
 
 A character takes 2.7M multiplications, about 0.2 ms of one core's time. `GPT.forward` needs far longer: every
 PyTorch call takes some microseconds before it begins to compute, and a step makes hundreds of them. The same
-arithmetic is written here in as few calls as possible, most of them writing into memory that is already there:
+arithmetic is written here in as few calls as possible, each writing into memory that is already there:
 
 - What is constant is worked into the weights beforehand (see `Weights`).
-- numpy's calls begin soonest, so they do the work. Three functions that numpy does not have as one call, layer
-  norm, softmax and erf, are PyTorch's, on the same memory.
+- numpy's calls begin soonest, so they do the work. Two functions that numpy does not have as one call, softmax
+  and erf, are PyTorch's, on the same memory.
 
 `model.py` says what is computed and why; the tests hold this file to it.
 """
@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from shakespeare_gpt.model import GPT
 
@@ -28,36 +27,39 @@ if TYPE_CHECKING:
 
 
 class Weights:
-    """The weights of a model as the products want them: (inputs, outputs), constant factors multiplied in.
+    """The weights of a model, each as (inputs, outputs), with every constant factor multiplied in.
 
-    - The matrices of query, key and value are one.
-    - The scale of the scores, 1 / sqrt(head size), goes into the query.
+    - A layer norm is norm(x) = g (x - mean(x)) / sqrt(mean((x - mean(x))^2) + eps). Its weight g goes into the
+      matrix that comes next. And as every use of the residual stream begins with a norm, which takes the mean
+      away, whatever is added to the stream can have its mean taken away beforehand. The stream's mean is then
+      0 and norm(x) = g sqrt(C) x / sqrt(x . x + C eps): this sqrt(C) goes into the next matrix, too.
+    - The matrices of query, key and value are one. The scale of the scores, 1 / sqrt(head size), goes into the
+      query's part.
     - gelu(h) = h (1 + erf(h / sqrt(2))) / 2 = u (1 + erf(u)) / sqrt(2) with u = h / sqrt(2): one factor goes
       into the matrix before it, the other into the one behind it.
     """
 
     def __init__(self, model: GPT) -> None:
-        scale = 1 / math.sqrt(model.config.head_size)
-        self.token = model.token_embedding.weight.detach().numpy()  # (vocab_size, C)
-        self.position = model.position_embedding.weight.detach().numpy()  # (context_length, C)
+        C, head_size = model.config.n_embd, model.config.head_size
+        self.token = single(centred(array(model.token_embedding.weight)))  # (vocab_size, C)
+        self.position = single(centred(array(model.position_embedding.weight)))  # (context_length, C)
         self.blocks = []
         for block in model.blocks:
             attention, feed_forward = block.attention, block.feed_forward
-            self.blocks.append(
-                (
-                    block.norm_1.weight.detach(),
-                    joined(
-                        attention.query.weight * scale, attention.key.weight, attention.value.weight
-                    ),  # (C, 3C)
-                    joined(attention.projection.weight),  # (C, C)
-                    block.norm_2.weight.detach(),
-                    joined(feed_forward.expand.weight / math.sqrt(2)),  # (C, 4C)
-                    joined(feed_forward.projection.weight / math.sqrt(2)),  # (4C, C)
-                )
+            norm_1 = array(block.norm_1.weight)[:, None] * math.sqrt(C)
+            norm_2 = array(block.norm_2.weight)[:, None] * math.sqrt(C)
+            query = array(attention.query.weight).T / math.sqrt(head_size)
+            key, value = array(attention.key.weight).T, array(attention.value.weight).T
+            matrices = (
+                norm_1 * np.concatenate((query, key, value), axis=1),  # (C, 3C)
+                centred(array(attention.projection.weight).T),  # (C, C)
+                norm_2 * array(feed_forward.expand.weight).T / math.sqrt(2),  # (C, 4C)
+                centred(array(feed_forward.projection.weight).T) / math.sqrt(2),  # (4C, C)
             )
-        self.norm = model.norm.weight.detach()
-        self.head = joined(model.token_embedding.weight)  # (C, vocab_size)
-        self.eps = model.norm.eps
+            self.blocks.append(tuple(single(matrix) for matrix in matrices))
+        norm = array(model.norm.weight)[:, None] * math.sqrt(C)
+        self.head = single(norm * array(model.token_embedding.weight).T)  # (C, vocab_size)
+        self.eps = C * model.norm.eps
 
     @staticmethod
     def of(model: GPT) -> Weights:
@@ -75,46 +77,44 @@ class Weights:
 _kept: weakref.WeakKeyDictionary[GPT, tuple[list, Weights]] = weakref.WeakKeyDictionary()
 
 
-def joined(*weights: Tensor) -> np.ndarray:
-    """The weights of linear layers, each (outputs, inputs), as one matrix (inputs, all outputs)."""
-    return torch.cat(weights).detach().T.contiguous().numpy()
+def array(parameter: torch.Tensor) -> np.ndarray:
+    """In float64, so that what is multiplied in is rounded once, at the end."""
+    return parameter.detach().double().numpy()
 
 
-def product(a: np.ndarray, matrix: np.ndarray, out: np.ndarray) -> np.ndarray:
-    """a @ matrix, into `out`.
+def single(a: np.ndarray) -> np.ndarray:
+    """In float32, row after row in memory."""
+    return np.ascontiguousarray(a, dtype=np.float32)
 
-    numpy is quicker for one row. For several its threads would join in, which `torch.set_num_threads` does not
-    rule; waiting for each other on a busy machine, they can take a hundred times as long.
-    """
-    if len(a) == 1:
-        return np.dot(a, matrix, out=out)
-    torch.mm(torch.from_numpy(a), torch.from_numpy(matrix), out=torch.from_numpy(out))
-    return out
+
+def centred(a: np.ndarray) -> np.ndarray:
+    """Every row with its mean taken away."""
+    return a - a.mean(axis=1, keepdims=True)
 
 
 class FastDecoder:
-    """Reads one more character of each text into a cache, for models in float32 on the CPU.
-
-    A name ending in _tensor is the same memory as the array without it.
-    """
+    """Reads one more character of each text into a cache, for models in float32 on the CPU."""
 
     def __init__(self, model: GPT, cache: KVCache) -> None:
         self.cache, self.weights = cache, Weights.of(model)
-        self.keys, self.values = cache.keys.numpy(), cache.values.numpy()  # the cache's own memory
-        c, B, C = model.config, self.keys.shape[1], model.config.n_embd
+        self.keys_values = cache.both.numpy()  # the cache's own memory
+        c, B, C = model.config, cache.keys.shape[1], model.config.n_embd
 
         def empty(*shape: int) -> np.ndarray:
             return np.empty(shape, dtype=np.float32)
 
-        self.x, self.added = empty(B, C), empty(B, C)  # the residual stream, and what a branch adds to it
+        self.x, self.normed, self.added = empty(B, C), empty(B, C), empty(B, C)  # x is the residual stream
         self.qkv = empty(B, 3 * C)
         self.scores = empty(B * c.n_head * c.context_length)
         self.heads = empty(B, c.n_head, 1, c.head_size)
         self.u, self.gelu = empty(B, 4 * C), empty(B, 4 * C)
         # The same memory in other shapes and types.
-        self.q, self.k, self.v = self.qkv.reshape(B, 3, c.n_head, 1, c.head_size).swapaxes(0, 1)
+        self.rows = list(zip(self.x, self.normed, strict=True))
+        qkv = self.qkv.reshape(B, 3, c.n_head, 1, c.head_size).swapaxes(0, 1)
+        self.q, self.kv = qkv[0], qkv[1:]
         self.side_by_side = self.heads.reshape(B, C)
-        self.x_tensor, self.u_tensor, self.gelu_tensor = map(torch.from_numpy, (self.x, self.u, self.gelu))
+        self.u_tensor, self.gelu_tensor = torch.from_numpy(self.u), torch.from_numpy(self.gelu)
+        self.product = np.dot if B == 1 else product
 
     @staticmethod
     def suits(model: GPT) -> bool:
@@ -122,31 +122,52 @@ class FastDecoder:
 
     def decode(self, ids: list[int]) -> np.ndarray:
         """What `generation.decode` answers: the logits of the next character, float32 (B, vocab_size)."""
-        weights, x = self.weights, self.x
+        weights, x, added, u, gelu, product = (
+            self.weights,
+            self.x,
+            self.added,
+            self.u,
+            self.gelu,
+            self.product,
+        )
         T, S = self.cache.length, self.cache.length + 1
         B, n_head = self.heads.shape[:2]
-        keys, values = self.keys[:, :, :, :S], self.values[:, :, :, :S]
         scores = self.scores[: B * n_head * S].reshape(B, n_head, 1, S)
         scores_tensor = torch.from_numpy(scores)
+        new = self.keys_values[..., T:S, :]  # (n_layer, 2, B, n_head, 1, head_size)
+        keys = self.keys_values[:, 0, :, :, :S].swapaxes(3, 4)  # (n_layer, B, n_head, head_size, S)
+        values = self.keys_values[:, 1, :, :, :S]  # (n_layer, B, n_head, S, head_size)
+
         np.add(weights.token[ids], weights.position[T], out=x)
-        for layer, (norm_1, query_key_value, projection, norm_2, expand, contract) in enumerate(
-            weights.blocks
-        ):
-            product(self.norm(norm_1), query_key_value, out=self.qkv)
-            keys[layer, :, :, T:], values[layer, :, :, T:] = self.k, self.v
-            np.matmul(self.q, keys[layer].swapaxes(2, 3), out=scores)
+        for layer, (query_key_value, projection, expand, contract) in enumerate(weights.blocks):
+            product(self.norm(), query_key_value, out=self.qkv)
+            new[layer] = self.kv
+            np.matmul(self.q, keys[layer], out=scores)
             torch.softmax(scores_tensor, dim=-1, out=scores_tensor)
             np.matmul(scores, values[layer], out=self.heads)
-            x += product(self.side_by_side, projection, out=self.added)
+            x += product(self.side_by_side, projection, out=added)
 
-            product(self.norm(norm_2), expand, out=self.u)
+            product(self.norm(), expand, out=u)
             torch.erf(self.u_tensor, out=self.gelu_tensor)
-            self.gelu += 1
-            self.gelu *= self.u
-            x += product(self.gelu, contract, out=self.added)
+            gelu += 1
+            gelu *= u
+            x += product(gelu, contract, out=added)
         self.cache.length = S
         logits = np.empty((B, weights.head.shape[1]), dtype=np.float32)
-        return product(self.norm(weights.norm), weights.head, out=logits)
+        return product(self.norm(), weights.head, out=logits)
 
-    def norm(self, weight: Tensor) -> np.ndarray:
-        return torch.layer_norm(self.x_tensor, weight.shape, weight, eps=self.weights.eps).numpy()
+    def norm(self) -> np.ndarray:
+        """x / sqrt(x . x + C eps), what is left of a layer norm."""
+        for x, normed in self.rows:
+            np.multiply(x, 1 / math.sqrt(x.dot(x) + self.weights.eps), out=normed)
+        return self.normed
+
+
+def product(a: np.ndarray, matrix: np.ndarray, out: np.ndarray) -> np.ndarray:
+    """np.dot for several rows, by PyTorch.
+
+    numpy would bring in threads of its own, which `torch.set_num_threads` does not rule; where they have to
+    wait for each other on a busy machine, a product can take a hundred times as long.
+    """
+    torch.mm(torch.from_numpy(a), torch.from_numpy(matrix), out=torch.from_numpy(out))
+    return out

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import bisect
-import itertools
 import math
 import numbers
 import operator
@@ -15,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -34,15 +33,17 @@ class KVCache:
     Attributes:
         keys, values: (n_layer, B, n_head, context_length, head_size), allocated once; the first `length`
             positions are filled.
+        both: (n_layer, 2, B, n_head, context_length, head_size), the one piece of memory that they are.
         length: how many characters are in it. `GPT.forward` sets it; 0 empties the cache.
     """
 
     def __init__(self, model: GPT, batch_size: int = 1) -> None:
         c, like = model.config, model.token_embedding.weight
-        shape = (c.n_layer, batch_size, c.n_head, c.context_length, c.head_size)
-        self.keys = torch.zeros(shape, dtype=like.dtype, device=like.device)
-        self.values = torch.zeros_like(self.keys)
-        self.length = 0
+        shape = (c.n_layer, 2, batch_size, c.n_head, c.context_length, c.head_size)
+        self._use(torch.zeros(shape, dtype=like.dtype, device=like.device), 0)
+
+    def _use(self, both: Tensor, length: int) -> None:
+        self.both, self.keys, self.values, self.length = both, both[:, 0], both[:, 1], length
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Add the keys and values of T new characters, each (B, n_head, T, head_size), to a layer.
@@ -58,9 +59,7 @@ class KVCache:
     def repeat(self, batch_size: int) -> KVCache:
         """A cache of `batch_size` rows that all hold what the one row of this cache holds."""
         copy = KVCache.__new__(KVCache)
-        copy.keys = self.keys.repeat(1, batch_size, 1, 1, 1)
-        copy.values = self.values.repeat(1, batch_size, 1, 1, 1)
-        copy.length = self.length
+        copy._use(self.both.repeat(1, 1, batch_size, 1, 1, 1), self.length)
         return copy
 
 
@@ -155,52 +154,51 @@ def array(tensor: Tensor) -> np.ndarray:
 # --- sampling ----------------------------------------------------------------------------------------------
 
 
-def ranked(
+def odds(
     logits: np.ndarray, temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """The distribution to draw from, the most likely character first.
+) -> np.ndarray:
+    """Numbers in proportion to the probabilities to draw with, (..., vocab_size).
 
     Temperature first: softmax(logits / temperature); 0 puts everything on the most likely character. Then
-    top-k keeps the k most likely. Then top-p keeps the fewest of these, most likely first, that hold at least
-    the part p of what top-k left: nucleus sampling, Holtzman et al. 2020, equation 2.
+    top-k and top-p, see `keep`.
 
     Args:
         logits: float64 (..., vocab_size).
-
-    Returns:
-        ids, tempered, kept, probabilities, as in `Account`, but all in the order of the logits, the largest
-        first; of equal ones the smaller id comes first.
     """
-    negative = -logits
-    ids = np.argsort(negative, axis=-1, kind="stable")
-    negative.sort(axis=-1)
-    below = negative[..., :1] - negative  # the distance to the largest logit, 0 or less
     if temperature == 0:
-        tempered = np.zeros_like(below)
-        tempered[..., 0] = 1
+        tempered = np.zeros_like(logits)
+        np.put_along_axis(tempered, logits.argmax(axis=-1, keepdims=True), 1, axis=-1)
     else:
         # No smaller temperature would change anything, but its division would overflow.
-        tempered = np.exp(below / max(temperature, 1e-30))
-        tempered /= tempered.sum(axis=-1, keepdims=True)
-    kept = np.ones_like(ids, dtype=bool)
+        tempered = np.exp((logits - logits.max(axis=-1, keepdims=True)) / max(temperature, 1e-30))
     if top_k is None and top_p is None:
-        return ids, tempered, kept, tempered
-    if top_k is not None:
-        kept[..., top_k:] = False
+        return tempered
+    return tempered * keep(logits, tempered, top_k, top_p)
+
+
+def keep(logits: np.ndarray, tempered: np.ndarray, top_k: int | None, top_p: float | None) -> np.ndarray:
+    """True where a character is kept, (..., vocab_size).
+
+    Top-k keeps the k most likely. Then top-p keeps the fewest of these, most likely first, that hold at least
+    the part p of what top-k left: nucleus sampling, Holtzman et al. 2020, equation 2. Of equally likely
+    characters the one with the smaller id comes first.
+    """
+    order = np.argsort(-logits, axis=-1, kind="stable")
+    place = np.argsort(order, axis=-1)  # of each character in that order
+    keeps = np.ones_like(tempered, dtype=bool) if top_k is None else place < top_k
     if top_p is not None and top_p < 1:  # 1 keeps all, whatever rounding says
-        left = tempered * kept
+        left = np.take_along_axis(tempered * keeps, order, axis=-1)
         sums = left.cumsum(axis=-1)
-        kept &= sums - left < top_p * sums[..., -1:]  # the more likely ones do not hold p yet
-    probabilities = tempered * kept
-    probabilities /= probabilities.sum(axis=-1, keepdims=True)
-    return ids, tempered, kept, probabilities
+        short = sums - left < top_p * sums[..., -1:]  # the more likely ones do not hold p yet
+        keeps &= np.take_along_axis(short, place, axis=-1)
+    return keeps
 
 
-def draw(probabilities: list[float], number: float) -> int:
-    """The place at which a number from [0, 1) falls in the running sums of the probabilities."""
-    sums = list(itertools.accumulate(probabilities))
-    # Even for the largest number below 1 the product is below the total, so no 0 at the end is ever drawn.
-    return bisect.bisect_right(sums, number * sums[-1])
+def draw(odds: np.ndarray, number: float) -> int:
+    """The id, of (vocab_size,), on which a number from [0, 1) falls when it is scaled to the sum of the odds."""
+    sums = odds.cumsum()
+    # Even for the largest number below 1 the product is below the sum, so what has no odds is never drawn.
+    return int(sums.searchsorted(number * sums[-1], side="right"))
 
 
 @dataclass(frozen=True)
@@ -221,6 +219,12 @@ class Account:
     kept: np.ndarray
     probabilities: np.ndarray
 
+    @property
+    def entropy(self) -> np.ndarray:
+        """The entropy of `probabilities` in bits, (...,); 0 means that there was no choice."""
+        # The tiny number keeps the logarithm of a 0 finite; times that 0 it adds nothing.
+        return -(self.probabilities * np.log2(self.probabilities + 1e-300)).sum(axis=-1)
+
 
 def account(
     logits: np.ndarray, temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None
@@ -232,9 +236,12 @@ def account(
     """
     check_settings(temperature, top_k, top_p)
     logits = np.asarray(logits, dtype=np.float64)
-    ids, *in_order = ranked(logits, temperature, top_k, top_p)
-    place = np.argsort(ids, axis=-1)  # of each id in the order of the logits
-    return Account(logits, place + 1, *(np.take_along_axis(a, place, axis=-1) for a in in_order))
+    rank = np.argsort(np.argsort(-logits, axis=-1, kind="stable"), axis=-1) + 1
+    tempered = odds(logits, temperature)
+    keeps = keep(logits, tempered, top_k, top_p)
+    tempered /= tempered.sum(axis=-1, keepdims=True)
+    probabilities = tempered * keeps
+    return Account(logits, rank, tempered, keeps, probabilities / probabilities.sum(axis=-1, keepdims=True))
 
 
 @dataclass(frozen=True)
@@ -242,20 +249,40 @@ class Step:
     """One character written, and how sure the model was of it.
 
     Attributes:
-        probability: the character's, in the distribution it was drawn from (after temperature and cuts).
-        rank: 1 if the model found it the most likely character.
-        entropy: of the distribution it was drawn from, in bits; 0 means there was no choice.
+        character, id: what was drawn.
         start: the model saw the characters from this index of prompt + continuation on, up to this one; the
             prompt is the normalized one, or a line break if that is empty.
-        logits: the model's, float64 (vocab_size,); `account` tells the rest.
+        logits: the model's, float64 (vocab_size,).
+        temperature, top_k, top_p: what it was drawn with.
     """
 
     character: str
-    probability: float
-    rank: int
-    entropy: float
+    id: int
     start: int
     logits: np.ndarray = field(repr=False, compare=False)
+    temperature: float
+    top_k: int | None
+    top_p: float | None
+
+    @cached_property
+    def account(self) -> Account:
+        """How the logits became the distribution that the character was drawn from."""
+        return account(self.logits, self.temperature, self.top_k, self.top_p)
+
+    @property
+    def probability(self) -> float:
+        """The character's, in the distribution it was drawn from (after temperature and cuts)."""
+        return float(self.account.probabilities[self.id])
+
+    @property
+    def rank(self) -> int:
+        """1 if the model found it the most likely character."""
+        return int(self.account.rank[self.id])
+
+    @property
+    def entropy(self) -> float:
+        """Of the distribution it was drawn from, in bits; 0 means that there was no choice."""
+        return float(self.account.entropy)
 
 
 # --- the public functions ----------------------------------------------------------------------------------
@@ -323,28 +350,21 @@ def stream_samples(
     def steps() -> Iterator[list[Step]]:
         # Python's own generator: its sequence for a seed is promised to stay the same in later versions.
         generators = [random.Random(seed + i) for i in range(num_samples)]
+        vocabulary = model.tokenizer.vocabulary
         window = Window(model, prompt_ids, num_samples, change)
         deadline = math.inf if time_limit is None else time.monotonic() + time_limit
         for _ in range(max_new_tokens):
             if time.monotonic() >= deadline:
                 return
             logits = window.logits()
-            ids, _, _, probabilities = ranked(logits, temperature, top_k, top_p)
-            places = [draw(p, g.random()) for p, g in zip(probabilities.tolist(), generators, strict=True)]
-            chosen = [int(ids[row, place]) for row, place in enumerate(places)]
+            chosen = [
+                draw(row, generator.random())
+                for row, generator in zip(odds(logits, temperature, top_k, top_p), generators, strict=True)
+            ]
             window.append(chosen)
-            # The tiny number keeps the logarithm of a 0 finite; times that 0 it adds nothing.
-            entropies = -(probabilities * np.log2(probabilities + 1e-300)).sum(axis=-1)
             yield [
-                Step(
-                    character=model.tokenizer.vocabulary[chosen[row]],
-                    probability=float(probabilities[row, place]),
-                    rank=place + 1,
-                    entropy=float(entropies[row]),
-                    start=window.start,
-                    logits=logits[row],
-                )
-                for row, place in enumerate(places)
+                Step(vocabulary[i], i, window.start, logits[row], temperature, top_k, top_p)
+                for row, i in enumerate(chosen)
             ]
 
     return steps()

@@ -330,6 +330,8 @@ def test_a_step_tells_what_was_drawn():
         p = told.probabilities[told.kept]
         assert step.entropy == pytest.approx(-(p * np.log2(p)).sum())
         assert step.logits.shape == (65,)
+        np.testing.assert_array_equal(step.account.probabilities, told.probabilities)
+        assert (step.temperature, step.top_k, step.top_p) == (1.1, 20, 0.95)
 
 
 def test_a_greedy_step_had_no_choice():

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shakespeare_gpt.generation import account, check_settings, draw, ranked
+from shakespeare_gpt.generation import account, check_settings, draw, odds
 
 # Multiples of 1/8, so that equal logits are common.
 LOGITS = st.lists(st.integers(-160, 160).map(lambda n: n / 8), min_size=1, max_size=20)
@@ -48,7 +48,7 @@ def nucleus(probabilities: dict[int, float], order: list[int], p: float) -> set[
 def test_temperature_divides_the_logits(logits, temperature):
     told = account(np.array(logits), temperature)
     np.testing.assert_allclose(told.tempered, softmax(logits, temperature), rtol=1e-9, atol=1e-300)
-    np.testing.assert_array_equal(told.probabilities, told.tempered)
+    np.testing.assert_allclose(told.probabilities, told.tempered, rtol=1e-14)
     assert told.kept.all()
 
 
@@ -130,19 +130,25 @@ def test_rows_do_not_mix(rows):
             np.testing.assert_array_equal(getattr(together, field)[i], getattr(alone, field))
 
 
-@given(LOGITS, TEMPERATURES, st.none() | st.integers(1, 25), st.none() | st.floats(1e-6, 1))
-def test_ranked_is_the_account_in_order(logits, temperature, k, p):
+@given(LOGITS, st.just(0) | TEMPERATURES, st.none() | st.integers(1, 25), st.none() | st.floats(1e-6, 1))
+def test_the_odds_drawn_with_are_the_probabilities_told(logits, temperature, k, p):
     told = account(np.array(logits), temperature, k, p)
-    ids, tempered, kept, probabilities = ranked(np.array(logits), temperature, k, p)
-    assert ids.tolist() == by_size(logits)
-    np.testing.assert_array_equal(told.tempered[ids], tempered)
-    np.testing.assert_array_equal(told.kept[ids], kept)
-    np.testing.assert_array_equal(told.probabilities[ids], probabilities)
+    drawn_with = odds(np.array(logits), temperature, k, p)
+    np.testing.assert_allclose(drawn_with / drawn_with.sum(), told.probabilities, rtol=1e-12, atol=0)
+    assert not drawn_with[~told.kept].any()
+
+
+@given(LOGITS, TEMPERATURES)
+def test_entropy_is_in_bits(logits, temperature):
+    told = account(np.array(logits), temperature, top_k=3)
+    expected = -math.fsum(p * math.log2(p) for p in told.probabilities if p)
+    assert told.entropy == pytest.approx(expected, abs=1e-12)
+    assert account(np.zeros(8)).entropy == pytest.approx(3)
 
 
 @given(st.lists(st.integers(0, 6), min_size=1, max_size=8).filter(any), st.floats(0, 1, exclude_max=True))
 def test_draw_finds_where_a_number_falls(weights, number):
-    place = draw([weight / sum(weights) for weight in weights], number)
+    place = draw(np.array(weights, dtype=float), number)
     assert weights[place] > 0
     exact = [Fraction(sum(weights[:i]), sum(weights)) for i in range(len(weights) + 1)]
     assert float(exact[place]) - 1e-12 <= number <= float(exact[place + 1]) + 1e-12
@@ -151,14 +157,14 @@ def test_draw_finds_where_a_number_falls(weights, number):
 def test_the_largest_number_below_one_draws_the_last_that_can_be_drawn():
     largest = math.nextafter(1, 0)
     for weights in ([0.3, 0.7, 0, 0], [0.1] * 10 + [0], [1, 0], [0, 1], [1 / 3] * 3, [0.7, 0.3, 1e-300, 0]):
-        assert weights[draw(weights, largest)] >= 0.1
+        assert weights[draw(np.array(weights), largest)] >= 0.1
     for total in (0.5, 1 - 2**-53, 1 + 2**-52, 1.5, 2 - 2**-52):
-        assert draw([total, 0], largest) == 0
-    assert draw([0, 0.5, 0.5], 0.0) == 1
+        assert draw(np.array([total, 0]), largest) == 0
+    assert draw(np.array([0, 0.5, 0.5]), 0.0) == 1
 
 
 def test_draws_follow_the_distribution():
-    probabilities = [0.5, 0.25, 0.15, 0.1]
+    probabilities = np.array([0.5, 0.25, 0.15, 0.1])
     generator = random.Random(1)
     n = 20_000
     counts = Counter(draw(probabilities, generator.random()) for _ in range(n))

@@ -72,6 +72,7 @@ LAUNCH = {
     "head": files.tags("page.css", "take_away.css", "inside.css", "what_if.css")
     + explorer.head_tags()
     + files.tags("model.css"),
+    "favicon_path": str(files.STATIC / "favicon.png"),
     "footer_links": ["api", "settings"],
     "run_history": False,
     "enable_monitoring": False,
@@ -85,7 +86,6 @@ LAUNCH = {
 RUN_TEMPLATE = """
 <p class="run-status"></p>
 <p class="run-spoken" role="status"></p>
-<ul class="run-notes"></ul>
 <div class="run-cards"></div>
 """
 
@@ -150,21 +150,26 @@ def build_demo(model: GPT | None = None, folder: Path = ASSETS) -> gr.Blocks:
                     cache_examples=False,
                     elem_id="examples",
                 )
-                settings = build_settings(model)
+        settings = build_settings(model)
         result = gr.HTML(
             html_template=RUN_TEMPLATE,
             js_on_load="window.shakespeare.page.result(element, props, watch)",
             head=files.tags("page.js"),
             elem_id="run",
         )
-        explorer.strip(explorer.first_payload(model, FIRST))
+        first = explorer.first_payload(model, FIRST)
+        explorer.strip(first)
         with gr.Row(elem_id="pickers"):
             numbers = [str(i + 1) for i in range(max(model.config.n_layer, model.config.n_head))]
             gr.Radio(
                 numbers[: model.config.n_layer], value="1", label="Layer", elem_id="layer", interactive=True
             )
             gr.Radio(
-                numbers[: model.config.n_head], value="1", label="Head", elem_id="head", interactive=True
+                numbers[: model.config.n_head],
+                value=str(first["head"]),
+                label="Head",
+                elem_id="head",
+                interactive=True,
             )
         explorer.lenses()
         take_away.build(settings)
@@ -224,33 +229,39 @@ def build_demo(model: GPT | None = None, folder: Path = ASSETS) -> gr.Blocks:
 def build_settings(model: GPT) -> list[gr.components.Component]:
     """The settings of the sampler, each with a line of help, in the order that Endpoints.write takes them."""
     with gr.Accordion("Settings", open=False, elem_id="settings"):
-        samples = gr.Radio([1, 2, 3, 4], value=1, label="Continuations", info="Side by side, to choose from.")
-        length = gr.Slider(1, limits.MAX_NEW, 300, step=1, label="Length", info="Characters to write.")
-        temperature = gr.Slider(
-            0,
-            2,
-            0.8,
-            step=0.05,
-            label="Temperature",
-            info="0 always takes the likeliest character, 1 draws as the model says, more is wilder.",
-        )
-        top_k = gr.Slider(
-            0,
-            model.config.vocab_size,
-            0,
-            step=1,
-            label="Top-k",
-            info="Draw from this many likeliest characters only; 0 is off.",
-        )
-        top_p = gr.Slider(
-            0.05,
-            1,
-            1,
-            step=0.05,
-            label="Top-p",
-            info="Draw only from the likeliest characters that together reach this probability; 1 is off.",
-        )
-        seed = gr.Number(
-            -1, label="Seed", info="The same seed writes the same text again; -1 draws a new one each time."
-        )
+        with gr.Row():
+            samples = gr.Radio(
+                [1, 2, 3, 4], value=1, label="Continuations", info="Side by side, to choose from."
+            )
+            length = gr.Slider(1, limits.MAX_NEW, 300, step=1, label="Length", info="Characters to write.")
+            seed = gr.Number(
+                -1,
+                label="Seed",
+                info="The same seed writes the same text again; -1 draws a new one each time.",
+            )
+        with gr.Row():
+            temperature = gr.Slider(
+                0,
+                2,
+                0.8,
+                step=0.05,
+                label="Temperature",
+                info="0 always takes the likeliest character, 1 draws as the model says, more is wilder.",
+            )
+            top_k = gr.Slider(
+                0,
+                model.config.vocab_size,
+                0,
+                step=1,
+                label="Top-k",
+                info="Draw from this many likeliest characters only; 0 is off.",
+            )
+            top_p = gr.Slider(
+                0.05,
+                1,
+                1,
+                step=0.05,
+                label="Top-p",
+                info="Draw only from the likeliest characters that together reach this probability; 1 is off.",
+            )
     return [samples, length, temperature, top_k, top_p, seed]

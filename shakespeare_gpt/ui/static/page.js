@@ -40,7 +40,7 @@ window.shakespeare.page = (() => {
     lines = value;
   }
 
-  // Draws the line under the buttons, the notes and the cards, whenever the run tells something new.
+  // Draws the line under the buttons and the cards, whenever the run tells something new.
   function result(element, props, watch) {
     const part = (name) => element.querySelector(`.run-${name}`);
     draw = () => {
@@ -48,10 +48,11 @@ window.shakespeare.page = (() => {
       document.body.toggleAttribute("data-writing", !ended);
       part("status").textContent = run ? sentence() : "";
       if (ended) part("spoken").textContent = part("status").textContent; // for screen readers, once a run
-      part("notes").replaceChildren(...(run?.notes ?? []).map((note) => make("li", "", note)));
       drawCards(part("cards"), ended);
     };
     const changed = () => {
+      // After Stop nothing more is shown, although a little may still be on its way.
+      if (stopped && props.value?.startsWith(lines)) return;
       if (props.value) {
         read(props.value);
         show();

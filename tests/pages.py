@@ -36,6 +36,13 @@ class Watched:
             ready(self.page)
         except Error as error:
             raise AssertionError(f"The page did not get ready: {self.faults}") from error
+        self.opened = self.page.evaluate("shakespeare.view.get()")
+        self.first = self.opened
+        if "head=" not in path:
+            # Which head the page opens with depends on the checkpoint; tests begin with the first one.
+            self.first = {**self.opened, "head": 1}
+            self.page.evaluate("first => shakespeare.view.set(first)", self.first)
+            ready(self.page)
 
     def _console(self, message) -> None:
         if message.type == "error":

@@ -151,10 +151,15 @@ def piece(template: str, value: Any = None, **options: Any) -> gr.HTML:
 
 
 def first_payload(model: GPT, text: str) -> dict[str, Any]:
-    """What the page shows when it opens, so that its first map needs no call."""
+    """What the page shows when it opens, so that its first map needs no call.
+
+    Of the first layer it shows the head that is easiest to read, "head" (from 1): the one whose rows have the
+    largest weights, on average.
+    """
     seen = trace(model, text)
     return {
         "text": text,
+        "head": int(seen.attention[0].max(axis=-1).mean(axis=-1).argmax()) + 1,
         "longest": limits.MAX_PROMPT,
         "overview": payloads.overview(seen, model, text),
         "layer": payloads.layer(seen, 1, model),

@@ -56,7 +56,6 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def watched(browser: Browser, url: str) -> Iterator[Watched]:
     opened = Watched(browser, url)
-    opened.first = opened.page.evaluate("shakespeare.view.get()")
     yield opened
     opened.context.close()
 
@@ -80,8 +79,8 @@ def page(watched: Watched) -> Iterator[Page]:
     settle(page)
     watched.calls.clear()
     yield page
-    assert watched.faults == []
-    watched.faults.clear()
+    faults, watched.faults = watched.faults, []
+    assert faults == []
 
 
 @pytest.fixture

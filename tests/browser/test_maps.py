@@ -30,6 +30,11 @@ def test_the_first_maps_show_the_models_own_weights(page, model):
         assert drawn[below] == pytest.approx(seen.attention[0, head][below], abs=1e-6)
 
 
+def test_the_page_opens_with_the_head_of_the_first_layer_that_is_easiest_to_read(watched, page, model):
+    largest = shown(page, model).attention[0].max(-1).mean(-1)
+    assert (watched.opened["layer"], watched.opened["head"]) == (1, 1 + largest.argmax())
+
+
 @pytest.mark.parametrize(("layer", "head"), [(3, 2), (6, 6)])
 def test_choosing_a_layer_and_a_head(page, model, layer, head):
     choose(page, layer, head)

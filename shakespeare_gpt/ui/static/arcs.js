@@ -6,6 +6,7 @@ import { strongest } from "./lenses.js";
 import { view } from "./store.js";
 
 const COUNT = 5;
+const LEAST = 0.05; // of the strongest: a weaker link gets no arc
 const SVG = "http://www.w3.org/2000/svg";
 
 /** weights: one for each character of the window, or null for no arcs. */
@@ -19,7 +20,8 @@ export function drawArcs(svg, strip, cells, now, weights) {
       return { x: box.left + box.width / 2 - frame.left, y: box.top - frame.top + 3, seen: box.bottom > visible.top && box.top < visible.bottom };
     };
     const from = middle(now.chosen);
-    for (const index of strongest(weights, COUNT)) {
+    const shown = strongest(weights, COUNT);
+    for (const index of shown.filter((each) => weights[each] >= LEAST * weights[shown[0]])) {
       const to = middle(index + data.window.start);
       if (!from.seen || !to.seen) continue;
       const path = document.createElementNS(SVG, "path");

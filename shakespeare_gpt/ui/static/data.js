@@ -68,7 +68,7 @@ export function open(first) {
   addLayer(window, first.layer);
   Object.assign(data, { figures: first.figures, raw: first.text, text: window.before + window.text });
   Object.assign(data, { notes: window.notes, longest: first.longest });
-  view.set({ text: first.text });
+  view.set({ text: first.text, head: first.head });
   show(window);
 }
 

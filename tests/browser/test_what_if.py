@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -28,6 +30,16 @@ def what_if(page):
 
 def compared(page, **intervention) -> None:
     page.wait_for_function(COMPARED, arg=intervention)
+
+
+def figures(page, name: str) -> list[float]:
+    """The numbers of a row of the table."""
+    rows = page.locator("#what-if-numbers tbody tr").filter(has_text=name)
+    return [float(text) for text in rows.first.locator("td").all_text_contents() if text]
+
+
+def near(*values: float):
+    return pytest.approx([float(value) for value in values], abs=1.1e-4)
 
 
 def expected(page, model, told: dict):
@@ -98,17 +110,23 @@ def test_the_comparison_shows_both_models_numbers(what_if, model, told):
         "(({cmin, cmax}) => [cmin, cmax])(document.querySelector('#what-if-difference').layout.coloraxis)"
     )
     assert least == -most and most == pytest.approx(np.abs(right - left).max(), rel=1e-3)
-    numbers = page.locator("#what-if-numbers").text_content()
-    assert f"{wanted.divergence[29]:.4f}" in numbers
-    assert (
-        f"{wanted.entropies[0][1, 0, 29]:.4f}" in numbers
-        and f"{wanted.entropies[1][1, 0, 29]:.4f}" in numbers
+    row = "Row of 't' at 30 in layer 2 head 1: "
+    assert figures(page, "KL divergence of the prediction after 't' at 30, nats") == near(
+        wanted.divergence[29]
     )
-    assert f"{wanted.future_weight.mean():.4f}" in numbers
+    assert figures(page, row + "entropy, nats") == near(*(values[1, 0, 29] for values in wanted.entropies))
+    assert figures(page, row + "largest weight") == near(
+        *(values[1, 0, 29] for values in wanted.largest_weights)
+    )
+    assert figures(page, row + "weight on later characters") == near(0, wanted.future_weight[1, 0, 29])
+    assert figures(page, "All rows and heads: mean weight on later characters") == near(
+        0, wanted.future_weight.mean()
+    )
     p, q = (probabilities[29] for probabilities in wanted.probabilities)
     best = model.tokenizer.vocabulary[int(p.argmax())]
     title = page.locator(f'#what-if-next [data-next="{best}"]').get_attribute("title")
-    assert f"as trained {p.max():.4f}, changed {q[p.argmax()]:.4f}" in title
+    before, after = (float(number) for number in re.findall(r"(?:trained|changed) ([\d.]+)", title))
+    assert [before, after] == near(p.max(), q[p.argmax()])
     bars = page.evaluate("document.querySelector('#what-if-divergence').data[0].y")
     np.testing.assert_allclose(bars, wanted.divergence, rtol=1e-3, atol=1e-6)
 
@@ -155,7 +173,7 @@ def test_a_claim_is_one_click(what_if, claim):
     page = what_if
     page.evaluate("shakespeare.view.set({layer: 3, head: 2, position: null})")
     page.locator(f"[data-claim='{claim}']").click()
-    page.wait_for_function("() => document.querySelectorAll('#what-if-claim [data-holds]').length > 0")
+    page.wait_for_selector("#what-if-claim [data-holds]")
     assert page.locator("#what-if-claim h3").text_content() == CLAIMS[claim].title
     assert page.locator("#what-if-claim [data-holds='false']").count() == 0
     assert page.locator(f"[data-claim='{claim}']").get_attribute("aria-pressed") == "true"
@@ -188,11 +206,13 @@ def test_it_follows_the_text(what_if):
     page = what_if
     page.locator("[data-switch='no_scale']").check()
     compared(page, no_scale=True)
-    type_text(page, "<b>To be</b>")
+    type_text(page, "<b>To be</b>;")
+    length = page.evaluate("shakespeare.data.window.length")
     page.wait_for_function(
-        "() => document.querySelector('#what-if-next-heading').textContent.endsWith(\"'>' at 12\")"
+        "length => document.querySelector('#what-if-next-heading').textContent.endsWith(`';' at ${length}`)"
+        " && document.querySelector('#what-if-before').data[0].z.length === length",
+        arg=length,
     )
-    page.wait_for_function("() => document.querySelector('#what-if-before').data[0].z.length === 12")
     assert page.locator("#what-if b").count() == page.locator("#what-if-claim b").count()
 
 
@@ -202,3 +222,17 @@ def test_it_fits_a_telephone(open_page, path):
     page.evaluate("shakespeare.view.set({tab: 'What if?', intervention: {no_mask: true}})")
     compared(page, no_mask=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_switch_beats_a_claim_that_is_on_its_way(what_if):
+    page = what_if
+    page.evaluate(
+        """() => {
+          document.querySelector("[data-claim='residual']").click();
+          document.querySelector("[data-switch='no_scale']").click();
+        }"""
+    )
+    compared(page, no_scale=True)
+    page.wait_for_timeout(1500)
+    assert page.evaluate("shakespeare.view.get().intervention") == {"no_scale": True}
+    assert page.locator("#what-if-claim").is_hidden()

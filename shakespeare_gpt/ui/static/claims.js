@@ -16,11 +16,11 @@ export function mount(piece, told) {
   box = root.querySelector("#what-if-claim");
   root.querySelector("#what-if-claims").replaceChildren(...told.claims.map(({ claim, title }) =>
     element("li", {}, element("button", { type: "button", "data-claim": claim, "aria-pressed": "false", onclick: () => test(claim) }, title))));
-  // It stays while the visitor looks at it from other heads, and is tested again on another text.
+  // It stays while the visitor looks at it from other heads, ends when a switch is changed by hand (also while the
+  // answer is on its way), and is tested again on another text.
   view.subscribe((chosen, changed) => {
-    if (!tested) return;
-    if (JSON.stringify(chosen.intervention) !== tested.intervention) drop();
-    else if (changed.has("layer")) draw();
+    if (changed.has("intervention") && JSON.stringify(chosen.intervention) !== tested?.intervention) drop();
+    else if (tested && changed.has("layer")) draw();
   });
   data.subscribe((what) => what === "window" && tested && test(tested.claim, tested));
 }
@@ -29,6 +29,7 @@ function drop() {
   tested = null;
   question++;
   box.hidden = true;
+  box.replaceChildren();
   mark();
 }
 
@@ -40,6 +41,7 @@ async function test(claim, { layer, head } = view.get()) {
   const { window } = data;
   if (!window || data.streaming) return;
   const now = ++question;
+  if (!tested) show(element("p", {}, "Testing it on your text…"));
   try {
     const told = await ask("claim", window.text, claim, layer, head);
     if (now !== question) return;

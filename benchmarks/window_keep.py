@@ -4,7 +4,7 @@
 
 When the window is full, its last `keep` characters are read again and writing goes on until it is full again.
 Keeping more means more context, so a lower loss, but reading again more often. Both are printed for each
-`keep`; the loss is that of the validation text, so the corpus must be there (about a minute).
+`keep`; the loss is that of the validation text, so the corpus must be there (a minute or two).
 """
 
 from __future__ import annotations
@@ -13,7 +13,11 @@ import os
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # read when numpy is imported
 
+import sys
 import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import torch
 

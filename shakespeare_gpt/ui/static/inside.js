@@ -19,6 +19,7 @@ let shown = null; // what /inside answered, with `window`
 let stream = null; // what /residual answered
 let followed = null; // index in the window of the character that is followed through the steps
 let question = "";
+let drawing = 0;
 
 export function mount(piece) {
   root = piece;
@@ -116,7 +117,8 @@ function drawPair() {
   note("masked", hiddenCount ? `${hiddenCount} later ${hiddenCount === 1 ? "character is" : "characters are"} hidden.` : "Nothing comes later here: this is the last character.");
   note("keys", `The frame is ${name(followed)}.`);
   note("weights", `The largest weight is on ${name(largest(shown.weights))}: ${four(Math.max(...shown.weights))}.`);
-  later("inside drawn", () => root.removeAttribute("aria-busy")); // after all the others
+  const mine = ++drawing; // a key of its own, so that it stands behind all the others
+  later(`inside drawn ${mine}`, () => mine === drawing && shown.question === question && root.removeAttribute("aria-busy"));
   explain();
 }
 

@@ -21,6 +21,7 @@ const ask = answers(12);
 
 let root, result, problem, prices;
 let shown = null; // what /what_if answered, with its maps unpacked
+let drawing = 0;
 let asked = { comparison: "", writing: "" };
 
 export function mount(piece, told) {
@@ -72,7 +73,7 @@ async function compare() {
     const told = await ask("what_if", window.text, intervention, layer, head, index + 1);
     if (now !== asked.comparison) return;
     problem.hidden = true;
-    shown = { ...told, window, index, maps: unpack(told.attention, window.length) };
+    shown = { ...told, window, index, question: now, maps: unpack(told.attention, window.length) };
     drawNext();
     drawNumbers();
     drawFigures();
@@ -184,7 +185,8 @@ function drawFigures() {
   if (!shown || shown.window !== data.window || !root.clientWidth) return;
   later("what if maps", drawMaps);
   later("what if divergence", drawDivergence);
-  later("what if drawn", () => result.removeAttribute("aria-busy"));
+  const mine = ++drawing; // a key of its own, so that it stands behind all the others
+  later(`what if drawn ${mine}`, () => mine === drawing && shown?.question === asked.comparison && result.removeAttribute("aria-busy"));
 }
 
 function drawMaps() {

@@ -152,7 +152,7 @@ def kept(context_length: int) -> int:
 
 
 def array(tensor: Tensor) -> np.ndarray:
-    return tensor.float().cpu().numpy()
+    return tensor.cpu().double().numpy()
 
 
 # --- sampling ----------------------------------------------------------------------------------------------

@@ -53,8 +53,9 @@ def test_the_strip_carries_what_is_written(page, model):
 
 def test_it_is_shaded_by_probability_while_it_streams(page):
     write(page, PROMPT, wait=False, Length=2000, Seed=3)
-    page.wait_for_function("shakespeare.data.written > 40", timeout=SECONDS)
-    page.locator("#stop").click()
+    # Pressed in the page itself: 2,000 characters may be written before a click from outside arrives.
+    press = "shakespeare.data.written > 40 && (document.querySelector('#stop').click(), true)"
+    page.wait_for_function(press, timeout=SECONDS)
     page.locator("[data-view=direction][value='how sure']").check()
     page.wait_for_function("!shakespeare.data.streaming && !shakespeare.data.loading", timeout=SECONDS)
     count = page.evaluate("shakespeare.data.written")

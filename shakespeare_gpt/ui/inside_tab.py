@@ -34,8 +34,8 @@ STEPS = "".join(
         step(
             "scaled",
             "Scale",
-            'Each score is divided by √<span data-fill="head_size"></span> = <span data-fill="root"></span>, or the '
-            "next steps would put all weight on one character.",
+            'Each score is divided by √<span data-fill="head_size"></span> = <span data-fill="root"></span>: sums of more '
+            "numbers grow larger, and without this the softmax would put nearly all weight on one character.",
             "scaled",
         ),
         step(

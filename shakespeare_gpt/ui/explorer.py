@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import gradio as gr
+import numpy as np
 
 from shakespeare_gpt.model import GPT
 from shakespeare_gpt.trace import trace
@@ -117,10 +118,10 @@ LOGIT_LENS = """
       <div class="sg-lens-labels" aria-hidden="true"></div>
       <div class="sg-scroll" tabindex="0" role="application"
         aria-label="Likeliest next character after each layer: arrow keys move, the sentence below tells">
-        <canvas></canvas><span class="sg-column" hidden></span></div>
+        <canvas width="0" height="0"></canvas><span class="sg-column" hidden></span></div>
     </div>
     <p class="sg-lens-said" aria-live="polite"></p>
-    <table><caption class="sg-quiet">The five likeliest next characters</caption><tbody></tbody></table>
+    <table hidden><caption class="sg-quiet">The five likeliest next characters</caption><tbody></tbody></table>
   </div>
 </section>
 """
@@ -153,13 +154,14 @@ def piece(template: str, value: Any = None, **options: Any) -> gr.HTML:
 def first_payload(model: GPT, text: str) -> dict[str, Any]:
     """What the page shows when it opens, so that its first map needs no call.
 
-    Of the first layer it shows the head that is easiest to read, "head" (from 1): the one whose rows have the
-    largest weights, on average.
+    Of the first layer it shows the head that tells most at a glance, "head" (from 1): the one with the strongest
+    links, on average over the rows, to characters further back than the one before.
     """
     seen = trace(model, text)
+    further_back = np.tril(seen.attention[0], -2)  # (n_head, T, T)
     return {
         "text": text,
-        "head": int(seen.attention[0].max(axis=-1).mean(axis=-1).argmax()) + 1,
+        "head": int(further_back.max(axis=-1).mean(axis=-1).argmax()) + 1,
         "longest": limits.MAX_PROMPT,
         "overview": payloads.overview(seen, model, text),
         "layer": payloads.layer(seen, 1, model),

@@ -44,7 +44,7 @@ export function mount(root) {
 function clear() {
   shown = null;
   canvas.width = 0;
-  column.hidden = true;
+  column.hidden = top5.parentElement.hidden = true;
   top5.replaceChildren();
   sentence.textContent = "";
 }
@@ -133,7 +133,7 @@ function write() {
   const x = position - shown.window.start;
   if (x < 0 || x >= shown.window.length) return;
   const line = row ?? shown.layers.length - 1;
-  column.hidden = false;
+  column.hidden = top5.parentElement.hidden = false;
   column.style.left = `${x * WIDTH}px`;
   if (!canvas.matches(":hover")) {
     const rightmost = Math.max(scroller.scrollLeft, (x + 2) * WIDTH - scroller.clientWidth);

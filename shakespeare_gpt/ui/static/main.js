@@ -59,6 +59,7 @@ window.shakespeare = Object.assign(window.shakespeare ?? {}, {
   api: { call },
   setText: pickers.gradioText,
   text: () => ({ text: data.text, prompt: promptLength() }),
+  taken: pickers.taken,
   generated: writing,
   stopped: written,
 });

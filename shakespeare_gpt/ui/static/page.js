@@ -25,7 +25,10 @@ window.shakespeare.page = (() => {
 
   // Reads what is new in the account of a run.
   function read(value) {
-    if (!lines || !value.startsWith(lines)) [run, lines, stopped, chosen] = [null, "", false, 0];
+    if (!lines || !value.startsWith(lines)) {
+      [run, lines, stopped, chosen] = [null, "", false, 0];
+      window.shakespeare.taken?.();
+    }
     for (const line of value.slice(lines.length).split("\n").filter(Boolean)) {
       const { texts = [], steps = [], ...about } = JSON.parse(line);
       const samples = run?.samples ?? about.seeds.map((seed) => ({ seed, text: "", steps: [] }));
@@ -52,12 +55,12 @@ window.shakespeare.page = (() => {
     };
     const changed = () => {
       // After Stop nothing more is shown, although a little may still be on its way.
-      if (stopped && props.value?.startsWith(lines)) return;
+      if (stopped && lines && props.value?.startsWith(lines)) return;
       if (props.value) {
         read(props.value);
         show();
       } else {
-        run = null;
+        [run, stopped] = [null, true];
       }
       draw();
     };

@@ -16,6 +16,11 @@ export function setText(text) {
   view.set({ text, generated_from: null, step: null, position: null });
 }
 
+/** A run has begun from the text in the box: what was typed just before is no longer looked at, or it would drop it. */
+export function taken() {
+  clearTimeout(typing);
+}
+
 /** Gradio tells that the text in the box has changed: an example, Clear, or our own doing. */
 export function gradioText(text) {
   const own = text === filled;

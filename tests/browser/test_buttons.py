@@ -1,0 +1,163 @@
+"""The buttons under the text box: several continuations, Stop, Clear, Copy, examples, settings, refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page
+
+import shakespeare_gpt as sg
+from pages import ready, settle, type_text
+from shakespeare_gpt.ui.demo import EXAMPLES
+
+PROMPT = "JULIET:\nO"
+
+
+@pytest.fixture
+def desk(page: Page) -> Iterator[Page]:
+    """The page with its settings open and a short prompt; as before afterwards."""
+    if not page.locator("#settings input").first.is_visible():
+        page.locator("#settings button").first.click()
+    type_text(page, PROMPT)
+    choose(page, Seed=7, Length=60)
+    yield page
+    choose(page, 1, Seed=-1, Length=300)
+    page.locator("#clear").click()
+    page.locator(".run-status").wait_for(state="hidden")
+
+
+def choose(page: Page, samples: int | None = None, **values: float) -> None:
+    """Set how many continuations, and numbers by their labels."""
+    if samples:
+        page.locator("#settings input[type=radio]").nth(samples - 1).check()
+    for label, value in values.items():
+        box = page.locator(f"#settings input[type=number][aria-label*='{label}']")
+        box.fill(str(value))
+        box.press("Tab")
+    settle(page)
+
+
+def press(page: Page, button: str = "#generate", key: str | None = None) -> None:
+    """Press it and wait until the run is over and the explorer shows its text."""
+    page.evaluate("document.querySelector('.run-status').textContent = ''")
+    page.locator(button).press(key) if key else page.locator(button).click()
+    page.wait_for_function("document.querySelector('.run-status').textContent.startsWith('Wrote')")
+    ready(page)
+
+
+def strip(page: Page) -> str:
+    return page.evaluate("shakespeare.text().text")
+
+
+def test_one_continuation_needs_no_cards_and_tells_its_seed(desk, model):
+    press(desk)
+    assert strip(desk) == PROMPT + sg.generate(model, PROMPT, 60, seed=7)
+    assert desk.locator(".run-card").count() == 0
+    assert desk.locator(".run-status").text_content().startswith("Wrote 60 characters in ")
+    assert "seed 7." in desk.locator(".run-status").text_content()
+    assert desk.locator(".run-spoken").text_content() == desk.locator(".run-status").text_content()
+
+
+def test_several_continuations_stand_side_by_side_to_choose_from(desk, model):
+    choose(desk, 4, Length=40)
+    press(desk)
+    wanted = sg.generate(model, PROMPT, 40, seed=7, num_samples=4)
+    assert desk.locator(".run-text").all_text_contents() == wanted
+    assert desk.locator(".run-seed").all_text_contents() == ["Seed 7", "Seed 8", "Seed 9", "Seed 10"]
+    tops = {round(card.bounding_box()["y"]) for card in desk.locator(".run-card").all()}
+    assert len(tops) == 1
+    assert strip(desk) == PROMPT + wanted[0]
+
+    third = desk.locator(".run-choose").nth(2)
+    third.focus()
+    third.press("Enter")
+    desk.wait_for_function("text => shakespeare.text().text === text", arg=PROMPT + wanted[2])
+    assert third.get_attribute("aria-pressed") == "true"
+    assert desk.locator(".run-choose[aria-pressed=true]").count() == 1
+
+    choose(desk, 1, Length=20, Seed=1)
+    press(desk, "#write-on")
+    whole = PROMPT + wanted[2]
+    assert strip(desk) == whole + sg.generate(model, whole, 20, seed=1)
+    assert desk.locator(".run-card").count() == 0
+
+
+def test_stop_freezes_the_text(desk):
+    choose(desk, Length=2000)
+    desk.locator("#generate").click()
+    desk.wait_for_function(
+        "document.body.hasAttribute('data-writing') && shakespeare.text().text.length > 40"
+    )
+    desk.locator("#stop").click()
+    desk.wait_for_function("!document.body.hasAttribute('data-writing')")
+    frozen = strip(desk)
+    desk.wait_for_timeout(700)
+    assert strip(desk) == frozen
+    told = desk.locator(".run-status").text_content()
+    assert told.startswith("Stopped after") or len(frozen) == len(PROMPT) + 2000  # a fast machine was done
+
+
+def test_clear_empties_everything_also_while_it_writes(desk):
+    choose(desk, 2, Length=2000)
+    desk.locator("#generate").click()
+    desk.wait_for_function("document.body.hasAttribute('data-writing')")
+    desk.locator("#clear").click()
+    desk.wait_for_function("shakespeare.text().text.trim() === ''")
+    desk.wait_for_timeout(700)
+    assert strip(desk).strip() == ""
+    assert desk.locator("#prompt textarea").input_value() == ""
+    assert desk.locator(".run-card").count() == 0
+    assert not desk.locator(".run-status").text_content()
+
+
+def test_examples_fill_the_text_box_alone(desk):
+    for label, text in list(EXAMPLES.items())[1:3]:
+        desk.get_by_text(label, exact=True).click()
+        desk.wait_for_function("text => shakespeare.text().text === text", arg=text)
+        ready(desk)
+        assert desk.locator("#prompt textarea").input_value() == text
+
+
+def test_copy_takes_prompt_and_continuation(desk, watched):
+    watched.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    press(desk)
+    desk.locator("#copy").click()
+    desk.wait_for_function("document.querySelector('#copy').textContent.trim() === 'Copied'")
+    assert desk.evaluate("navigator.clipboard.readText()") == strip(desk)
+    desk.wait_for_function("document.querySelector('#copy').textContent.trim() === 'Copy text'")
+
+
+def test_copy_works_where_scripts_may_not_write_to_the_clipboard(desk, watched):
+    """As inside the frame of another page."""
+    watched.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    desk.evaluate("navigator.clipboard.writeText('something else')")
+    desk.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('not here')); }")
+    desk.locator("#copy").click()
+    desk.wait_for_function("document.querySelector('#copy').textContent.trim() === 'Copied'")
+    assert desk.evaluate("navigator.clipboard.readText()") == PROMPT
+    desk.evaluate("() => { delete navigator.clipboard.writeText; }")
+
+
+def test_shift_and_enter_generates_and_enter_begins_a_line(desk, model):
+    """Also right after a key, before the explorer has looked at what was typed."""
+    box = desk.locator("#prompt textarea")
+    box.press("End")
+    box.press("Enter")
+    assert box.input_value() == PROMPT + "\n"
+    press(desk, "#prompt textarea", "Shift+Enter")
+    assert strip(desk) == PROMPT + "\n" + sg.generate(model, PROMPT + "\n", 60, seed=7)
+
+
+def test_a_refusal_is_one_kind_sentence_and_leaves_the_page_as_it_was(desk, watched):
+    press(desk)
+    text = strip(desk)
+    choose(desk, Seed=1.5)
+    desk.locator("#generate").click()
+    toast = desk.locator(".toast-body")
+    toast.wait_for()
+    assert "seed must be a whole number from -1 to 2,147,483,647" in toast.text_content()
+    assert not desk.locator("#run .error").is_visible()
+    assert strip(desk) == text
+    desk.locator(".toast-close").click()
+    watched.faults.clear()  # Chromium reports the refusal itself in the console

@@ -12,13 +12,15 @@ os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(10**9))
 
 import gradio as gr
 import torch
+from gradio.components import _Keywords
 
 import shakespeare_gpt as sg
 from shakespeare_gpt.checkpoint import ASSETS
 from shakespeare_gpt.model import GPT
 from shakespeare_gpt.ui import explorer, files, guard, inside_tab, limits, model_tab, take_away, what_if_tab
-from shakespeare_gpt.ui.endpoints import Endpoints, Lane
+from shakespeare_gpt.ui.endpoints import Endpoints
 from shakespeare_gpt.ui.inside_api import Inside
+from shakespeare_gpt.ui.lanes import Lane
 from shakespeare_gpt.ui.model_api import ModelApi
 from shakespeare_gpt.ui.score import Score
 from shakespeare_gpt.ui.what_if_api import WhatIf, in_turns
@@ -83,6 +85,8 @@ LAUNCH = {
     "app_kwargs": guard.options(),
 }
 
+FINISHED = _Keywords.FINISHED_ITERATING  # what a stream tells after its last piece
+
 RUN_TEMPLATE = """
 <p class="run-status"></p>
 <p class="run-spoken" role="status"></p>
@@ -91,9 +95,11 @@ RUN_TEMPLATE = """
 
 
 class Page(gr.Blocks):
-    """Blocks that look at a call's inputs before Gradio does.
+    """Blocks that look at a call's inputs before Gradio does, and spare it the answers of `gr.api` functions.
 
-    The last inputs may be left out: they take their defaults, as in Python.
+    The last inputs may be left out: they take their defaults, as in Python. Answers are JSON as they stand;
+    Gradio would look for files in them, number by number (60 ms of a map's 100), and keep the latest of each
+    visitor.
     """
 
     def validate_inputs(self, block_fn: Any, inputs: list[Any]) -> None:
@@ -102,6 +108,16 @@ class Page(gr.Blocks):
             raise limits.Refused(f"This call takes at most {len(expected)} values.")
         limits.plain(inputs)
         inputs.extend(block.value for block in expected[len(inputs) :])
+
+    async def postprocess_data(self, block_fn: Any, predictions: Any, state: Any) -> list[Any]:
+        if block_fn.postprocess or predictions is FINISHED:
+            return await super().postprocess_data(block_fn, predictions, state)
+        return [predictions]
+
+    async def process_api(self, block_fn: Any, *args: Any, **how: Any) -> dict[str, Any]:
+        if not block_fn.postprocess:
+            how["root_path"] = None  # of files, again
+        return await super().process_api(block_fn, *args, **how)
 
 
 def build_demo(model: GPT | None = None, folder: Path = ASSETS) -> gr.Blocks:

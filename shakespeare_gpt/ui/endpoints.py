@@ -4,18 +4,14 @@ Annotations are real types here, not strings (no `from __future__ import annotat
 API page, as it reads the docstrings.
 """
 
-import asyncio
-import inspect
 import json
 import secrets
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
 from dataclasses import fields, replace
-from functools import wraps
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
@@ -24,64 +20,9 @@ from shakespeare_gpt.intervention import Intervention
 from shakespeare_gpt.model import GPT
 from shakespeare_gpt.trace import Trace, trace
 from shakespeare_gpt.ui import limits, payloads
-from shakespeare_gpt.ui.limits import Refused
 
 TIME_LIMIT = 60.0  # seconds that one call may write
 EVERY_CHARACTERS, EVERY_SECONDS = 20, 0.05  # the size of a piece of a stream, whichever comes first
-MAX_WAITING = 200  # calls that wait in a lane
-
-
-class Lane:
-    """One worker that takes pieces of work in turn.
-
-    Looking and writing have a lane each, so a map never stands behind somebody's 2,000 characters. Within the
-    writing lane a stream gives its place back after each piece (20 characters or 50 ms): everybody's text
-    begins at once and grows at the same pace. More workers would not write more: Python runs one at a time.
-    """
-
-    def __init__(self, name: str) -> None:
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
-        self._waiting = 0
-
-    async def run(self, fn: Callable, *args: Any, **kwargs: Any) -> Any:
-        """Wait for the turn, without holding a thread, and run the function; cancelled, it gives the turn up."""
-        if self._waiting >= MAX_WAITING:
-            raise Refused("Many people are here right now. Please try again in a few seconds.")
-        self._waiting += 1
-        try:
-            return await asyncio.wrap_future(self._pool.submit(fn, *args, **kwargs))
-        finally:
-            self._waiting -= 1
-
-    def call(self, fn: Callable) -> Callable:
-        """The same function, run in this lane; Gradio sees its signature and docstring."""
-
-        @wraps(fn)
-        async def in_lane(*args: Any, **kwargs: Any) -> Any:
-            return await self.run(fn, *args, **kwargs)
-
-        return in_lane
-
-    def stream(self, fn: Callable[..., Iterator]) -> Callable[..., AsyncIterator]:
-        """The same generator function, each of its pieces made in this lane.
-
-        Closed or cancelled (Stop, a closed tab, a dropped client), it ends the work after the current piece.
-        """
-
-        @wraps(fn)
-        async def in_lane(*args: Any, **kwargs: Any) -> AsyncIterator:
-            pieces = fn(*args, **kwargs)
-            try:
-                while (piece := await self.run(next, pieces, None)) is not None:
-                    yield piece
-            finally:
-                self._pool.submit(pieces.close)  # in its turn: a generator cannot be closed while it runs
-
-        # An API page should say what one answer is, not that they come from an iterator.
-        signature = inspect.signature(fn, eval_str=True)
-        (piece_type,) = get_args(signature.return_annotation)
-        in_lane.__signature__ = signature.replace(return_annotation=piece_type)
-        return in_lane
 
 
 class TraceCache:
@@ -290,13 +231,13 @@ class Endpoints:
 
 
 def pieces(rows: Iterator[list[Step]]) -> Iterator[list[list[Step]]]:
-    """The Steps of a stream a few at a time: at the latest after 20 characters or 50 ms."""
-    piece, begun = [], time.monotonic()
+    """The Steps of a stream a few at a time: one, two, four, ..., at the latest after 20 characters or 50 ms."""
+    piece, begun, size = [], time.monotonic(), 1
     for row in rows:
         piece.append(row)
-        if len(piece) >= EVERY_CHARACTERS or time.monotonic() - begun >= EVERY_SECONDS:
+        if len(piece) >= size or time.monotonic() - begun >= EVERY_SECONDS:
             yield piece
-            piece, begun = [], time.monotonic()
+            piece, begun, size = [], time.monotonic(), min(2 * size, EVERY_CHARACTERS)
     if piece:
         yield piece
 

@@ -13,8 +13,9 @@ import pytest
 
 import shakespeare_gpt as sg
 from shakespeare_gpt.intervention import Intervention
-from shakespeare_gpt.ui import endpoints
-from shakespeare_gpt.ui.endpoints import Lane, TraceCache, pieces, size
+from shakespeare_gpt.ui import endpoints, lanes
+from shakespeare_gpt.ui.endpoints import TraceCache, pieces, size
+from shakespeare_gpt.ui.lanes import Lane
 from shakespeare_gpt.ui.limits import Refused
 from support import small_gpt
 
@@ -72,6 +73,33 @@ def test_streams_take_turns_piece_by_piece():
     assert order == ["a", "b", "a", "b", "a", "b"]
 
 
+def test_who_has_nothing_yet_comes_first():
+    lane, order, go = Lane("test"), [], threading.Event()
+
+    def fn(name: str) -> Iterator[str]:
+        for i in range(3):
+            order.append(f"{name}{i}")
+            if name == "old" and i == 0:
+                go.wait(10)  # until all the others are waiting
+            yield name
+
+    async def drain(name):
+        async for _ in lane.stream(fn)(name):
+            pass
+
+    async def all_of_them():
+        old = asyncio.ensure_future(drain("old"))
+        while not order:
+            await asyncio.sleep(0.001)
+        others = [asyncio.ensure_future(drain(name)) for name in "ab"]
+        await asyncio.sleep(0)  # each stands in line now
+        go.set()
+        await asyncio.gather(old, *others)
+
+    asyncio.run(all_of_them())
+    assert order[:3] == ["old0", "a0", "b0"]
+
+
 def test_an_error_comes_out_of_a_lane():
     def fn(text: str) -> Iterator[str]:
         raise Refused("no")
@@ -117,15 +145,24 @@ def test_an_ended_stream_ends_the_work_and_frees_the_lane(how):
 
 
 def test_too_many_waiting_calls_are_refused(monkeypatch):
-    monkeypatch.setattr(endpoints, "MAX_WAITING", 3)
-    lane, go = Lane("test"), threading.Event()
+    monkeypatch.setattr(lanes, "MAX_WAITING", 3)
+    lane, begun, go = Lane("test"), threading.Event(), threading.Event()
+
+    def work():
+        begun.set()
+        go.wait(30)
 
     async def crowd():
-        calls = [asyncio.ensure_future(lane.run(go.wait)) for _ in range(3)]
-        await asyncio.sleep(0.01)
-        with pytest.raises(Refused, match="try again"):
-            await lane.run(go.wait)
-        go.set()
+        calls = [asyncio.ensure_future(lane.run(work))]
+        await asyncio.sleep(0)
+        assert begun.wait(10)
+        calls += [asyncio.ensure_future(lane.run(work)) for _ in range(3)]  # one works, three wait
+        await asyncio.sleep(0)
+        try:
+            with pytest.raises(Refused, match="try again"):
+                await lane.run(work)
+        finally:
+            go.set()
         await asyncio.gather(*calls)
         return await lane.run(lambda: "served")
 
@@ -174,10 +211,10 @@ def test_the_size_counts_every_array():
 # --- pieces ------------------------------------------------------------------------------------------------------
 
 
-def test_a_piece_has_at_most_twenty_characters(monkeypatch):
+def test_the_first_character_is_told_at_once_and_then_at_most_twenty_at_a_time(monkeypatch):
     monkeypatch.setattr(endpoints, "EVERY_SECONDS", 1000)
-    rows = [[i] for i in range(45)]
-    assert [len(piece) for piece in pieces(iter(rows))] == [20, 20, 5]
+    rows = [[i] for i in range(75)]
+    assert [len(piece) for piece in pieces(iter(rows))] == [1, 2, 4, 8, 16, 20, 20, 4]
     assert [row for piece in pieces(iter(rows)) for row in piece] == rows
 
 

@@ -13,6 +13,7 @@ export async function call(name, ...args) {
     throw new Error("The server does not answer. Is it still running? Try again in a moment.");
   }
   const told = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Error(told.error || told.detail || `The server answered with an error (${answer.status}).`);
+  if (!answer.ok)
+    throw new Error(told.error || told.detail || `The server answered with an error (${answer.status}).`);
   return told.data[0];
 }

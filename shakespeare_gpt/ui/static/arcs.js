@@ -17,7 +17,11 @@ export function drawArcs(svg, strip, cells, now, weights) {
     const visible = strip.getBoundingClientRect();
     const middle = (position) => {
       const box = cells[position].getBoundingClientRect();
-      return { x: box.left + box.width / 2 - frame.left, y: box.top - frame.top + 3, seen: box.bottom > visible.top && box.top < visible.bottom };
+      return {
+        x: box.left + box.width / 2 - frame.left,
+        y: box.top - frame.top + 3,
+        seen: box.bottom > visible.top && box.top < visible.bottom,
+      };
     };
     const from = middle(now.chosen);
     const shown = strongest(weights, COUNT);
@@ -27,9 +31,12 @@ export function drawArcs(svg, strip, cells, now, weights) {
       const path = document.createElementNS(SVG, "path");
       const across = Math.abs(to.x - from.x);
       const top = Math.min(from.y, to.y) - Math.min(34, 9 + across * 0.09);
-      path.setAttribute("d", across < 1 && from.y === to.y
-        ? `M${from.x - 4} ${from.y} c-7 -15 15 -15 8 0` // a character that looks at itself
-        : `M${from.x} ${from.y} C${from.x} ${top} ${to.x} ${top} ${to.x} ${to.y}`);
+      path.setAttribute(
+        "d",
+        across < 1 && from.y === to.y
+          ? `M${from.x - 4} ${from.y} c-7 -15 15 -15 8 0` // a character that looks at itself
+          : `M${from.x} ${from.y} C${from.x} ${top} ${to.x} ${top} ${to.x} ${to.y}`,
+      );
       const shade = strength(weights[index], view.get().scale);
       path.setAttribute("stroke-width", (1 + 2.5 * shade).toFixed(2));
       path.setAttribute("stroke-opacity", Math.max(0.25, shade).toFixed(3));

@@ -37,7 +37,11 @@ export function candidatesAt(position) {
     if (answers.size > KEPT) answers.delete(answers.keys().next().value);
   }
   return answers.get(question).then((told) => ({
-    position, generated, settings, character: data.text[position] ?? null, candidates: told.candidates,
+    position,
+    generated,
+    settings,
+    character: data.text[position] ?? null,
+    candidates: told.candidates,
   }));
 }
 
@@ -72,32 +76,52 @@ async function draw() {
     ?.then((told) => [explanation(told), table(told)])
     .catch((error) => [element("p", { class: "sg-error" }, error.message)]);
   if (asked !== wanted) return; // another place was chosen meanwhile
-  body.replaceChildren(...(parts ?? [element("p", {}, "Nothing before it was seen: it was not chosen from candidates.")]));
+  body.replaceChildren(
+    ...(parts ?? [element("p", {}, "Nothing before it was seen: it was not chosen from candidates.")]),
+  );
   body.setAttribute("aria-busy", "false");
 }
 
 function explanation({ generated, settings }) {
-  const cuts = [settings.top_k ? `top-k ${settings.top_k}` : "", settings.top_p < 1 ? `top-p ${settings.top_p}` : ""].filter(Boolean);
+  const cuts = [
+    settings.top_k ? `top-k ${settings.top_k}` : "",
+    settings.top_p < 1 ? `top-p ${settings.top_p}` : "",
+  ].filter(Boolean);
   const how = `temperature ${settings.temperature}, ${cuts.length ? cuts.join(" and ") : "nothing cut"}`;
-  return element("p", {}, generated
-    ? `What this character was drawn from: ${how}.`
-    : `With the settings on this page: ${how}.`);
+  return element(
+    "p",
+    {},
+    generated ? `What this character was drawn from: ${how}.` : `With the settings on this page: ${how}.`,
+  );
 }
 
 function table({ character, candidates }) {
   const head = ["character", "logit", "after temperature", "kept or cut", "probability"];
   const rows = candidates.map((candidate) => {
     const chosen = candidate.character === character;
-    return element("tr", { class: [chosen ? "sg-chosen-row" : "", candidate.kept ? "" : "sg-cut"].join(" ") },
-      element("th", { scope: "row" }, glyph(candidate.character), ...(chosen ? [element("small", {}, " stands here")] : [])),
+    return element(
+      "tr",
+      { class: [chosen ? "sg-chosen-row" : "", candidate.kept ? "" : "sg-cut"].join(" ") },
+      element(
+        "th",
+        { scope: "row" },
+        glyph(candidate.character),
+        ...(chosen ? [element("small", {}, " stands here")] : []),
+      ),
       element("td", {}, candidate.logit.toFixed(3)),
       element("td", {}, candidate.tempered.toFixed(4)),
       element("td", {}, candidate.kept ? "kept" : `cut by ${candidate.cut_by}`),
       element("td", { style: `--share:${candidate.probability}` }, candidate.probability.toFixed(4)),
     );
   });
-  return element("div", { class: "sg-scroll", tabindex: 0, role: "region", "aria-label": "Candidates" },
-    element("table", {},
+  return element(
+    "div",
+    { class: "sg-scroll", tabindex: 0, role: "region", "aria-label": "Candidates" },
+    element(
+      "table",
+      {},
       element("thead", {}, element("tr", {}, ...head.map((name) => element("th", { scope: "col" }, name)))),
-      element("tbody", {}, ...rows)));
+      element("tbody", {}, ...rows),
+    ),
+  );
 }

@@ -14,7 +14,10 @@ function resample(scale, count) {
   const stops = scale.map(([at, colour]) => [at, colour.match(/\d+/g).map(Number)]);
   return Array.from({ length: count }, (_, i) => {
     const x = i / (count - 1);
-    const after = Math.max(1, stops.findIndex(([at]) => at >= x));
+    const after = Math.max(
+      1,
+      stops.findIndex(([at]) => at >= x),
+    );
     const [[from, a], [to, b]] = [stops[after - 1], stops[after]];
     return a.map((channel, c) => Math.round(channel + ((b[c] - channel) * (x - from)) / (to - from)));
   });

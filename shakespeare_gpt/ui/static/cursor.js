@@ -16,8 +16,10 @@ export function cursor(figure, now, head) {
     const at = (axis, position) => axis._offset + axis.l2p(position);
     const box = (left, top, right, bottom, name) => {
       // Within the axes: a zoomed figure may not show the whole row.
-      const l = Math.max(at(x, left), x._offset), r = Math.min(at(x, right), x._offset + x._length);
-      const t = Math.max(at(y, top), y._offset), b = Math.min(at(y, bottom), y._offset + y._length);
+      const l = Math.max(at(x, left), x._offset),
+        r = Math.min(at(x, right), x._offset + x._length);
+      const t = Math.max(at(y, top), y._offset),
+        b = Math.min(at(y, bottom), y._offset + y._length);
       if (r > l && b > t) marks.push([l, t, r - l, b - t, name]);
     };
     const first = data.window.start + 0.5;
@@ -30,7 +32,10 @@ export function cursor(figure, now, head) {
   }
   overlay.replaceChildren(
     ...marks.map(([left, top, width, height, name]) =>
-      element("div", { class: name, style: `left:${left}px;top:${top}px;width:${width}px;height:${height}px` }),
+      element("div", {
+        class: name,
+        style: `left:${left}px;top:${top}px;width:${width}px;height:${height}px`,
+      }),
     ),
   );
 }

@@ -178,10 +178,21 @@ export function writing(told) {
   if (base.run !== told.run) base = { run: told.run, text: data.text, steps: data.steps };
   const before = base.text.slice(0, told.offset) + told.prompt;
   const earlier = told.before ? base.steps.slice(-told.before) : [];
-  const steps = told.steps.map((step) => ({ ...step, start: step.start + told.offset, run: told.run, settings: told.settings, seed: told.seed }));
+  const steps = told.steps.map((step) => ({
+    ...step,
+    start: step.start + told.offset,
+    run: told.run,
+    settings: told.settings,
+    seed: told.seed,
+  }));
   const text = before + told.text;
   asked++; // an answer about an older text is no longer wanted
-  Object.assign(data, { raw: text, text, written: earlier.length + steps.length, steps: [...earlier, ...steps] });
+  Object.assign(data, {
+    raw: text,
+    text,
+    written: earlier.length + steps.length,
+    steps: [...earlier, ...steps],
+  });
   Object.assign(data, { notes: told.notes, error: "", streaming: true });
   view.set({ text, generated_from: promptLength(), step: null, position: null });
   tell("text");

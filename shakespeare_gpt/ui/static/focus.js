@@ -22,7 +22,8 @@ export function focus() {
   const chosenView = view.get();
   const at = pointer.get();
   const backwards = chosenView.direction === "looked at by";
-  let chosen, other = null;
+  let chosen,
+    other = null;
   if (at.key !== null) [chosen, other] = backwards ? [at.key, at.query] : [at.query, at.key];
   else {
     chosen = held() ?? at.query ?? window.start + window.length - 1;
@@ -39,7 +40,10 @@ export function focus() {
     head: at.head ?? chosenView.head,
     lens: at.head === null ? chosenView : { ...chosenView, over: "head" },
     direction: chosenView.direction,
-    chosen, other, query, key,
+    chosen,
+    other,
+    query,
+    key,
   };
 }
 

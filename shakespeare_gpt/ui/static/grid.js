@@ -48,8 +48,16 @@ function build({ n_layer, n_head }) {
   for (let layer = 1; layer <= n_layer; layer++) {
     parts.push(label(`layer ${layer}`));
     for (let head = 1; head <= n_head; head++) {
-      const button = element("button", { type: "button", "data-layer": layer, "data-head": head,
-        "aria-label": `Layer ${layer} head ${head}` }, element("canvas"));
+      const button = element(
+        "button",
+        {
+          type: "button",
+          "data-layer": layer,
+          "data-head": head,
+          "aria-label": `Layer ${layer} head ${head}`,
+        },
+        element("canvas"),
+      );
       buttons.push(button);
       parts.push(button);
     }

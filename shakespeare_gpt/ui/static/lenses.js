@@ -72,14 +72,18 @@ export const rank = (row, k) => 1 + row.reduce((count, weight) => count + (weigh
 
 /** The indices of the `count` largest values above 0. */
 export const strongest = (row, count) =>
-  Array.from(row.keys()).filter((k) => row[k] > 0).sort((a, b) => row[b] - row[a]).slice(0, count);
+  Array.from(row.keys())
+    .filter((k) => row[k] > 0)
+    .sort((a, b) => row[b] - row[a])
+    .slice(0, count);
 
 /** The lenses that are on, in words; empty when everything is plain. */
 export function lensNames(lens) {
   const names = [];
   if (lens.by_moved) names.push("weights multiplied by the size of what is moved, rows renormalised");
   if (lens.hide_first) names.push("first character hidden, rows renormalised");
-  if (lens.over !== "head") names.push(`${lens.over === "mean" ? "mean" : "largest"} over all heads of the layer`);
+  if (lens.over !== "head")
+    names.push(`${lens.over === "mean" ? "mean" : "largest"} over all heads of the layer`);
   if (lens.keep_most) names.push("only the fewest links that carry 70% of each row");
   return names;
 }

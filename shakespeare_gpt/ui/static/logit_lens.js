@@ -8,7 +8,8 @@ import { pointer, NOTHING, view } from "./store.js";
 import { later, perFrame } from "./tasks.js";
 import { element, glyph, percent } from "./text.js";
 
-const WIDTH = 22, HEIGHT = 28; // px of a cell
+const WIDTH = 22,
+  HEIGHT = 28; // px of a cell
 let box, canvas, scroller, column, labels, top5, sentence;
 let shown = null; // the logit lens of the window
 let row = null; // the row that is pointed at: 0 after the embedding, then the layers; null: the last
@@ -16,8 +17,14 @@ let seen = false;
 
 export function mount(root) {
   box = root.querySelector("#logit-lens");
-  [canvas, scroller, column, labels, top5, sentence] =
-    ["canvas", ".sg-scroll", ".sg-column", ".sg-lens-labels", "tbody", ".sg-lens-said"].map((s) => box.querySelector(s));
+  [canvas, scroller, column, labels, top5, sentence] = [
+    "canvas",
+    ".sg-scroll",
+    ".sg-column",
+    ".sg-lens-labels",
+    "tbody",
+    ".sg-lens-said",
+  ].map((s) => box.querySelector(s));
   // Asked for only when somebody scrolls down to it.
   new IntersectionObserver((entries) => {
     seen = entries.some((entry) => entry.isIntersecting);
@@ -38,7 +45,10 @@ export function mount(root) {
   const mark = perFrame(write);
   view.subscribe(mark);
   pointer.subscribe(mark);
-  new MutationObserver(() => shown && later("logit lens", draw)).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+  new MutationObserver(() => shown && later("logit lens", draw)).observe(document.body, {
+    attributes: true,
+    attributeFilter: ["class"],
+  });
 }
 
 function clear() {
@@ -71,7 +81,9 @@ function draw() {
   Object.assign(canvas, { width: width * scale, height: height * scale });
   Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
   const style = getComputedStyle(box);
-  const [ink, quiet, shade] = ["--sg-ink", "--sg-quiet", "--sg-shade"].map((name) => style.getPropertyValue(name));
+  const [ink, quiet, shade] = ["--sg-ink", "--sg-quiet", "--sg-shade"].map((name) =>
+    style.getPropertyValue(name),
+  );
   const pen = canvas.getContext("2d");
   pen.scale(scale, scale);
   Object.assign(pen, { textAlign: "center", textBaseline: "middle" });
@@ -90,7 +102,9 @@ function draw() {
       if (right) pen.fillRect(x * WIDTH + 5, (y + 2) * HEIGHT - 5, WIDTH - 10, 2);
     });
   });
-  labels.replaceChildren(...["reads", ...layers.map((_, i) => rowName(i))].map((name) => element("span", {}, name)));
+  labels.replaceChildren(
+    ...["reads", ...layers.map((_, i) => rowName(i))].map((name) => element("span", {}, name)),
+  );
   write();
 }
 
@@ -140,13 +154,30 @@ function write() {
     scroller.scrollLeft = Math.min(rightmost, (x - 1) * WIDTH);
   }
   const next = data.text[position + 1];
-  const cells = ({ characters, probabilities }) => [...characters[x]].map((character, i) =>
-    element("td", { class: character === next ? "sg-right" : null, style: `--share:${probabilities[x][i]}` },
-      element("b", {}, glyph(character)), ` ${percent(probabilities[x][i])}`));
-  top5.replaceChildren(...shown.layers.map((layer, i) =>
-    element("tr", { class: i === line ? "sg-chosen-row" : null }, element("th", { scope: "row" }, rowName(i)), ...cells(layer))));
+  const cells = ({ characters, probabilities }) =>
+    [...characters[x]].map((character, i) =>
+      element(
+        "td",
+        { class: character === next ? "sg-right" : null, style: `--share:${probabilities[x][i]}` },
+        element("b", {}, glyph(character)),
+        ` ${percent(probabilities[x][i])}`,
+      ),
+    );
+  top5.replaceChildren(
+    ...shown.layers.map((layer, i) =>
+      element(
+        "tr",
+        { class: i === line ? "sg-chosen-row" : null },
+        element("th", { scope: "row" }, rowName(i)),
+        ...cells(layer),
+      ),
+    ),
+  );
   const { characters, probabilities } = shown.layers[line];
-  const listed = [...characters[x]].map((character, i) => `'${glyph(character)}' ${percent(probabilities[x][i])}`).join(", ");
-  sentence.textContent = `After ${line === 0 ? "the embedding" : rowName(line)}, having read up to ${at(position)}, it would say: ${listed}.` +
+  const listed = [...characters[x]]
+    .map((character, i) => `'${glyph(character)}' ${percent(probabilities[x][i])}`)
+    .join(", ");
+  sentence.textContent =
+    `After ${line === 0 ? "the embedding" : rowName(line)}, having read up to ${at(position)}, it would say: ${listed}.` +
     (next === undefined ? "" : ` What comes next in the text: '${glyph(next)}'.`);
 }

@@ -48,7 +48,12 @@ function draw() {
 
 /** Everything besides the numbers of the window that a figure depends on. */
 const circumstances = (element, lens) => [
-  element.clientWidth, getComputedStyle(element).color, lens.hide_first, lens.keep_most, lens.by_moved, lens.scale,
+  element.clientWidth,
+  getComputedStyle(element).color,
+  lens.hide_first,
+  lens.keep_most,
+  lens.by_moved,
+  lens.scale,
 ];
 
 const windowKey = () => `${data.window.start}:${data.window.text}`;
@@ -80,7 +85,13 @@ async function drawHeadMap() {
   title(now);
   const width = headMap.clientWidth;
   if (!layer || width === 0) return;
-  const key = JSON.stringify([windowKey(), now.layer, now.head, now.lens.over, circumstances(headMap, now.lens)]);
+  const key = JSON.stringify([
+    windowKey(),
+    now.layer,
+    now.head,
+    now.lens.over,
+    circumstances(headMap, now.lens),
+  ]);
   if (key === drawn.head) return drawCursors();
   drawn.head = key;
   const figure = copy(data.figures.head_map);
@@ -111,7 +122,10 @@ function lay(colorbar) {
 function title(now) {
   const chosen = view.get();
   const preview = now.layer !== chosen.layer || now.head !== chosen.head;
-  const over = now.lens.over === "head" ? `head ${now.head}` : `${now.lens.over === "mean" ? "mean" : "maximum"} over all heads`;
+  const over =
+    now.lens.over === "head"
+      ? `head ${now.head}`
+      : `${now.lens.over === "mean" ? "mean" : "maximum"} over all heads`;
   heading.textContent = `Layer ${now.layer}, ${over}${preview ? " (preview: click to keep it)" : ""}`;
   layerHeading.textContent = `The heads of layer ${chosen.layer} side by side`;
   const names = lensNames(now.lens);
@@ -134,14 +148,15 @@ function fill(trace, layerNumber, head, layer, lens) {
  */
 function hoverRows(layerNumber, head, lens) {
   const { window } = data;
-  const row = (q) => new Proxy([], {
-    get(target, property) {
-      const k = typeof property === "string" && /^\d+$/.test(property) ? Number(property) : null;
-      if (k === null || k > q) return target[property];
-      const lines = linkLines(layerNumber, head, window.start + q, window.start + k, lens);
-      return lines.map(escaped).join("<br>");
-    },
-  });
+  const row = (q) =>
+    new Proxy([], {
+      get(target, property) {
+        const k = typeof property === "string" && /^\d+$/.test(property) ? Number(property) : null;
+        if (k === null || k > q) return target[property];
+        const lines = linkLines(layerNumber, head, window.start + q, window.start + k, lens);
+        return lines.map(escaped).join("<br>");
+      },
+    });
   return Array.from({ length: window.length }, (_, q) => row(q));
 }
 
@@ -158,7 +173,13 @@ export function nameCharacters(layout) {
   const tickvals = window.characters.map((_, i) => window.start + i + 1);
   const ticktext = window.characters.map((character) => escaped(glyph(character)));
   for (const axis of [layout.xaxis, layout.yaxis]) {
-    Object.assign(axis, { tickmode: "array", tickvals, ticktext, tickangle: 0, tickfont: { family: "monospace" } });
+    Object.assign(axis, {
+      tickmode: "array",
+      tickvals,
+      ticktext,
+      tickangle: 0,
+      tickfont: { family: "monospace" },
+    });
   }
 }
 
@@ -174,7 +195,9 @@ async function react(element, figure, whose) {
   plot(element, figure.data, figure.layout, CONFIG);
   element.sgWhose = whose;
   if (first) {
-    element.on("plotly_hover", ({ points: [point] }) => pointer.set({ ...NOTHING, ...element.sgWhose(point), ...cell(point) }));
+    element.on("plotly_hover", ({ points: [point] }) =>
+      pointer.set({ ...NOTHING, ...element.sgWhose(point), ...cell(point) }),
+    );
     element.on("plotly_unhover", () => pointer.set(NOTHING));
     element.on("plotly_click", ({ points: [point] }) => hold(element.sgWhose(point), cell(point)));
     element.on("plotly_relayout", drawCursors);
@@ -199,7 +222,9 @@ function key(event) {
   if (!now) return;
   const query = now.query ?? now.chosen;
   const key = now.key ?? query;
-  const [down, right] = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key] ?? [0, 0];
+  const [down, right] = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[
+    event.key
+  ] ?? [0, 0];
   if (down || right) {
     const first = data.window.start;
     const row = Math.min(Math.max(query + down, first), first + data.window.length - 1);

@@ -9,7 +9,9 @@ export function mount(root) {
     const sentences = [...data.notes];
     const { window } = data;
     if (data.written && window && window.start > 0 && !data.streaming) {
-      sentences.push(`The model saw the characters ${window.start + 1} to ${window.start + window.length} at once; what is pale it no longer saw.`);
+      sentences.push(
+        `The model saw the characters ${window.start + 1} to ${window.start + window.length} at once; what is pale it no longer saw.`,
+      );
     }
     notes.replaceChildren(
       ...sentences.map((sentence) => element("p", {}, sentence)),

@@ -29,7 +29,9 @@ export function mount(root) {
 }
 
 function speak() {
-  const text = data.streaming ? `Layer ${view.get().layer} head ${view.get().head}: follows when the writing has ended.` : sentence();
+  const text = data.streaming
+    ? `Layer ${view.get().layer} head ${view.get().head}: follows when the writing has ended.`
+    : sentence();
   if (said.textContent !== text) said.textContent = text;
 }
 
@@ -46,8 +48,13 @@ function strongestLinks(now) {
   const parts = [element("h3", {}, `${at(now.chosen)} ${backwards ? "is looked at by" : "looks at"}`)];
   if (!weights) return [...parts, element("p", {}, "The numbers are on their way.")];
   const list = element("ol", {});
-  for (const index of strongest(weights, COUNT)) list.append(bar(at(index + data.window.start), weights[index], four(weights[index])));
-  parts.push(list.childElementCount ? list : element("p", {}, backwards ? "Nobody, in this head." : "Nothing, in this head."));
+  for (const index of strongest(weights, COUNT))
+    list.append(bar(at(index + data.window.start), weights[index], four(weights[index])));
+  parts.push(
+    list.childElementCount
+      ? list
+      : element("p", {}, backwards ? "Nobody, in this head." : "Nothing, in this head."),
+  );
   const left = weights.reduce((count, weight) => count + (weight > 0), 0) - list.childElementCount;
   if (left > 0) parts.push(element("p", { class: "sg-quiet" }, `and ${left} more, each weaker`));
   if (now.other !== null) {
@@ -58,7 +65,7 @@ function strongestLinks(now) {
 }
 
 function sure(now) {
-  const position = data.streaming ? data.text.length - 1 : now.other ?? now.chosen;
+  const position = data.streaming ? data.text.length - 1 : (now.other ?? now.chosen);
   const parts = [element("h3", {}, "How sure was it?"), element("p", {}, surenessSentence(position))];
   const told = sureness(position);
   if (told) parts.push(element("ol", {}, bar(at(position), told[0], percent(told[0]))));
@@ -69,5 +76,11 @@ function sure(now) {
 export function bar(name, share, figure) {
   const filled = element("span", { class: "sg-bar", "aria-hidden": "true" });
   filled.style.setProperty("--share", share);
-  return element("li", {}, element("span", { class: "sg-name" }, name), filled, element("span", { class: "sg-figure" }, figure));
+  return element(
+    "li",
+    {},
+    element("span", { class: "sg-name" }, name),
+    filled,
+    element("span", { class: "sg-figure" }, figure),
+  );
 }

@@ -3,9 +3,10 @@
 import { data, promptLength } from "./data.js";
 import { focus, layerNow, links } from "./focus.js";
 import { altered, lensNames, plainRow, rank, shownRow, strongest } from "./lenses.js";
-import { glyph, four, named, percent } from "./text.js";
+import { four, named, percent } from "./text.js";
 
-const at = (position) => named(data.text[position], position);
+/** 'E' at 5, of the text on the page. */
+export const at = (position) => named(data.text[position], position);
 
 function times(ratio) {
   if (ratio >= 9.95) return Math.round(ratio).toLocaleString("en");
@@ -63,15 +64,15 @@ export function sentence() {
   if (!now) return "";
   const lenses = lensNames(now.lens);
   const where = `Layer ${now.layer} head ${now.head}${lenses.length ? ` (${lenses.join("; ")})` : ""}: `;
-  if (now.other !== null) return where + linkLines(now.layer, now.head, now.query, now.key, now.lens).join("; ") + ".";
+  if (now.other !== null)
+    return where + linkLines(now.layer, now.head, now.query, now.key, now.lens).join("; ") + ".";
   if (now.direction === "how sure") return where + surenessSentence(now.chosen);
   const weights = links(now);
   if (!weights) return where + "the numbers are on their way.";
   const [most] = strongest(weights, 1);
   const backwards = now.direction === "looked at by";
-  if (most === undefined) return `${where}${at(now.chosen)} ${backwards ? "is looked at by nobody" : "looks at nothing"}.`;
+  if (most === undefined)
+    return `${where}${at(now.chosen)} ${backwards ? "is looked at by nobody" : "looks at nothing"}.`;
   const link = `${at(most + data.window.start)} (${weights[most].toFixed(2)})`;
   return `${where}${at(now.chosen)} ${backwards ? "is looked at mostly by" : "looks mostly at"} ${link}`;
 }
-
-export { at, glyph };

@@ -14,7 +14,9 @@ let resting = 0;
 
 export function mount(root) {
   box = root.querySelector("#scrub");
-  [slider, what, others, end] = ["input", ".sg-step", ".sg-others", "button"].map((s) => box.querySelector(s));
+  [slider, what, others, end] = ["input", ".sg-step", ".sg-others", "button"].map((s) =>
+    box.querySelector(s),
+  );
   slider.addEventListener("input", () => view.set({ step: Number(slider.value), position: null }));
   end.addEventListener("click", () => {
     view.set({ step: null });
@@ -57,8 +59,12 @@ async function runnersUp(position, step) {
   const told = await candidatesAt(position)?.catch(() => null);
   if (!told || view.get().step !== step) return;
   const best = told.candidates.filter((c) => c.character !== told.character && c.probability > 0).slice(0, 5);
-  const items = best.map((c) => element("li", {}, element("b", {}, glyph(c.character)), ` ${percent(c.probability)}`));
-  others.replaceChildren(...(items.length
-    ? [element("span", {}, "Runners-up:"), element("ul", {}, ...items)]
-    : [element("span", {}, "There was no other candidate.")]));
+  const items = best.map((c) =>
+    element("li", {}, element("b", {}, glyph(c.character)), ` ${percent(c.probability)}`),
+  );
+  others.replaceChildren(
+    ...(items.length
+      ? [element("span", {}, "Runners-up:"), element("ul", {}, ...items)]
+      : [element("span", {}, "There was no other candidate.")]),
+  );
 }

@@ -56,7 +56,8 @@ function click(event) {
   const position = positionOf(event);
   if (position === null) return;
   // A finger cannot hover: its first tap points, a second one on the same character holds.
-  if (event.pointerType === "touch" && pointer.get().query !== position && held() !== position) return pointTo(position);
+  if (event.pointerType === "touch" && pointer.get().query !== position && held() !== position)
+    return pointTo(position);
   hold(position);
 }
 
@@ -71,7 +72,7 @@ function key(event) {
   if (!now) return;
   const first = data.window.start;
   const last = first + data.window.length - 1;
-  const from = event.shiftKey ? now.other ?? now.chosen : now.chosen;
+  const from = event.shiftKey ? (now.other ?? now.chosen) : now.chosen;
   const to = {
     ArrowLeft: from - 1,
     ArrowRight: from + 1,
@@ -100,7 +101,9 @@ function key(event) {
 /** The character nearest above or below another one. */
 function above(from, step) {
   const box = cells[from].getBoundingClientRect();
-  let best = from, bestDistance = Infinity, line = null;
+  let best = from,
+    bestDistance = Infinity,
+    line = null;
   for (let i = from + step; i >= 0 && i < cells.length; i += step) {
     const other = cells[i].getBoundingClientRect();
     if (Math.abs(other.top - box.top) < box.height / 2) continue;
@@ -123,8 +126,17 @@ function write() {
   for (const cell of cells.splice(same)) cell.remove();
   const parts = [document.createDocumentFragment(), document.createDocumentFragment()];
   for (let position = same; position < text.length; position++) {
-    const cell = element("span", { id: `character-${position}`, role: "option", "aria-selected": "false",
-      "data-position": position, class: text[position] === "\n" ? "sg-break" : null }, text[position]);
+    const cell = element(
+      "span",
+      {
+        id: `character-${position}`,
+        role: "option",
+        "aria-selected": "false",
+        "data-position": position,
+        class: text[position] === "\n" ? "sg-break" : null,
+      },
+      text[position],
+    );
     if (text[position] === "\n") cell.setAttribute("aria-label", "line break");
     if (text[position] === " ") cell.setAttribute("aria-label", "space");
     cells.push(cell);
@@ -146,10 +158,15 @@ const draw = perFrame(() => {
   strip.classList.toggle("sg-held", holding !== null);
   cells.forEach((cell, position) => {
     const inside = inWindow(position) || (data.streaming && position >= promptLength());
-    const weight = sure ? shadeOfSureness(position) : inside && weights ? weights[position - window.start] : 0;
+    const weight = sure
+      ? shadeOfSureness(position)
+      : inside && weights
+        ? weights[position - window.start]
+        : 0;
     const alpha = sure ? weight : strength(weight, scale);
     const names = [];
-    if (position === now.chosen && !data.streaming) names.push(holding === position ? "sg-chosen sg-held" : "sg-chosen");
+    if (position === now.chosen && !data.streaming)
+      names.push(holding === position ? "sg-chosen sg-held" : "sg-chosen");
     if (position === now.other) names.push("sg-other");
     if (!inside && !sure) names.push("sg-outside");
     if (newest !== null && position === newest) names.push("sg-newest");
@@ -172,7 +189,11 @@ let followed = null;
 /** A long text scrolls in its frame: to its end while it is written, to a character that was chosen by other means. */
 function follow(now) {
   const holding = held();
-  const wanted = data.streaming ? `end ${data.text.length}` : holding === null ? `end ${data.window.text}` : `held ${holding}`;
+  const wanted = data.streaming
+    ? `end ${data.text.length}`
+    : holding === null
+      ? `end ${data.window.text}`
+      : `held ${holding}`;
   if (wanted === followed) return;
   followed = wanted;
   if (data.streaming || holding === null) strip.scrollTop = strip.scrollHeight;

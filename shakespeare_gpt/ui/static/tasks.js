@@ -28,11 +28,12 @@ channel.port1.onmessage = () => {
 export function perFrame(work) {
   let latest = null;
   return (...args) => {
-    if (latest === null) requestAnimationFrame(() => {
-      const now = latest;
-      latest = null;
-      work(...now);
-    });
+    if (latest === null)
+      requestAnimationFrame(() => {
+        const now = latest;
+        latest = null;
+        work(...now);
+      });
     latest = args;
   };
 }

@@ -92,6 +92,13 @@ def type_text(page: Page, text: str) -> None:
     ready(page)
 
 
+def open_settings(page: Page) -> None:
+    """Unfold the settings, if they are not."""
+    if not page.locator("#settings input").first.is_visible():
+        page.locator("#settings button").first.click()
+        page.locator("#settings input").first.wait_for()
+
+
 def shown(page: Page, model: GPT) -> Trace:
     """The Trace of the text that the page shows."""
     return trace(model, page.evaluate("shakespeare.data.window.text"))

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from launched import launch
-from pages import Watched, settle, type_text
+from pages import SECONDS, Watched, settle, type_text
 from shakespeare_gpt.model import GPT
 from shakespeare_gpt.ui.demo import build_demo
 
@@ -23,6 +23,7 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+expect.set_options(timeout=SECONDS)
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 

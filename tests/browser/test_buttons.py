@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page
 
 import shakespeare_gpt as sg
-from pages import ready, settle, type_text
+from pages import open_settings, ready, settle, type_text
 from shakespeare_gpt.ui.demo import EXAMPLES
 
 PROMPT = "JULIET:\nO"
@@ -17,8 +17,7 @@ PROMPT = "JULIET:\nO"
 @pytest.fixture
 def desk(page: Page) -> Iterator[Page]:
     """The page with its settings open and a short prompt; as before afterwards."""
-    if not page.locator("#settings input").first.is_visible():
-        page.locator("#settings button").first.click()
+    open_settings(page)
     type_text(page, PROMPT)
     choose(page, Seed=7, Length=60)
     yield page

@@ -7,7 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from launched import launch
-from pages import SECONDS, expect_weight, hover, ready, said, settle, shown, type_text
+from pages import SECONDS, expect_weight, hover, open_settings, ready, said, settle, shown, type_text
 
 HOSTILE = [
     "<img src=x onerror=alert(1)>",
@@ -217,7 +217,7 @@ def test_hostile_text_survives_generating(page):
 
 
 def test_generate_then_stop(page):
-    page.locator("#settings button").first.click()
+    open_settings(page)
     page.locator("#settings input[type=number][aria-label*='Length']").fill("2000")
     page.locator("#settings input[type=number][aria-label*='Length']").press("Tab")
     page.locator("#generate").click()
@@ -239,4 +239,19 @@ def test_a_full_page_stays_small(page):
     page.locator("#logit-lens").scroll_into_view_if_needed()
     page.locator("#candidates summary").click()
     page.locator("#candidates .sg-candidates[aria-busy=false] tr").first.wait_for()
-    assert page.evaluate("document.querySelectorAll('*').length") < 5000
+    count = "document.querySelectorAll('*').length"
+    assert page.evaluate(count) < 5000
+    # Nor does it grow when every tab has been opened.
+    for tab, drawn in [
+        ("Inside a head", "[data-figure=masked].js-plotly-plot"),
+        ("What if?", "#what-if button"),
+        ("The model", "#loss-curve .main-svg"),
+        ("Attention", "#head-map.js-plotly-plot"),
+    ]:
+        page.get_by_role("tab", name=tab).click()
+        page.locator(drawn).first.wait_for()
+        settle(page)
+        page.wait_for_function(f"{count} < 5000")
+    page.get_by_role("tab", name="Inside a head").click()
+    page.locator("[data-figure=weights].js-plotly-plot").wait_for()  # drawn again
+    page.get_by_role("tab", name="Attention").click()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pages import SECONDS, alphas, ready, said, settle, type_text, z
+from pages import SECONDS, alphas, open_settings, ready, said, settle, type_text, z
 from shakespeare_gpt.generation import account, stream
 from shakespeare_gpt.trace import trace
 from shakespeare_gpt.ui import payloads
@@ -15,8 +15,7 @@ PROMPT = "ROMEO:\nWhat say'st thou"
 
 def settings(page, **values) -> None:
     """Set sliders and numbers of the settings by their labels."""
-    if not page.locator("#settings input").first.is_visible():
-        page.locator("#settings button").first.click()
+    open_settings(page)
     for label, value in values.items():
         field = page.locator(f"#settings input[type=number][aria-label*='{label}']")
         field.fill(str(value))

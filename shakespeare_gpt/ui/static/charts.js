@@ -99,21 +99,45 @@ export function heat(element, { z, hover, height, named = false, marked = null, 
 /**
  * Numbers over the characters of the window as bars; null where there is none.
  * colour(index) colours a bar, hover(index) gives the lines of text; `later` is how many characters at the end are hidden.
+ * Plotly's own bars cost two elements each, 256 of them in each of several figures: here all bars of a colour are one
+ * path, and an invisible line through their ends is what the mouse finds, from anywhere above or below.
  */
 export function bars(element, { y, hover, colour, height = 130, later = 0, on, range }) {
   const { window } = data;
   const { line } = colours(element);
+  const first = window.start + 1;
   const end = window.start + window.length + 0.5;
-  const trace = {
-    type: "bar", x0: window.start + 1, dx: 1, y, marker: { color: y.map((_, i) => colour(i)), line: { width: 0 } },
-    hoverinfo: "text", textposition: "none", hovertext: y.map((_, i) => hover(i).map(escaped).join("<br>")),
+  const ends = {
+    type: "scatter", mode: "lines", line: { width: 0 }, x0: first, dx: 1, y,
+    hoverinfo: "text", hovertext: y.map((_, i) => hover(i).map(escaped).join("<br>")),
   };
+  const paths = new Map();
+  y.forEach((value, i) => {
+    if (value === null) return;
+    const path = paths.get(colour(i)) ?? { x: [], y: [] };
+    paths.set(colour(i), path);
+    const [left, right] = [first + i - 0.43, first + i + 0.43];
+    path.x.push(left, left, right, right); // along the baseline to the next bar
+    path.y.push(0, value, value, 0);
+  });
+  const filled = [...paths].map(([fillcolor, path]) => ({
+    type: "scatter", mode: "lines", line: { width: 0 }, fill: "toself", fillcolor, hoverinfo: "skip", ...path,
+  }));
   const hidden = later ? [{ type: "rect", layer: "below", yref: "paper", x0: end - later, x1: end, y0: 0, y1: 1, fillcolor: line, opacity: 0.6, line: { width: 0 } }] : [];
-  return draw(element, [trace], layout(element, { height, shapes: hidden, xaxis: characterAxis(), yaxis: range ? { range } : {} }), on);
+  return draw(element, [ends, ...filled], layout(element, {
+    height, shapes: hidden, hovermode: "x", xaxis: characterAxis(), yaxis: { rangemode: "tozero", ...(range && { range }) },
+  }), on);
 }
 
-/** Runs draw() when the element becomes visible or changes its width, and when the page turns dark or light. */
+/**
+ * Runs draw() when the element becomes visible or changes its width, and when the page turns dark or light. While it is
+ * hidden, its figures are taken down: a page with every tab opened once stays light.
+ */
 export function whenShown(element, run) {
-  new ResizeObserver(() => element.clientWidth && run()).observe(element);
+  const takeDown = () =>
+    plotly.then(({ purge }) => {
+      if (!element.clientWidth) element.querySelectorAll(".js-plotly-plot").forEach(purge);
+    });
+  new ResizeObserver(() => (element.clientWidth ? run() : takeDown())).observe(element);
   new MutationObserver(() => element.clientWidth && run()).observe(document.body, { attributes: true, attributeFilter: ["class"] });
 }

@@ -3,6 +3,7 @@
 
 import { lensNames } from "./lenses.js";
 import { pointer, NOTHING, VIEW, view } from "./store.js";
+import { perFrame } from "./tasks.js";
 
 const PAUSE = 300; // ms without a key before a typed text is looked at
 let typing = 0;
@@ -38,7 +39,7 @@ export function fillBox(text) {
   filling = false;
 }
 
-/** The text box and the radio buttons may be drawn again by Gradio, so the document listens for them. */
+/** Gradio draws the text box and the radio buttons in its own time, and sometimes again; so the document listens. */
 export function mountGradio() {
   document.addEventListener("input", (event) => {
     if (filling || !event.target.closest?.("#prompt textarea")) return;
@@ -51,12 +52,27 @@ export function mountGradio() {
     }
   });
   view.subscribe((chosen, changed) => {
-    for (const name of ["layer", "head"]) {
-      const radio = changed.has(name) && radios(name)[chosen[name] - 1];
-      if (radio && !radio.checked) radio.click();
-    }
+    for (const name of ["layer", "head"]) if (changed.has(name)) show(name, chosen);
     if (changed.has("text") && chosen.generated_from === null) fillBox(chosen.text);
   });
+  // A link may have been opened before its box was there.
+  const seen = new WeakSet();
+  const look = perFrame(() => {
+    for (const name of ["prompt", "layer", "head"]) {
+      const control = document.querySelector(`#${name} :is(textarea, input)`);
+      if (!control || seen.has(control) || !view.get().text) continue;
+      seen.add(control);
+      show(name, view.get());
+    }
+  });
+  new MutationObserver(look).observe(document.body, { childList: true, subtree: true });
+}
+
+/** Let one of Gradio's controls show what the View says. */
+function show(name, chosen) {
+  if (name === "prompt") return fillBox(chosen.text.slice(0, chosen.generated_from ?? undefined));
+  const radio = radios(name)[chosen[name] - 1];
+  if (radio && !radio.checked) radio.click();
 }
 
 const radios = (name) => [...document.querySelectorAll(`#${name} input[type="radio"]`)];

@@ -21,12 +21,17 @@ export function mount() {
   });
 }
 
-function openTab(name) {
-  const tab = buttons().find((one) => nameOf(one) === name);
-  if (tab && !isOpen(tab)) tab.click();
-}
-
 const PATIENCE = 4000; // ms that a tab may take to be drawn for the first time
+
+/** Open a tab; a link may ask for it before Gradio has drawn it. */
+async function openTab(name) {
+  for (const end = performance.now() + PATIENCE; performance.now() < end; ) {
+    const tab = buttons().find((one) => nameOf(one) === name);
+    if (tab && !isOpen(tab)) tab.click();
+    if (tab || view.get().tab !== name) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
 
 /** A promise of the first element that the selector finds and that is to be seen; null after a few seconds. */
 async function found(selector) {

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Error, Page
 from shakespeare_gpt.model import GPT
 from shakespeare_gpt.trace import Trace, trace
 
-SECONDS = 120_000  # ms: a busy machine is slow
+TIMEOUT = 60_000  # ms: a busy machine is slow
 
 
 class Watched:
@@ -24,21 +24,33 @@ class Watched:
         self.host = urlsplit(url).netloc
         self.faults: list[str] = []
         self.calls: list[str] = []  # endpoints that it asked
-        self.context = browser.new_context(**{"viewport": {"width": 1400, "height": 900}, **options})
+        self.browser, self.url, self.path = browser, url, path
+        self.options = {"viewport": {"width": 1400, "height": 900}, **options}
+        self.open()
+
+    def reopen(self) -> None:
+        """A fresh page in place of this one."""
+        self.context.close()
+        self.faults.clear()
+        self.open()
+
+    def open(self) -> None:
+        """Open the page, and wait until it is drawn."""
+        self.context = self.browser.new_context(**self.options)
         self.page = self.context.new_page()
-        self.page.set_default_timeout(SECONDS)
+        self.page.set_default_timeout(TIMEOUT)
         self.page.on("console", self._console)
         self.page.on("pageerror", lambda error: self.faults.append(f"exception: {error}"))
         self.page.on("dialog", self._dialog)
         self.page.on("request", self._request)
-        self.page.goto(url + path)
+        self.page.goto(self.url + self.path)
         try:
             ready(self.page)
         except Error as error:
             raise AssertionError(f"The page did not get ready: {self.faults}") from error
         self.opened = self.page.evaluate("shakespeare.view.get()")
         self.first = self.opened
-        if "head=" not in path:
+        if "head=" not in self.path:
             # Which head the page opens with depends on the checkpoint; tests begin with the first one.
             self.first = {**self.opened, "head": 1}
             self.page.evaluate("first => shakespeare.view.set(first)", self.first)
@@ -68,7 +80,7 @@ def ready(page: Page) -> None:
           return w && !shakespeare.data.streaming && w.layers.size === w.n_layer
             && document.querySelector('#head-map .hm image');
         }""",
-        timeout=SECONDS,
+        timeout=TIMEOUT,
     )
     settle(page)
 
@@ -87,7 +99,7 @@ def type_text(page: Page, text: str) -> None:
     page.wait_for_function(
         "text => shakespeare.view.get().text === text && !shakespeare.data.loading && !shakespeare.data.written",
         arg=text,
-        timeout=SECONDS,
+        timeout=TIMEOUT,
     )
     ready(page)
 

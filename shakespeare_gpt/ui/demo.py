@@ -149,6 +149,8 @@ def build_demo(model: GPT | None = None, folder: Path = ASSETS) -> gr.Blocks:
                     info="Write anything; Shift + Enter generates.",
                     lines=3,
                     max_lines=10,
+                    # Said aloud: a click on an example sends every argument again, and None would lock the box.
+                    interactive=True,
                     elem_id="prompt",
                 )
                 with gr.Row(elem_id="buttons"):

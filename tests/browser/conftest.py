@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from launched import launch
-from pages import SECONDS, Watched, settle, type_text
+from pages import TIMEOUT, Watched, settle, type_text
 from shakespeare_gpt.model import GPT
 from shakespeare_gpt.ui.demo import build_demo
 
@@ -23,7 +23,7 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-expect.set_options(timeout=SECONDS)
+expect.set_options(timeout=TIMEOUT)
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -64,6 +64,18 @@ def watched(browser: Browser, url: str) -> Iterator[Watched]:
 @pytest.fixture
 def page(watched: Watched) -> Iterator[Page]:
     """The shared page, as it was when it opened."""
+    try:
+        rewind(watched)
+    except Exception:
+        watched.reopen()  # the next test shall not suffer from what this one found
+        raise
+    yield watched.page
+    faults, watched.faults = watched.faults, []
+    assert faults == []
+
+
+def rewind(watched: Watched) -> None:
+    """Bring the shared page back to the view that it opened with."""
     page = watched.page
     page.mouse.move(0, 0)
     page.evaluate("() => { document.activeElement?.blur(); scrollTo(0, 0); }")
@@ -79,9 +91,6 @@ def page(watched: Watched) -> Iterator[Page]:
     page.evaluate("document.querySelectorAll('.sg details').forEach(each => each.open = false)")
     settle(page)
     watched.calls.clear()
-    yield page
-    faults, watched.faults = watched.faults, []
-    assert faults == []
 
 
 @pytest.fixture

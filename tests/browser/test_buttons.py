@@ -115,7 +115,9 @@ def test_examples_fill_the_text_box_alone(desk):
         desk.get_by_text(label, exact=True).click()
         desk.wait_for_function("text => shakespeare.text().text === text", arg=text)
         ready(desk)
-        assert desk.locator("#prompt textarea").input_value() == text
+        box = desk.locator("#prompt textarea")
+        assert box.input_value() == text
+        assert box.is_enabled()  # to go on from there
 
 
 def test_copy_takes_prompt_and_continuation(desk, watched):

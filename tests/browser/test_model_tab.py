@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 import shakespeare_gpt as sg
 from launched import launch
-from pages import SECONDS, Watched, glyph, type_text, z
+from pages import TIMEOUT, Watched, glyph, type_text, z
 from shakespeare_gpt.embeddings import embedding_map, position_similarity
 from shakespeare_gpt.heads import read_heads
 from shakespeare_gpt.pictures import parts
@@ -65,7 +65,7 @@ LEADS = {
 @pytest.mark.parametrize("part, target", LEADS.items())
 def test_each_part_leads_to_the_view_that_shows_it(about, part, target):
     about.locator(f'.sg-drawing [data-part="{part}"]').click()
-    expect(about.locator(target)).to_be_in_viewport(timeout=SECONDS)
+    expect(about.locator(target)).to_be_in_viewport(timeout=TIMEOUT)
     about.wait_for_function("at => document.querySelector(at).contains(document.activeElement)", arg=target)
 
 
@@ -119,7 +119,7 @@ def test_the_losses_are_those_of_the_record(about, model):
 
 def test_samples_are_shown_as_text(about):
     samples = about.locator(".sg-sample")
-    expect(samples).to_have_count(3, timeout=SECONDS)
+    expect(samples).to_have_count(3, timeout=TIMEOUT)
     told = about.evaluate("shakespeare.api.call('samples')")
     for i, one in enumerate(told["samples"]):
         assert samples.nth(i).text_content() == one["prompt"] + one["text"]
@@ -202,7 +202,7 @@ def test_the_slider_shows_the_head_at_each_moment(page, model):
     for index, moment in enumerate(snapshots.moments):
         slide(page, index)
         words = "before the first step" if moment.step == 0 else f"after {moment.step:,} steps"
-        expect(page.locator("#forming-said")).to_contain_text(words, timeout=SECONDS)
+        expect(page.locator("#forming-said")).to_contain_text(words, timeout=TIMEOUT)
         page.wait_for_timeout(400)
         expected = sg.trace(snapshots.at(moment.step), text).attention[1, 2]
         drawn = page.evaluate("document.getElementById('forming-map').data[0].z.map(row => Array.from(row))")
@@ -211,7 +211,7 @@ def test_the_slider_shows_the_head_at_each_moment(page, model):
         if moment.validation_loss is not None:
             expect(page.locator("#forming-said")).to_contain_text(f"{moment.validation_loss:.4f}")
     written = sg.generate(snapshots.at(moment.step), text, 120, temperature=0.8, seed=7)
-    expect(page.locator(".sg-written")).to_have_text(text[-24:] + written, timeout=SECONDS)
+    expect(page.locator(".sg-written")).to_have_text(text[-24:] + written, timeout=TIMEOUT)
 
 
 def test_the_slider_works_with_keys_and_is_part_of_the_view(page, model):
@@ -221,7 +221,7 @@ def test_the_slider_works_with_keys_and_is_part_of_the_view(page, model):
     last = Snapshots(model).moments[-1].step
     page.wait_for_function("step => shakespeare.view.get().training_step === step", arg=last)
     words = f"after {last:,} steps"
-    expect(page.locator("#forming-slider")).to_have_attribute("aria-valuetext", words, timeout=SECONDS)
+    expect(page.locator("#forming-slider")).to_have_attribute("aria-valuetext", words, timeout=TIMEOUT)
     page.keyboard.press("Home")
     page.wait_for_function("shakespeare.view.get().training_step === 0")
 

@@ -7,7 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from launched import launch
-from pages import SECONDS, expect_weight, hover, open_settings, ready, said, settle, shown, type_text
+from pages import TIMEOUT, expect_weight, hover, open_settings, ready, said, settle, shown, type_text
 
 HOSTILE = [
     "<img src=x onerror=alert(1)>",
@@ -83,7 +83,7 @@ def test_axe_finds_nothing_serious_in_our_own_parts(open_page, theme):
 def test_axe_finds_nothing_serious_elsewhere_but_gradios_own(open_page, bare_url, browser):
     bare = browser.new_page()
     bare.goto(bare_url)
-    bare.get_by_role("tab").first.wait_for(timeout=SECONDS)
+    bare.get_by_role("tab").first.wait_for(timeout=TIMEOUT)
     there = serious(bare)
     bare.close()
     assert set(there) <= set(GRADIOS_OWN)
@@ -95,7 +95,7 @@ def test_axe_finds_nothing_serious_elsewhere_but_gradios_own(open_page, bare_url
 def test_after_writing_axe_finds_nothing_serious_either(open_page):
     page = open_page()
     page.locator("#generate").click()
-    page.wait_for_function("shakespeare.data.written > 0 && !shakespeare.data.streaming", timeout=SECONDS)
+    page.wait_for_function("shakespeare.data.written > 0 && !shakespeare.data.streaming", timeout=TIMEOUT)
     ready(page)
     page.locator("#scrub-slider").fill("30")
     page.locator(".sg-others b").first.wait_for()
@@ -210,9 +210,9 @@ def test_text_stays_text(page, text):
 def test_hostile_text_survives_generating(page):
     type_text(page, "".join(HOSTILE))
     page.locator("#generate").click()
-    page.wait_for_function("shakespeare.data.written > 20", timeout=SECONDS)
+    page.wait_for_function("shakespeare.data.written > 20", timeout=TIMEOUT)
     page.locator("#stop").click()
-    page.wait_for_function("!shakespeare.data.streaming", timeout=SECONDS)
+    page.wait_for_function("!shakespeare.data.streaming", timeout=TIMEOUT)
     assert page.locator("[onerror]").count() == 0
 
 
@@ -221,13 +221,13 @@ def test_generate_then_stop(page):
     page.locator("#settings input[type=number][aria-label*='Length']").fill("2000")
     page.locator("#settings input[type=number][aria-label*='Length']").press("Tab")
     page.locator("#generate").click()
-    page.wait_for_function("shakespeare.data.written > 30", timeout=SECONDS)
+    page.wait_for_function("shakespeare.data.written > 30", timeout=TIMEOUT)
     page.locator("#stop").click()
     page.wait_for_timeout(1000)
     count = page.evaluate("shakespeare.data.written")
     page.wait_for_timeout(1500)
     assert page.evaluate("shakespeare.data.written") == count < 2000
-    page.wait_for_function("!shakespeare.data.streaming && !shakespeare.data.loading", timeout=SECONDS)
+    page.wait_for_function("!shakespeare.data.streaming && !shakespeare.data.loading", timeout=TIMEOUT)
     ready(page)  # the maps follow
     assert "Layer 1 head 1" in said(page)
     page.locator("#settings input[type=number][aria-label*='Length']").fill("300")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from pages import SECONDS, type_text
+from pages import TIMEOUT, type_text
 from shakespeare_gpt.heads import read_heads
 
 STOPS = 6
@@ -66,7 +66,7 @@ def test_leaving_gives_the_visitors_view_back(page, how):
     expect(page.locator("#tour-card")).to_be_hidden()
     after = view(page)
     assert {key: after[key] for key in before} == before
-    expect(page.locator("#prompt textarea")).to_have_value(before["text"], timeout=SECONDS)
+    expect(page.locator("#prompt textarea")).to_have_value(before["text"], timeout=TIMEOUT)
     assert page.locator("#tour-start").evaluate("element => element === document.activeElement")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pages import SECONDS, alphas, open_settings, ready, said, settle, type_text, z
+from pages import TIMEOUT, alphas, open_settings, ready, said, settle, type_text, z
 from shakespeare_gpt.generation import account, stream
 from shakespeare_gpt.trace import trace
 from shakespeare_gpt.ui import payloads
@@ -28,9 +28,9 @@ def write(page, prompt: str, wait: bool = True, **values) -> str:
     type_text(page, prompt)
     settings(page, **values)
     page.locator("#generate").click()
-    page.wait_for_function("shakespeare.data.written > 0", timeout=SECONDS)
+    page.wait_for_function("shakespeare.data.written > 0", timeout=TIMEOUT)
     if wait:
-        page.wait_for_function("!shakespeare.data.streaming && !shakespeare.data.loading", timeout=SECONDS)
+        page.wait_for_function("!shakespeare.data.streaming && !shakespeare.data.loading", timeout=TIMEOUT)
         ready(page)
     return page.locator("#continuation").text_content()
 
@@ -54,9 +54,9 @@ def test_it_is_shaded_by_probability_while_it_streams(page):
     write(page, PROMPT, wait=False, Length=2000, Seed=3)
     # Pressed in the page itself: 2,000 characters may be written before a click from outside arrives.
     press = "shakespeare.data.written > 40 && (document.querySelector('#stop').click(), true)"
-    page.wait_for_function(press, timeout=SECONDS)
+    page.wait_for_function(press, timeout=TIMEOUT)
     page.locator("[data-view=direction][value='how sure']").check()
-    page.wait_for_function("!shakespeare.data.streaming && !shakespeare.data.loading", timeout=SECONDS)
+    page.wait_for_function("!shakespeare.data.streaming && !shakespeare.data.loading", timeout=TIMEOUT)
     count = page.evaluate("shakespeare.data.written")
     assert 40 < count < 2000  # it was stopped
     told = page.evaluate("shakespeare.data.steps.map(step => step.probability)")
@@ -82,11 +82,11 @@ def test_streaming_itself_is_shaded(page):
         }"""
     )
     page.locator("#generate").click()
-    page.wait_for_function("window.seen", timeout=SECONDS)
+    page.wait_for_function("window.seen", timeout=TIMEOUT)
     for colour, probability in page.evaluate("window.seen"):
         shown = float(colour.rsplit("/", 1)[1].strip(" )"))
         assert shown == pytest.approx(probability, abs=1e-3)
-    page.wait_for_function("!shakespeare.data.streaming", timeout=SECONDS)
+    page.wait_for_function("!shakespeare.data.streaming", timeout=TIMEOUT)
 
 
 def test_how_sure_it_was_of_what_was_typed(page, model):
@@ -151,7 +151,7 @@ def test_the_replay_is_exact_also_past_the_context(page, model):
     starts = set()
     for number in (1, 30, 232, 233, 234, 330, 400):
         slider.fill(str(number))
-        page.wait_for_function("!shakespeare.data.loading", timeout=SECONDS)
+        page.wait_for_function("!shakespeare.data.loading", timeout=TIMEOUT)
         page.locator("#head input").nth(number % 6).check()
         ready(page)
         step, position = steps[number - 1], len(PROMPT) + number - 1
@@ -168,7 +168,7 @@ def test_the_replay_is_exact_also_past_the_context(page, model):
     assert len(starts) > 1  # the window did move
     page.locator("#scrub button").click()
     page.wait_for_function(
-        "!shakespeare.data.loading && shakespeare.view.get().step === null", timeout=SECONDS
+        "!shakespeare.data.loading && shakespeare.view.get().step === null", timeout=TIMEOUT
     )
 
 
@@ -212,7 +212,7 @@ def test_a_character_that_left_the_window_brings_its_window_back(page):
     write(page, PROMPT, Length=400, Seed=11)
     assert page.evaluate("shakespeare.data.window.start") > 0
     page.locator(f"#text-strip [data-position='{len(PROMPT) + 3}']").click()
-    page.wait_for_function("!shakespeare.data.loading && shakespeare.view.get().step === 4", timeout=SECONDS)
+    page.wait_for_function("!shakespeare.data.loading && shakespeare.view.get().step === 4", timeout=TIMEOUT)
     assert page.evaluate("shakespeare.data.window.start") == 0
 
 
@@ -227,7 +227,7 @@ def test_editing_the_prompt_drops_the_continuation(page):
 def test_writing_on_keeps_what_was_written(page):
     first = write(page, PROMPT, Length=30, Seed=5)
     page.locator("#write-on").click()
-    page.wait_for_function("shakespeare.data.written === 60 && !shakespeare.data.streaming", timeout=SECONDS)
+    page.wait_for_function("shakespeare.data.written === 60 && !shakespeare.data.streaming", timeout=TIMEOUT)
     ready(page)
     assert page.locator("#continuation").text_content()[:30] == first
     page.locator("#scrub-slider").fill("45")

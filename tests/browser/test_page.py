@@ -244,7 +244,7 @@ def test_a_full_page_stays_small(page):
     # Nor does it grow when every tab has been opened.
     for tab, drawn in [
         ("Inside a head", "[data-figure=masked].js-plotly-plot"),
-        ("What if?", "#what-if button"),
+        ("What if?", "#what-if .wi-switches button"),
         ("The model", "#loss-curve .main-svg"),
         ("Attention", "#head-map.js-plotly-plot"),
     ]:

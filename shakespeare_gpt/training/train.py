@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from statistics import fmean
@@ -22,7 +23,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from shakespeare_gpt.checkpoint import CheckpointError, save, save_snapshot, write
+from shakespeare_gpt.checkpoint import CheckpointError, load, save, save_snapshot, write
 from shakespeare_gpt.model import GPT, GPTConfig
 from shakespeare_gpt.tokenizer import Tokenizer
 from shakespeare_gpt.training import corpus
@@ -53,6 +54,7 @@ class Recipe:
     final_lr: float = 0.0
     ema: float = 0.99
     clip: float = 1.0
+    soft_targets: float = 0.0
     seed: int = 1337
     precision: str = "auto"
 
@@ -63,6 +65,8 @@ class Recipe:
         for name, value in asdict(self).items():
             if isinstance(value, float) and not 0 <= value < math.inf:
                 raise ValueError(f"{name} must be a number from 0 up, not {value}.")
+        if self.soft_targets > 1:
+            raise ValueError(f"soft_targets must be a share, at most 1, not {self.soft_targets}.")
         if self.precision not in ("auto", "fp32", "bf16"):
             raise ValueError(f"precision must be fp32, bf16 or auto, not {self.precision}.")
 
@@ -74,12 +78,21 @@ class Recipe:
 class Run:
     """One training run: model, optimizers, averaged weights, and how far it has come.
 
+    With teachers, a share `soft_targets` of the loss compares with what they expect, the mean of their
+    probabilities, instead of the character that came (Hinton et al. 2015, equation 1 at temperature 1).
+
     What a step does depends on the recipe, the step's number and the state alone: batches and dropout are drawn
     from (seed, step). So a resumed run ends, bit for bit, where an uninterrupted one does.
     """
 
     def __init__(
-        self, recipe: Recipe, text: str, validation: str, vocabulary: str | None = None, device: str = "cpu"
+        self,
+        recipe: Recipe,
+        text: str,
+        validation: str,
+        vocabulary: str | None = None,
+        device: str = "cpu",
+        teachers: Sequence[GPT] = (),
     ) -> None:
         self.recipe, self.device = recipe, torch.device(device)
         self.rank, self.world_size = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
@@ -88,6 +101,14 @@ class Run:
         tokenizer = Tokenizer(vocabulary or corpus.vocabulary(text + validation))
         self.ids, self.validation = (torch.tensor(tokenizer.encode(part)) for part in (text, validation))
         shape = ("n_layer", "n_head", "n_embd", "context_length", "dropout")
+        if bool(teachers) != bool(recipe.soft_targets):
+            raise ValueError("soft_targets needs teachers to ask, and teachers need a share of soft_targets.")
+        for teacher in teachers:
+            if teacher.tokenizer.vocabulary != tokenizer.vocabulary:
+                raise ValueError("A teacher knows other characters than the corpus has.")
+            if teacher.config.context_length < recipe.context_length:
+                raise ValueError(f"A teacher sees {teacher.config.context_length} characters only.")
+        self.teachers = [teacher.to(self.device).eval() for teacher in teachers]
         config = GPTConfig(len(tokenizer), **{name: getattr(recipe, name) for name in shape})
         torch.manual_seed(recipe.seed)
         self.model = GPT(config, tokenizer).to(self.device)
@@ -129,8 +150,13 @@ class Run:
         self.model.train()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
             logits = self.forward(x)
-        loss = F.cross_entropy(logits.flatten(0, 1).float(), y.flatten())
-        loss.backward()
+        logits = logits.flatten(0, 1).float()  # (B T, vocab_size)
+        loss = F.cross_entropy(logits, y.flatten())
+        if self.teachers:
+            expected = F.cross_entropy(logits, self.teachers_probabilities(x).flatten(0, 1))
+            torch.lerp(loss, expected, recipe.soft_targets).backward()
+        else:
+            loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip)
         for optimizer in self.optimizers:
             optimizer.step()
@@ -143,6 +169,13 @@ class Run:
                 self.average[name].lerp_(tensor, 1 - memory)
         # Not .item(), for which an accelerator would have to finish first.
         return self.mean_over_workers(loss.detach())
+
+    @torch.no_grad()
+    def teachers_probabilities(self, x: Tensor) -> Tensor:
+        """What the teachers expect after each of the characters x, (B, T): the mean, (B, T, vocab_size)."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
+            each = [teacher(x).float().softmax(-1) for teacher in self.teachers]
+        return torch.stack(each).mean(0)
 
     def mean_over_workers(self, value: Tensor) -> Tensor:
         """The mean of a number over all workers; the number itself where there is one."""
@@ -161,6 +194,10 @@ class Run:
         finally:
             self.model.load_state_dict(last)
 
+    def sources(self) -> list[str]:
+        """The sha256 of each teacher's checkpoint."""
+        return [teacher.checkpoint["sha256"] for teacher in self.teachers]
+
     def save_state(self, folder: Path) -> None:
         """Write all that resuming needs into one file, whole or not at all."""
         tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
@@ -170,6 +207,7 @@ class Run:
                 tensors |= {f"optimizer.{i}.{j}.{key}": value for key, value in state.items()}
         facts = {
             "recipe": asdict(self.recipe),
+            "teachers": self.sources(),
             "step": self.step,
             "seconds": self.seconds,
             "losses": [float(loss) for loss in self.losses],
@@ -195,6 +233,8 @@ class Run:
             raise CheckpointError(
                 f"{folder / STATE} was trained with other settings: {', '.join(changed)}. Resume with the same ones."
             )
+        if facts.get("teachers", []) != self.sources():
+            raise CheckpointError(f"{folder / STATE} had other teachers. Resume with the same ones.")
         part = {
             prefix: {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
             for prefix in ("model.", "average.")
@@ -305,6 +345,7 @@ def finish(run: Run, folder: Path) -> None:
         loss = windowed_loss(model, run.validation)
         facts = {
             "recipe": asdict(run.recipe),
+            "teachers": run.sources(),
             "characters": run.step * run.recipe.batch_size * run.recipe.context_length,
             "validation_loss": round(loss, 4),
             "seconds": round(run.seconds),
@@ -364,6 +405,7 @@ HELP = {
     "final_lr": "share of the peak rate at the end of the cosine",
     "ema": "memory of the averaged weights, which are the ones kept",
     "clip": "largest norm of the gradient",
+    "soft_targets": "share of the loss that compares with what the teachers expect",
     "precision": "fp32, bf16 (autocast), or auto: whichever this machine multiplies faster in",
 }
 
@@ -381,6 +423,13 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "--dev",
         action="store_true",
         help="hold out the last 5%% of the training part and score on that: for tuning",
+    )
+    parser.add_argument(
+        "--teachers",
+        nargs="+",
+        default=[],
+        metavar="FOLDER",
+        help="checkpoints whose mean probabilities are learned too (see --soft-targets)",
     )
     parser.add_argument("--evaluations", type=int, default=20, help="how often to score during the run")
     parser.add_argument("--save-minutes", type=float, default=3.0, help="minutes between two saved states")
@@ -420,7 +469,14 @@ def main(arguments: list[str] | None = None) -> int:
         train_text, validation = corpus.split(text)
         if args.dev:
             train_text, validation = corpus.split_dev(train_text)
-        run = Run(recipe, train_text, validation, corpus.vocabulary(text), device)
+        run = Run(
+            recipe,
+            train_text,
+            validation,
+            corpus.vocabulary(text),
+            device,
+            [load(each) for each in args.teachers],
+        )
         if args.resume:
             run.load_state(args.out)
         elif run.rank == 0 and (args.out / STATE).exists():

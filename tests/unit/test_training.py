@@ -244,6 +244,86 @@ def test_ctrl_c_in_a_terminal_saves(tmp_path: Path):
     assert run.step >= 5
 
 
+# --- with teachers
+
+
+@pytest.fixture(scope="module")
+def teachers(uninterrupted: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two finished runs."""
+    folder = tmp_path_factory.mktemp("teacher")
+    assert train(fresh(replace(RECIPE, seed=4)), folder)
+    return [uninterrupted, folder]
+
+
+def taught(folders: list[Path], **changes: object) -> Run:
+    recipe = replace(RECIPE, soft_targets=0.5, seed=5, **changes)
+    return Run(recipe, TRAINING, VALIDATION, teachers=[sg.load(folder) for folder in folders])
+
+
+def test_teachers_give_the_mean_of_their_probabilities(teachers: list[Path]):
+    run = taught(teachers)
+    x = torch.randint(len(set(TEXT)), (3, 7))
+    each = [sg.load(folder)(x).softmax(-1) for folder in teachers]
+    assert torch.allclose(run.teachers_probabilities(x), (each[0] + each[1]) / 2, atol=1e-6)
+    assert not run.teachers_probabilities(x).requires_grad
+
+
+def test_the_loss_is_a_mixture_of_the_character_and_the_teachers(teachers: list[Path]):
+    """The gradient of the first step by hand: softmax(logits) - mixture, at each position."""
+    run = taught(teachers, dropout=0.0, clip=1e9)
+    x, y = module.corpus.tiled_batch(run.ids, 0, 4, 16, 5)
+    logits = run.model(x)
+    wanted = 0.5 * torch.nn.functional.one_hot(y, logits.shape[-1]) + 0.5 * run.teachers_probabilities(x)
+    logits.backward((logits.softmax(-1) - wanted).detach() / y.numel())
+    by_hand = {name: p.grad.clone() for name, p in run.model.named_parameters()}
+    run.model.zero_grad()
+    for optimizer in run.optimizers:
+        optimizer.step = optimizer.zero_grad = lambda *_, **__: None
+    run.train_step()
+    for name, p in run.model.named_parameters():
+        assert torch.allclose(p.grad, by_hand[name], atol=1e-6), name
+
+
+def test_a_taught_run_resumes_at_the_same_bits_and_names_its_teachers(teachers: list[Path], tmp_path: Path):
+    assert train(taught(teachers), tmp_path / "whole")
+    run = taught(teachers)
+    stop_after(run, 13)
+    assert not train(run, tmp_path / "parts")
+    with pytest.raises(CheckpointError, match="had other teachers"):
+        taught(teachers[:1]).load_state(tmp_path / "parts")
+    again = taught(teachers)
+    again.load_state(tmp_path / "parts")
+    assert train(again, tmp_path / "parts")
+    assert result(tmp_path / "parts") == result(tmp_path / "whole")
+    record = json.loads((tmp_path / "whole" / "training.json").read_text())
+    assert record["teachers"] == [sg.load(folder).checkpoint["sha256"] for folder in teachers]
+
+
+def test_the_command_takes_teachers(small_corpus: None, tmp_path: Path, capsys: pytest.CaptureFixture):
+    for seed in ("1", "2"):
+        assert main([*FLAGS, "--seed", seed, "--out", str(tmp_path / seed)]) == 0
+    names = ["--teachers", str(tmp_path / "1"), str(tmp_path / "2")]
+    assert main([*FLAGS, *names, "--out", str(tmp_path / "3")]) == 1
+    assert "teachers need a share of soft_targets" in capsys.readouterr().err
+    assert main([*FLAGS, *names, "--soft-targets", "0.7", "--out", str(tmp_path / "3")]) == 0
+    assert len(json.loads((tmp_path / "3" / "training.json").read_text())["teachers"]) == 2
+    assert main([*FLAGS, "--teachers", str(tmp_path / "none"), "--out", str(tmp_path / "4")]) == 1
+    assert "There is no folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"), [({"context_length": 32}, "sees 16 characters"), ({"soft_targets": 1.5}, "share")]
+)
+def test_unsuitable_teachers_are_refused(changes: dict, message: str, teachers: list[Path]):
+    with pytest.raises(ValueError, match=message):
+        Run(
+            replace(RECIPE, **{"soft_targets": 0.5, **changes}),
+            TRAINING,
+            VALIDATION,
+            teachers=[sg.load(teachers[0])],
+        )
+
+
 # --- what can go wrong
 
 

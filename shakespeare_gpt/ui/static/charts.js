@@ -61,6 +61,7 @@ export function characterAxis() {
 /** Draw a figure; `on` are its listeners, {hover(point), leave(), click(point)}, which may change from time to time. */
 export async function draw(element, traces, laidOut, on = {}) {
   const { react } = await plotly;
+  if (!element.clientWidth) return; // hidden meanwhile: see whenShown
   const first = !element.classList.contains("js-plotly-plot");
   element.sgOn = on;
   react(element, traces, laidOut, CONFIG);

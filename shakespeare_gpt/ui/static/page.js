@@ -123,9 +123,9 @@ window.shakespeare.page = (() => {
     return [sent, { offset: text.length - sent.length, before }, ...settings];
   }
 
-  // An example or Clear has filled the text box; what is typed there the explorer hears for itself.
+  // The text box has changed; the explorer knows whether by an example, Clear, a link or by typing.
   function typed(text) {
-    if (!document.activeElement?.closest("#prompt")) window.shakespeare.setText?.(text);
+    window.shakespeare.setText?.(text);
   }
 
   // The sampler's settings are part of the View: what a link carries, and what the candidates are drawn with.

@@ -22,17 +22,17 @@ export function taken() {
   clearTimeout(typing);
 }
 
-/** Gradio tells that the text in the box has changed: an example, Clear, or our own doing. */
+/** Gradio tells that the text in the box has changed: an example, Clear, our own doing, or keys, which are heard here. */
 export function gradioText(text) {
   const own = text === filled;
   filled = null;
-  if (!own) setText(text);
+  if (!own && document.activeElement !== textBox()) setText(text);
 }
 
 /** Put a text into the box that is on the page already. */
 export function fillBox(text) {
-  const box = document.querySelector("#prompt textarea");
-  if (!box || box.value === text || document.activeElement === box) return;
+  const box = textBox();
+  if (!box || box.value === text) return;
   clearTimeout(typing);
   [box.value, filled, filling] = [text, text, true];
   box.dispatchEvent(new Event("input", { bubbles: true }));
@@ -75,6 +75,7 @@ function show(name, chosen) {
   if (radio && !radio.checked) radio.click();
 }
 
+const textBox = () => document.querySelector("#prompt textarea");
 const radios = (name) => [...document.querySelectorAll(`#${name} input[type="radio"]`)];
 
 /** Native controls with data-view="name of a View entry"; a checkbox is true or false, the others have a value. */

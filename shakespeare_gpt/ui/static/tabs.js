@@ -1,6 +1,7 @@
 // Gradio's tabs and the View, kept the same in both directions; and how a part of the page is brought into sight.
 
 import { view } from "./store.js";
+import { perFrame } from "./tasks.js";
 
 /** The buttons of the page's tabs; on a narrow screen those that do not fit stand in Gradio's menu. */
 const buttons = () => [...document.querySelectorAll('[role="tab"], .overflow-dropdown button')];
@@ -9,13 +10,16 @@ const nameOf = (tab) => tab.textContent.trim();
 const isOpen = (tab) => tab.getAttribute("aria-selected") === "true";
 
 export function mount() {
-  // A tab that Gradio opens, by a click or a key, is part of the View. It marks the tab after the event.
-  const note = () => setTimeout(() => {
-    const open = buttons().find(isOpen);
-    if (open) view.set({ tab: nameOf(open) });
+  // A tab that Gradio opens, by a click or a key, is part of the View. It marks the tab in its own time after the
+  // event, so the mark is what counts; the first one is not the visitor's choice.
+  let open = null;
+  const look = perFrame(() => {
+    const now = buttons().find(isOpen);
+    if (!now || nameOf(now) === open) return;
+    if (open !== null) view.set({ tab: nameOf(now) });
+    open = nameOf(now);
   });
-  document.addEventListener("click", (event) => event.target.closest?.('[role="tab"], .overflow-dropdown') && note());
-  document.addEventListener("keyup", (event) => event.target.closest?.('[role="tab"]') && note());
+  new MutationObserver(look).observe(document.body, { subtree: true, childList: true, attributeFilter: ["aria-selected"] });
   view.subscribe((chosen, changed) => {
     if (changed.has("tab")) openTab(chosen.tab);
   });

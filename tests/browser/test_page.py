@@ -144,7 +144,8 @@ def test_the_sentence_is_spoken_and_always_names_layer_and_head(page):
     assert "layer 3 head 2: '⏎' at 7 looks mostly at" in said(page).lower()
 
 
-def test_the_first_screen_shows_the_text_and_the_beginning_of_the_maps(page):
+def test_the_first_screen_shows_the_text_and_the_beginning_of_the_maps(open_page):
+    page = open_page()
     tops = page.evaluate(
         "['text-strip', 'head-grid', 'head-map'].map(id => document.getElementById(id).getBoundingClientRect().top)"
     )
@@ -254,7 +255,7 @@ def test_a_full_page_stays_small(page):
     # Nor does it grow when every tab has been opened.
     for tab, drawn in [
         ("Inside a head", "[data-figure=masked].js-plotly-plot"),
-        ("What if?", "#what-if button"),
+        ("What if?", "#what-if-grid button"),
         ("The model", "#loss-curve .main-svg"),
         ("Attention", "#head-map.js-plotly-plot"),
     ]:

@@ -52,6 +52,7 @@ THEME = gr.themes.Base(
     block_shadow="none",
     block_padding="0px",
     form_gap_width="0px",
+    color_accent="#2f3f8f",
     block_title_text_weight="600",
     block_title_text_color="*body_text_color",
     block_title_text_color_dark="*body_text_color",
@@ -135,12 +136,13 @@ def build_demo(model: GPT | None = None, folder: Path = ASSETS) -> gr.Blocks:
     endpoints = Endpoints(model)
     about = ModelApi(model, endpoints.trace, folder)
     with Page(title="Shakespeare GPT", analytics_enabled=False, delete_cache=(3600, 3600)) as demo:
-        gr.HTML(
-            "<h1>Shakespeare GPT</h1><p>A small language model writes on from your text, one character at a "
-            "time, and shows what each of its attention heads looks at.</p>",
-            elem_id="title",
-        )
-        model_tab.tour()
+        with gr.Row(elem_id="top"):
+            gr.HTML(
+                "<h1>Shakespeare GPT</h1><p>A small language model writes on from your text, one character at a "
+                "time, and shows what each of its attention heads looks at.</p>",
+                elem_id="title",
+            )
+            model_tab.tour()
         with gr.Row(elem_id="desk"):
             with gr.Column(scale=3):
                 prompt = gr.Textbox(
@@ -168,13 +170,14 @@ def build_demo(model: GPT | None = None, folder: Path = ASSETS) -> gr.Blocks:
                     cache_examples=False,
                     elem_id="examples",
                 )
-        settings = build_settings(model)
-        result = gr.HTML(
-            html_template=RUN_TEMPLATE,
-            js_on_load="window.shakespeare.page.result(element, props, watch)",
-            head=files.tags("page.js"),
-            elem_id="run",
-        )
+        with gr.Row(elem_id="how"):
+            settings = build_settings(model)
+            result = gr.HTML(
+                html_template=RUN_TEMPLATE,
+                js_on_load="window.shakespeare.page.result(element, props, watch)",
+                head=files.tags("page.js"),
+                elem_id="run",
+            )
         first = explorer.first_payload(model, FIRST)
         explorer.strip(first)
         with gr.Row(elem_id="pickers"):
@@ -189,8 +192,9 @@ def build_demo(model: GPT | None = None, folder: Path = ASSETS) -> gr.Blocks:
                 elem_id="head",
                 interactive=True,
             )
-        explorer.lenses()
-        take_away.build(settings)
+        with gr.Row(elem_id="tools"):
+            explorer.lenses()
+            take_away.build(settings)
         with gr.Tabs():
             with gr.Tab("Attention"):
                 explorer.attention()

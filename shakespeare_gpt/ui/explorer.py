@@ -18,38 +18,42 @@ from shakespeare_gpt.ui.figures import figures
 
 STRIP = """
 <section class="sg sg-strip" data-piece="strip" aria-label="The text">
-  <p class="sg-lead">Before it writes the next character, the model looks back: each of its heads gives every character
-    so far a weight, and the weights add up to 1.</p>
+  <p class="sg-lead">To choose the next character the model looks back: each of its heads gives every character so far
+    a weight, and the weights add up to 1.</p>
   <fieldset class="sg-choices">
-    <legend>Point at a character of the text. The shading shows</legend>
+    <legend>Point at a character of the text; the shading shows</legend>
     <label><input type="radio" name="sg-direction" data-view="direction" value="looks at"> what it looks at</label>
     <label><input type="radio" name="sg-direction" data-view="direction" value="looked at by"> who looks at it</label>
     <label><input type="radio" name="sg-direction" data-view="direction" value="how sure"> how sure the model was</label>
   </fieldset>
   <div class="sg-columns">
-    <div class="sg-paper">
-      <svg class="sg-arcs" aria-hidden="true"></svg>
-      <div id="text-strip" role="listbox" tabindex="0" aria-label="The text, one character at a time"
-        aria-describedby="strip-help"><span class="sg-prompt" role="presentation"></span><span
-        id="continuation" role="presentation"></span></div>
+    <div class="sg-text">
+      <div class="sg-paper">
+        <svg class="sg-arcs" aria-hidden="true"></svg>
+        <div id="text-strip" role="listbox" tabindex="0" aria-label="The text, one character at a time"
+          aria-describedby="strip-help"><span class="sg-prompt" role="presentation"></span><span
+          id="continuation" role="presentation"></span></div>
+      </div>
+      <p id="said" aria-live="polite"></p>
+      <div id="notes" role="status"></div>
+      <div id="scrub" hidden>
+        <label for="scrub-slider">Replay the writing</label>
+        <input id="scrub-slider" type="range" min="1" max="1" step="1">
+        <button type="button" hidden>End the replay</button>
+        <p class="sg-step"></p>
+        <div class="sg-others"></div>
+      </div>
+      <details id="candidates">
+        <summary></summary>
+        <div class="sg-candidates"></div>
+      </details>
+    </div>
+    <aside class="sg-numbers" aria-label="Numbers">
+      <div id="readout"></div>
       <p id="strip-help" class="sg-quiet">Click a character to hold it, then point at another to read the weight
         between the two. Keys: arrows, Shift + arrows, Esc.</p>
-    </div>
-    <aside id="readout" aria-label="Numbers"></aside>
+    </aside>
   </div>
-  <p id="said" aria-live="polite"></p>
-  <div id="notes" role="status"></div>
-  <div id="scrub" hidden>
-    <label for="scrub-slider">Replay the writing</label>
-    <input id="scrub-slider" type="range" min="1" max="1" step="1">
-    <button type="button" hidden>End the replay</button>
-    <p class="sg-step"></p>
-    <div class="sg-others"></div>
-  </div>
-  <details id="candidates">
-    <summary></summary>
-    <div class="sg-candidates"></div>
-  </details>
 </section>
 """
 
@@ -85,10 +89,10 @@ ATTENTION = """
   <div class="sg-maps">
     <div class="sg-all">
       <h3>Every head of the model</h3>
+      <div id="head-grid" role="group" aria-label="Every head: rows are layers, columns are heads"></div>
       <p class="sg-quiet">Point at one to see it large, click to keep it. In each picture a row is a character that
         looks, a column one that is looked at; bright is strong. A pixel of a long text is the strongest of its
         block, and lenses leave these pictures as they are.</p>
-      <div id="head-grid" role="group" aria-label="Every head: rows are layers, columns are heads"></div>
     </div>
     <div class="sg-one">
       <h3 id="head-map-heading"></h3>

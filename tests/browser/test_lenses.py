@@ -91,6 +91,8 @@ def test_over_all_heads(page, model, over, label):
     assert z(page, "layer-maps", 2) == pytest.approx(below(attention[1]), abs=1e-5, nan_ok=True)
     assert label in page.locator("#lens-badge").text_content() and label in said(page)
     assert "Layer 1 head 1" in said(page)
+    assert label in page.locator(".sg-one .sg-lens-note").text_content()
+    assert page.locator(".sg-layer .sg-lens-note").is_hidden()  # there each head stays by itself
 
 
 def test_hover_keeps_the_plain_weight_and_adds_the_lens(page, model):

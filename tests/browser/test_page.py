@@ -144,6 +144,14 @@ def test_the_sentence_is_spoken_and_always_names_layer_and_head(page):
     assert "layer 3 head 2: '⏎' at 7 looks mostly at" in said(page).lower()
 
 
+def test_the_first_screen_shows_the_text_and_the_beginning_of_the_maps(open_page):
+    page = open_page()
+    tops = page.evaluate(
+        "['text-strip', 'head-grid', 'head-map'].map(id => document.getElementById(id).getBoundingClientRect().top)"
+    )
+    assert max(tops) < page.viewport_size["height"]
+
+
 def test_on_a_phone_there_is_one_head_at_a_time_and_no_sideways_scroll(open_page, model):
     page = open_page(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
 
@@ -151,6 +159,9 @@ def test_on_a_phone_there_is_one_head_at_a_time_and_no_sideways_scroll(open_page
         return page.evaluate("document.documentElement.scrollWidth - innerWidth")
 
     assert overflow() <= 0
+    for picker in ("#layer", "#head"):  # all of them in sight
+        box, last = (page.locator(each).bounding_box() for each in (picker, f"{picker} label >> nth=-1"))
+        assert last["x"] + last["width"] <= box["x"] + box["width"] <= 390
     assert page.locator("#layer-maps").is_hidden()
     assert page.locator("#head-map .hm image").count() == 1
     assert page.locator("#head-map").bounding_box()["width"] <= 390
@@ -244,7 +255,7 @@ def test_a_full_page_stays_small(page):
     # Nor does it grow when every tab has been opened.
     for tab, drawn in [
         ("Inside a head", "[data-figure=masked].js-plotly-plot"),
-        ("What if?", "#what-if .wi-switches button"),
+        ("What if?", "#what-if-grid button"),
         ("The model", "#loss-curve .main-svg"),
         ("Attention", "#head-map.js-plotly-plot"),
     ]:

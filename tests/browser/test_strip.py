@@ -118,6 +118,32 @@ def test_a_character_lights_its_row_in_every_map(page):
     )
     assert len(rows) == 7
     assert rows == pytest.approx([41] * 7, abs=0.6)
+    borders = "[...document.querySelectorAll('.sg-row')].map(row => getComputedStyle(row).borderTopWidth)"
+    assert page.evaluate(borders) == ["1px"] * 7  # Plotly's own style takes them off
+
+
+def test_nothing_moves_while_pointing(page):
+    """Neither on the text nor on a map, with and without a held character and lenses."""
+    where = (
+        "['#said', '#candidates', '#pickers', '#head-map']"
+        ".map(each => document.querySelector(each).getBoundingClientRect().top + scrollY)"
+    )
+
+    def point() -> None:
+        for position in (5, 33):
+            character(page, position).hover()
+            settle(page)
+            assert page.evaluate(where) == pytest.approx(before, abs=0.5)
+        hover(page, "head-map", 64, 21)
+        assert page.evaluate(where) == pytest.approx(before, abs=0.5)
+
+    for lenses in ({}, {"hide_first": True, "keep_most": True, "by_moved": True, "over": "mean"}):
+        page.evaluate("lenses => shakespeare.view.set({position: null, ...lenses})", lenses)
+        away(page)
+        before = page.evaluate(where)
+        point()
+        character(page, 60).click()
+        point()
 
 
 def test_hovering_asks_the_server_nothing(page, watched):

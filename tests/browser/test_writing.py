@@ -89,6 +89,47 @@ def test_streaming_itself_is_shaded(page):
     page.wait_for_function("!shakespeare.data.streaming", timeout=TIMEOUT)
 
 
+def test_nothing_moves_while_it_writes_and_while_it_is_replayed(page):
+    type_text(page, PROMPT)
+    settings(page, Length=300, Seed=3)
+    page.evaluate(
+        """() => {
+          const where = () => ['#said', '#scrub', '#candidates', '#pickers', '#head-map']
+            .map(each => Math.round(document.querySelector(each).getBoundingClientRect().top + scrollY)).join();
+          window.places = new Set();
+          const look = () => {
+            if (!window.places) return;
+            if (document.querySelector('#continuation [data-position]')) window.places.add(where());
+            requestAnimationFrame(look);
+          };
+          look();
+        }"""
+    )
+    page.locator("#generate").click()
+    page.wait_for_function("shakespeare.data.written === 300 && !shakespeare.data.streaming", timeout=TIMEOUT)
+    ready(page)
+    for step in (1, 150, 299):
+        page.locator("#scrub-slider").fill(str(step))
+        page.locator(".sg-others b").first.wait_for()
+        page.wait_for_function("!shakespeare.data.loading", timeout=TIMEOUT)
+        settle(page)
+    places = page.evaluate("() => { const found = [...window.places]; window.places = null; return found; }")
+    assert len(places) == 1
+
+
+def test_the_replay_keeps_its_character_in_sight(page):
+    write(page, PROMPT, Length=600, Seed=11)
+    for step in (450, 20, 599):
+        page.locator("#scrub-slider").fill(str(step))
+        page.wait_for_function("!shakespeare.data.loading", timeout=TIMEOUT)
+        settle(page)
+        strip, chosen = (
+            page.locator(each).bounding_box() for each in ("#text-strip", "#text-strip .sg-chosen")
+        )
+        assert strip["y"] <= chosen["y"]
+        assert chosen["y"] + chosen["height"] <= strip["y"] + strip["height"]
+
+
 def test_how_sure_it_was_of_what_was_typed(page, model):
     type_text(page, PROMPT)
     page.locator("[data-view=direction][value='how sure']").check()

@@ -67,8 +67,8 @@ async function draw() {
   const position = place();
   const next = position >= data.text.length;
   summary.textContent = next
-    ? "All candidates for the next character"
-    : `All candidates for ${named(data.text[position], position)}`;
+    ? "Candidates for the next character"
+    : `Candidates for ${named(data.text[position], position)}`;
   if (!details.open) return;
   const asked = (wanted = candidatesAt(position));
   body.setAttribute("aria-busy", "true");

@@ -8,8 +8,11 @@ import { element } from "./text.js";
 export function cursor(figure, now, head) {
   const layout = figure._fullLayout;
   if (!layout) return;
-  let overlay = figure.querySelector(":scope > .sg-overlay");
-  if (!overlay) figure.append((overlay = element("div", { class: "sg-overlay", "aria-hidden": "true" })));
+  let overlay = figure.querySelector(".sg-overlay");
+  if (!overlay) {
+    overlay = element("div", { class: "sg-overlay", "aria-hidden": "true" });
+    figure.querySelector(".hoverlayer").closest(".main-svg").before(overlay); // what hover tells stays readable
+  }
   const marks = [];
   for (let number = 1; layout[axisName("x", number)]; number++) {
     const [x, y] = [layout[axisName("x", number)], layout[axisName("y", number)]];

@@ -80,8 +80,9 @@ export const strongest = (row, count) =>
 /** The lenses that are on, in words; empty when everything is plain. */
 export function lensNames(lens) {
   const names = [];
-  if (lens.by_moved) names.push("weights multiplied by the size of what is moved, rows renormalised");
-  if (lens.hide_first) names.push("first character hidden, rows renormalised");
+  if (lens.by_moved) names.push("weighted by the size of what is moved");
+  if (lens.hide_first) names.push("first character hidden");
+  if (names.length) names.push("rows renormalised");
   if (lens.over !== "head")
     names.push(`${lens.over === "mean" ? "mean" : "largest"} over all heads of the layer`);
   if (lens.keep_most) names.push("only the fewest links that carry 70% of each row");

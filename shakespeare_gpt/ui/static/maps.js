@@ -15,7 +15,7 @@ const NARROW = 560; // px: below, one head at a time
 const MEDIUM = 900; // px: below, the heads of a layer stand in two rows
 const CHARACTERS = 40; // up to so many characters the large map names each one at its axes
 
-let layerMaps, headMap, heading, layerHeading, lensNote;
+let layerMaps, headMap, heading, layerHeading, note, layerNote;
 let drawn = { layer: "", head: "" }; // what is on the screen, as a string to compare
 let waiting = 0;
 
@@ -24,7 +24,7 @@ export function mount(root) {
   headMap = root.querySelector("#head-map");
   heading = root.querySelector("#head-map-heading");
   layerHeading = root.querySelector("#layer-maps-heading");
-  lensNote = root.querySelectorAll(".sg-lens-note");
+  [note, layerNote] = [".sg-one", ".sg-layer"].map((part) => root.querySelector(`${part} .sg-lens-note`));
   new ResizeObserver(draw).observe(root);
   headMap.addEventListener("keydown", key);
   view.subscribe(draw);
@@ -116,7 +116,7 @@ async function drawHeadMap() {
 function lay(colorbar) {
   Object.assign(colorbar, { orientation: "h", y: -0.16, yanchor: "top", thickness: 10, tickangle: 0 });
   Object.assign(colorbar, { tickvals: [0, 0.25, 0.5, 0.75, 1], ticktext: ["0", "0.25", "0.5", "0.75", "1"] });
-  colorbar.title.side = "top";
+  Object.assign(colorbar.title, { side: "top", font: { size: 11 } });
 }
 
 function title(now) {
@@ -128,11 +128,15 @@ function title(now) {
       : `${now.lens.over === "mean" ? "mean" : "maximum"} over all heads`;
   heading.textContent = `Layer ${now.layer}, ${over}${preview ? " (preview: click to keep it)" : ""}`;
   layerHeading.textContent = `The heads of layer ${chosen.layer} side by side`;
-  const names = lensNames(now.lens);
-  lensNote.forEach((note) => {
-    note.hidden = !names.length;
-    note.textContent = `Altered view: ${names.join("; ")}. On hover, “weight” is still the plain weight.`;
-  });
+  label(note, now.lens);
+  label(layerNote, { ...chosen, over: "head" });
+}
+
+/** Says which lenses are on in the figure below it. */
+function label(element, lens) {
+  const names = lensNames(lens);
+  element.hidden = !names.length;
+  element.textContent = `Altered view: ${names.join("; ")}. On hover, “weight” is still the plain weight.`;
 }
 
 function fill(trace, layerNumber, head, layer, lens) {
@@ -154,10 +158,17 @@ function hoverRows(layerNumber, head, lens) {
         const k = typeof property === "string" && /^\d+$/.test(property) ? Number(property) : null;
         if (k === null || k > q) return target[property];
         const lines = linkLines(layerNumber, head, window.start + q, window.start + k, lens);
-        return lines.map(escaped).join("<br>");
+        return lines.flatMap(folded).map(escaped).join("<br>");
       },
     });
   return Array.from({ length: window.length }, (_, q) => row(q));
+}
+
+/** On a narrow screen a long line in two: Plotly lets a hover label run over the edge. */
+function folded(line) {
+  if (globalThis.innerWidth >= NARROW || line.length <= 40) return [line];
+  const end = line.lastIndexOf(" ", 40);
+  return [line.slice(0, end), line.slice(end + 1)];
 }
 
 export function setRange(layout, number) {

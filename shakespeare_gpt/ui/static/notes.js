@@ -8,9 +8,12 @@ export function mount(root) {
   const draw = () => {
     const sentences = [...data.notes];
     const { window } = data;
-    if (data.written && window && window.start > 0 && !data.streaming) {
+    // Always one line once something was written: the slider below stays where it is while the writing is replayed.
+    if (data.written && window) {
       sentences.push(
-        `The model saw the characters ${window.start + 1} to ${window.start + window.length} at once; what is pale it no longer saw.`,
+        window.start === 0 || data.streaming
+          ? `The model sees at most ${window.context_length} characters at once.`
+          : `The model saw the characters ${window.start + 1} to ${window.start + window.length} at once; what is pale it no longer saw.`,
       );
     }
     notes.replaceChildren(

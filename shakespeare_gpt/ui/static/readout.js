@@ -3,7 +3,7 @@
 
 import { data } from "./data.js";
 import { focus, links } from "./focus.js";
-import { strongest } from "./lenses.js";
+import { altered, strongest } from "./lenses.js";
 import { at, linkLines, sentence, sureness, surenessSentence } from "./said.js";
 import { pointer, view } from "./store.js";
 import { perFrame } from "./tasks.js";
@@ -20,7 +20,8 @@ export function mount(root) {
   const draw = perFrame(() => {
     write();
     clearTimeout(speaking);
-    speaking = setTimeout(speak, PAUSE);
+    if (data.streaming) speak(); // news come faster than the pause
+    else speaking = setTimeout(speak, PAUSE);
   });
   view.subscribe(draw);
   pointer.subscribe(draw);
@@ -32,6 +33,7 @@ function speak() {
   const text = data.streaming
     ? `Layer ${view.get().layer} head ${view.get().head}: follows when the writing has ended.`
     : sentence();
+  said.classList.toggle("sg-longer", altered(view.get())); // it names the lenses: room for them at all times
   if (said.textContent !== text) said.textContent = text;
 }
 

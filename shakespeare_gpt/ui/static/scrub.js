@@ -30,14 +30,17 @@ export function mount(root) {
 function draw() {
   const { step } = view.get();
   const count = data.steps.length;
-  box.hidden = !count || data.streaming;
+  box.hidden = !count;
   if (box.hidden) return;
+  slider.disabled = data.streaming;
   slider.max = count;
   slider.value = step ?? count;
   end.hidden = !step;
   clearTimeout(resting);
   if (!step) {
-    what.textContent = `Move the slider to see how each of the ${count} written characters was chosen.`;
+    what.textContent = data.streaming
+      ? "Follows when the writing has ended."
+      : `Move the slider to see how each of the ${count} written characters was chosen.`;
     others.replaceChildren();
     slider.setAttribute("aria-valuetext", "not replaying");
     return;

@@ -144,6 +144,7 @@ function write() {
   }
   prompt.append(parts[0]);
   continuation.append(parts[1]);
+  strip.closest(".sg-strip").classList.toggle("sg-continued", data.written > 0);
 }
 
 const draw = perFrame(() => {
@@ -180,14 +181,14 @@ const draw = perFrame(() => {
     if (cell.getAttribute("aria-selected") !== selected) cell.setAttribute("aria-selected", selected);
   });
   strip.setAttribute("aria-activedescendant", `character-${now.chosen}`);
-  follow(now);
+  follow();
   drawArcs(arcs, strip, cells, now, weights);
 });
 
 let followed = null;
 
 /** A long text scrolls in its frame: to its end while it is written, to a character that was chosen by other means. */
-function follow(now) {
+function follow() {
   const holding = held();
   const wanted = data.streaming
     ? `end ${data.text.length}`
@@ -198,7 +199,7 @@ function follow(now) {
   followed = wanted;
   if (data.streaming || holding === null) strip.scrollTop = strip.scrollHeight;
   else {
-    const [box, frame] = [cells[now.chosen].getBoundingClientRect(), strip.getBoundingClientRect()];
+    const [box, frame] = [cells[holding].getBoundingClientRect(), strip.getBoundingClientRect()];
     if (box.top < frame.top + 30) strip.scrollTop -= frame.top + 30 - box.top;
     if (box.bottom > frame.bottom - 30) strip.scrollTop += box.bottom - frame.bottom + 30;
   }

@@ -133,11 +133,14 @@ def shuffle(model: GPT, text: str, intervention: Intervention | None = None, see
 
     Attention has no notion of order of its own: it comes from the position embeddings and from the causal
     mask ("Attention Is All You Need", 3.5). With both off (no_positions, no_mask) nothing changes but the
-    rounding of float32; with the mask on it still does.
+    rounding of float32; with the mask on it still does. The order is another one wherever there is another:
+    only a text whose earlier characters are all the same stays as it is.
     """
     before = trace(model, text, intervention)
     *earlier, last = before.characters
-    mixed = [earlier[i] for i in np.random.default_rng(seed).permutation(len(earlier))]
+    rng, mixed = np.random.default_rng(seed), earlier
+    while mixed == earlier and len(set(earlier)) > 1:
+        mixed = [earlier[i] for i in rng.permutation(len(earlier))]
     after = trace(model, "".join(mixed) + last, intervention)
     rows = before.logits[-1], after.logits[-1]
     return Shuffle(

@@ -91,7 +91,8 @@ def no_order(model: GPT, told: Comparison, layer: int, head: int) -> Outcome:
     return Outcome(
         [
             Check(
-                f"Shuffled, the last prediction's logits change by at most {tiny(free)} without mask and positions.",
+                "Shuffled, the scores of the next characters (logits) change by at most "
+                f"{tiny(free)} without mask and positions.",
                 free < UNMOVED,
             ),
             Check(f"As trained, the same shuffling changes them by up to {trained:.2f}.", trained > UNMOVED),
@@ -108,8 +109,8 @@ def order_of_the_mask(model: GPT, told: Comparison, layer: int, head: int) -> Ou
     return Outcome(
         [
             Check(
-                f"Shuffled, the last prediction's logits change by up to {masked:.2f} without positions: each "
-                "character still sees only what comes before it, and so knows something of its place.",
+                f"Shuffled, the scores of the next characters (logits) change by up to {masked:.2f} without "
+                "positions: each character still sees only what comes before it, and so knows something of its place.",
                 masked > UNMOVED,
             ),
             Check(f"As trained, the same shuffling changes them by up to {trained:.2f}.", trained > UNMOVED),
@@ -157,7 +158,7 @@ def saturation(model: GPT, told: Comparison, layer: int, head: int) -> Outcome:
             ),
             Check(
                 f"The entropy of a row falls from {entropy[0]:.2f} to {entropy[1]:.2f} nats: less is averaged, "
-                "one character takes nearly all.",
+                "one character takes most.",
                 None if alone else bool(entropy[1] < entropy[0]),
             ),
         ]
@@ -273,7 +274,7 @@ def residual(model: GPT, told: Comparison, layer: int, head: int) -> Outcome:
 
 def norm(model: GPT, told: Comparison, layer: int, head: int) -> Outcome:
     """Without layer norm a branch works with numbers of another size than it learned."""
-    spread = float(told.before.residual[layer].std(-1).mean())
+    spread = told.before.residual[:-1].std(-1).mean(-1)  # (n_layer,)
     added = [
         float(np.linalg.norm(seen.attention_added[layer], axis=-1).mean())
         for seen in (told.before, told.after)
@@ -281,10 +282,15 @@ def norm(model: GPT, told: Comparison, layer: int, head: int) -> Outcome:
     return Outcome(
         [
             Check(
-                f"The stream's numbers in front of layer {layer + 1} spread by {spread:.2f} (standard deviation); the "
-                f"norm brings that to 1. Without it, what attention adds there has the length {added[1]:.2f} instead "
-                f"of {added[0]:.2f}.",
-                abs(added[1] / added[0] - 1) > 0.05,
+                "As trained, the stream's numbers in front of the layers spread by "
+                f"{', '.join(f'{size:.2f}' for size in spread)} (standard deviation): the sizes differ from layer to "
+                "layer, and each norm brings them to 1 before a branch reads them.",
+                bool(spread.max() > 1.1 * spread.min()),
+            ),
+            Check(
+                f"Without its norms, layer {layer + 1} reads {spread[layer]:.2f} instead of 1, and what its attention "
+                f"adds has the length {added[1]:.3f} instead of {added[0]:.3f}.",
+                bool(abs(added[1] - added[0]) > SAME),
             ),
             dearer(model, told),
         ]
@@ -315,8 +321,13 @@ def dearer(model: GPT, told: Comparison) -> Check:
     if only_one(told):
         return Check("The text is too short to have a loss.", None)
     before, after = (float(text_loss(model, seen).mean()) for seen in (told.before, told.after))
+    change = f"from {before:.3f} to {after:.3f} nats a character"
+    if after > before:
+        return Check(f"The loss on this text rises {change}.", True)
     return Check(
-        f"The loss on this text goes from {before:.2f} to {after:.2f} nats a character.", after > before
+        f"The loss on this text does not rise: it goes {change}. One text can be luck: the loss on validation text "
+        "says more.",
+        False,
     )
 
 

@@ -21,21 +21,27 @@ STEPS = "".join(
             "query",
             "Query",
             'What <b data-fill="character"></b> looks for: <span data-fill="head_size"></span> numbers that the head '
-            "makes from the residual stream at this place. Blue is above 0, red below.",
+            "makes from what the model knows here. Blue is above 0, red below.",
             "query",
         ),
-        step("keys", "Keys", "What each character offers: one row of numbers for each.", "keys"),
+        step(
+            "keys",
+            "Keys",
+            "What each character offers: one row for each, with a number for each of the query's.",
+            "keys",
+        ),
         step(
             "scores",
             "Scores",
-            "Query times key, number by number, added up: the better an offer fits what is looked for, the higher.",
+            "Query times key, number by number, added up: the better an offer fits what is looked for, the higher. One "
+            "bar for each character.",
             "scores",
         ),
         step(
             "scaled",
             "Scale",
             'Each score is divided by √<span data-fill="head_size"></span> = <span data-fill="root"></span>: sums of more '
-            "numbers grow larger, and without this the softmax would put nearly all weight on one character.",
+            "numbers grow larger, and without this the softmax would put most of the weight on one character.",
             "scaled",
         ),
         step(
@@ -73,8 +79,10 @@ STEPS = "".join(
 TEMPLATE = f"""
 <section class="sg sg-inside" data-piece="inside" aria-label="Inside a head">
   <h3 id="inside-heading"></h3>
-  <p class="sg-quiet">One head, one character, one step after the other. Hold another character in the text above, or
-    choose another layer or head; point at anything to read its number.</p>
+  <p class="sg-quiet">One head, one character, one step after the other. It begins with what the model knows about each
+    character so far, <span data-fill="n_embd"></span> numbers that are called the residual stream, and ends with what
+    the head adds to them. Hold another character in the text above, or choose another layer or head; point at anything
+    to read its number.</p>
   <p id="inside-problem" class="sg-error" role="status" hidden></p>
   <div class="in-follow">
     <label for="inside-key">Follow one character through the steps</label>
@@ -83,11 +91,12 @@ TEMPLATE = f"""
   </div>
   <ol class="in-steps">{STEPS}</ol>
   <div class="in-adds">
-    <p>Read by the model's output, this addition makes these characters</p>
+    <p>Read straight by the model's output, past all later layers, this addition makes these characters</p>
     <div class="in-two"><div><h4>more likely</h4><ol id="inside-more"></ol></div>
       <div><h4>less likely</h4><ol id="inside-less"></ol></div></div>
-    <p class="sg-quiet">In logits, beside the average character: e to the power of 1 is 2.7 times as likely. The final
-      norm divides by the size of the whole stream, so that all parts of the model add up.</p>
+    <p class="sg-quiet">Logits are the scores from which the last softmax makes probabilities; these are given beside the
+      average character's, and 1 more is 2.7 times as likely. Each part is divided as the final norm divides the whole
+      stream, so that all parts of the model add up to its logits.</p>
   </div>
   <div class="in-box">
     <h3>Check one weight with a calculator</h3>

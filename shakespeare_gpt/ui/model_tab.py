@@ -20,6 +20,7 @@ ROLES = """
 <section class="sg sg-roles" data-piece="roles" aria-label="What the heads do">
   <details id="roles">
     <summary>What the heads do</summary>
+    <h3 class="sg-roles-heading">A role for each head, if it has one</h3>
     <p class="sg-quiet sg-roles-line"></p>
     <div class="sg-scroll" tabindex="0" role="region" aria-label="Table of all heads">
       <table><thead></thead><tbody></tbody><tfoot></tfoot></table>
@@ -35,7 +36,7 @@ FORMING = """
     <p class="sg-quiet sg-forming-line"></p>
     <div class="sg-forming-body" hidden>
       <div class="sg-forming-slider">
-        <label for="forming-slider">Moment of the training</label>
+        <label for="forming-slider">Moment of the training, in steps</label>
         <input id="forming-slider" type="range" min="0" max="0" step="1" value="0">
         <div class="sg-forming-steps" aria-hidden="true"></div>
       </div>

@@ -27,7 +27,7 @@ TEMPLATE = f"""
   <div id="what-if-banner" role="status" hidden><p></p><button type="button">Everything on again</button></div>
   <div class="wi-desk">
     <div class="wi-switches">
-      <h3>Switch something off</h3>
+      <h3 id="what-if-switches-heading">Switch something off</h3>
       <p class="sg-quiet">Several things may be off at once. Only this tab changes: all the others, and the writing, keep
         to the model as trained.</p>
       <fieldset class="wi-whole"><legend>In the whole model</legend>{CHECKBOXES}</fieldset>
@@ -41,7 +41,7 @@ TEMPLATE = f"""
       </fieldset>
     </div>
     <div class="wi-claims">
-      <h3>Or put a claim of the textbook to the test</h3>
+      <h3 id="what-if-claims-heading">Or put a claim of the textbook to the test</h3>
       <p class="sg-quiet">Each sets the switches and checks the claim on your text. Claims about one layer or head take
         the chosen one.</p>
       <ul id="what-if-claims"></ul>
@@ -53,8 +53,9 @@ TEMPLATE = f"""
   <div id="what-if-result" hidden>
     <div class="wi-two">
       <div><h3 id="what-if-next-heading"></h3><ol id="what-if-next"></ol></div>
-      <div><h3>In numbers</h3><table id="what-if-numbers"><thead><tr><th></th><th scope="col">as trained</th>
-        <th scope="col">changed</th></tr></thead><tbody></tbody></table></div>
+      <div><h3 id="what-if-numbers-heading">In numbers</h3>
+        <table id="what-if-numbers"><thead><tr><th></th><th scope="col">as trained</th>
+          <th scope="col">changed</th></tr></thead><tbody></tbody></table></div>
     </div>
     <h3>What it writes on <span class="sg-quiet" id="what-if-seed"></span></h3>
     <div class="wi-two">
@@ -65,7 +66,7 @@ TEMPLATE = f"""
     <div class="wi-maps">
       <figure><figcaption>as trained</figcaption><div id="what-if-before"></div></figure>
       <figure><figcaption>changed</figcaption><div id="what-if-after"></div></figure>
-      <figure><figcaption>changed less as trained</figcaption><div id="what-if-difference"></div></figure>
+      <figure><figcaption id="what-if-difference-caption"></figcaption><div id="what-if-difference"></div></figure>
     </div>
     <p id="what-if-pointed" class="sg-quiet">Point at a cell of a map to read its numbers.</p>
     <h3>How far each prediction moved</h3>

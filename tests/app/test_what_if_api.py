@@ -170,6 +170,22 @@ def test_a_claim_can_fail(small):
     assert claims.one_head(small, other, 1, 1).checks[0].holds is False
 
 
+def test_a_loss_that_does_not_rise_is_told_as_it_is(small):
+    """The same two Traces either way round: one sentence holds, the other says what speaks against it."""
+    before, after = sg.trace(small, WIDE), sg.trace(small, WIDE, Intervention(no_scale=True))
+    checks = [claims.dearer(small, Comparison(*pair)) for pair in ((before, after), (after, before))]
+    rises, falls = sorted(checks, key=lambda check: not check.holds)
+    assert rises.holds is True and " rises from " in rises.sentence
+    assert falls.holds is False and "does not rise" in falls.sentence and "validation text" in falls.sentence
+
+
+@pytest.mark.parametrize("claim", ["order", "mask_order"])
+def test_a_text_of_three_characters_is_shuffled_too(model, claim):
+    told = WhatIf(model, TraceCache(model)).claim("abc", claim)
+    assert told["shuffled"]["text"] == "bac"
+    assert [check["holds"] for check in told["checks"]] == [True, True]
+
+
 def test_the_spread_on_equal_characters_by_hand(small):
     t = sg.trace(small, WIDE)
     most = 0.0

@@ -249,6 +249,19 @@ def test_every_help_has_at_most_three_sentences_and_closes_with_escape(page):
     assert told.count("weights are not explanations") == 1
 
 
+@pytest.mark.parametrize("tab", ["Attention", "Inside a head", "What if?", "The model"])
+def test_every_view_has_its_help(page, tab):
+    headings = {
+        "Attention": (".sg-all h3", "#head-map-heading", ".sg-roles-heading", ".sg-forming-heading"),
+        "Inside a head": ("#inside-heading",),
+        "What if?": ("#what-if-switches-heading", "#what-if-claims-heading", "#what-if-numbers-heading"),
+        "The model": ("#character-map-heading", "#position-map-heading", "#loss-heading", "#others-heading"),
+    }[tab]
+    open_tab(page, tab)
+    for heading in headings:
+        expect(page.locator(f"{heading} + .sg-help")).to_have_count(1)
+
+
 # --- other circumstances -----------------------------------------------------------------------------------------
 
 

@@ -108,6 +108,12 @@ def test_shuffling_is_settled_by_the_seed_and_copes_with_a_single_character(smal
     assert experiments.shuffle(small, "a").largest_change == 0
 
 
+def test_the_order_is_another_one_wherever_there_is_another(small):
+    for seed in range(6):
+        assert "".join(experiments.shuffle(small, "abc", seed=seed).after.characters) == "bac"
+        assert "".join(experiments.shuffle(small, "aab", seed=seed).after.characters) == "aab"
+
+
 # --- prices ----------------------------------------------------------------------------------------------
 
 

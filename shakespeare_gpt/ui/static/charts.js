@@ -71,6 +71,9 @@ export async function draw(element, traces, laidOut, on = {}) {
   element.on("plotly_click", ({ points: [point] }) => element.sgOn.click?.(point));
 }
 
+/** An end of a colour scale, in two digits. */
+export const short = (number) => String(Number(number.toPrecision(2))).replace("-", "−");
+
 /**
  * Signed numbers as a heatmap, z[row][column], with 0 in the middle of the scale.
  * hover(row, column) gives the lines of text; `named` counts the rows as characters of the window; `marked` is the
@@ -85,7 +88,7 @@ export function heat(element, { z, hover, height, named = false, marked = null, 
     type: "heatmap", z, x0: 1, dx: 1, y0: first, dy: 1, zmin: -most, zmax: most,
     colorscale: signedScale(), hoverinfo: "text",
     hovertext: z.map((row, r) => row.map((_, c) => hover(r, c).map(escaped).join("<br>"))),
-    colorbar: { thickness: 10, outlinewidth: 0, nticks: 3, xpad: 4 }, showscale: named,
+    colorbar: { thickness: 10, outlinewidth: 0, xpad: 4, tickmode: "array", tickvals: [-most, 0, most], ticktext: [-most, 0, most].map(short) }, showscale: named,
   };
   const frame = marked === null ? [] : [{
     type: "rect", x0: 0.5, x1: z[0].length + 0.5, y0: first + marked - 0.5, y1: first + marked + 0.5, line: { color: ink, width: 1.5 },

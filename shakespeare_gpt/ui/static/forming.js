@@ -100,7 +100,7 @@ const when = ({ step }) =>
 
 function sentence(moment, told) {
   const loss = moment.validation_loss === null
-    ? `loss not measured, guessing evenly would give ${Math.log(vocabSize).toFixed(2)}`
+    ? `validation loss not measured (guessing evenly would give ${Math.log(vocabSize).toFixed(2)})`
     : `validation loss ${moment.validation_loss.toFixed(4)}`;
   const own = told.text_loss === null ? "" : `; on your text ${told.text_loss.toFixed(2)}`;
   const read = moment.step ? `after ${moment.step.toLocaleString("en")} steps and ${moment.characters.toLocaleString("en")} characters read` : "before the first step";

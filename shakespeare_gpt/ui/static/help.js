@@ -26,6 +26,24 @@ const HELP = {
     "Each layer adds something to what the model knows about a character.",
     "Reading this sum before the last layer shows how the answer takes shape, although the early layers were never trained to be read like this.",
   ],
+  "#inside-heading": [
+    "What this character looks for (its query) is held against what each character offers (its key), and the better the two fit, the more it takes of what that one hands over (its value).",
+    "Queries, keys and values are made by three tables of numbers that the head learned, the same for every character.",
+    "All numbers here are the model's own, so every step can be worked out again by hand.",
+  ],
+  "#what-if-switches-heading": [
+    "A part that is off adds nothing, and everything behind it has to work with what is left.",
+    "A large difference says that the model as it was trained relies on this part; one that is trained without it might find another way.",
+  ],
+  "#what-if-claims-heading": [
+    "Textbooks say these things about every transformer; here each is measured on this one, with your text.",
+    "Some follow from the way it is built and hold for any text; that the loss rises is only found, and a short text can show the opposite.",
+  ],
+  "#what-if-numbers-heading": [
+    "The loss is minus the natural logarithm of the probability that the model gave to the character that did come, averaged; the unit of such numbers is the nat.",
+    "The KL (Kullback-Leibler) divergence says how far the changed prediction lies from the trained one: 0 where they agree.",
+    "The entropy of a row says how widely its weight is spread: 0 if one character has it all, the logarithm of n if n characters share it equally.",
+  ],
   ".sg-roles-heading": [
     "A role is a simple rule, such as “look at the character before”, and the score is the share of the weight that follows it.",
     "Looking everywhere alike would follow each rule a little too: a role is given only to a head that is well above this chance, and many heads have none.",

@@ -258,7 +258,7 @@ function drawParts() {
     colorbar: { thickness: 10, outlinewidth: 0, nticks: 5 },
   };
   plot(where, [trace], layout(where, {
-    height: 56 + 32 * rows.length, margin: { l: 58, r: 6, t: 4, b: narrow ? 66 : 28 },
+    height: (narrow ? 88 : 56) + 32 * rows.length, margin: { l: 58, r: 6, t: 4, b: narrow ? 84 : 28 },
     xaxis: { type: "category", tickangle: narrow ? -60 : 0 }, yaxis: { type: "category", autorange: "reversed", showgrid: false, zeroline: false },
   }), { click: ({ pointIndex: [r, k] }) => k < heads[0].length && view.set({ layer: r + 1, head: k + 1 }) });
   const sum = z.flat().reduce((a, b) => a + b, 0);

@@ -223,7 +223,8 @@ function lossCurve(width) {
   const named = about.others.filter(({ loss }) => /^\d\.\d+$/.test(loss) && parseFloat(loss) < 1.7 && parseFloat(loss) > 1.4);
   const shown = [named[0], named.at(-1)].filter(Boolean);
   figure.layout.shapes = shown.map(({ loss }) => ({ type: "line", ...bounds, y0: loss, y1: loss, line: { color: quiet, width: 1, dash: "dot" } }));
-  figure.layout.annotations = shown.map(({ name, loss }) => ({ xref: "paper", x: 0.01, xanchor: "left", y: parseFloat(loss), yanchor: "bottom", showarrow: false, text: escaped(`${name} ${loss}`) }));
+  // The curves cross the upper line early and the lower one late: each name stands where they are not.
+  figure.layout.annotations = shown.map(({ name, loss }, i) => ({ xref: "paper", x: i ? 0.01 : 0.99, xanchor: i ? "left" : "right", y: parseFloat(loss), yanchor: "bottom", showarrow: false, text: escaped(`${name} ${loss}`) }));
   figure.layout.height = Math.min(width, 400);
   return figure;
 }

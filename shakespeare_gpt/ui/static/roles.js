@@ -45,8 +45,9 @@ function sentence() {
   const legend = given.map((role) => `${short(role)} = ${nameOf(role)}`).join(", ");
   const without = measured.heads.filter((head) => !head.role).length;
   return `Measured on ${measured.text.characters.toLocaleString("en")} characters of text that the model did not learn from. ` +
-    `The numbers are the shares of a head's weight, in percent. Badges on the thumbnails above: ${legend || "none"}. ` +
-    `${without} of ${measured.heads.length} heads have no clear role.`;
+    "The numbers are the shares of a head's weight, in percent; induction is measured on random characters written twice. " +
+    `A role is given from ${share(measured.threshold)}% of the way between chance and all of the weight: ${without} of ` +
+    `${measured.heads.length} heads have no clear role. Badges on the thumbnails above: ${legend || "none"}.`;
 }
 
 /** On the thumbnails, now and whenever they are built again. */

@@ -108,9 +108,9 @@ function draw() {
   cells.forEach((cell, i) => {
     const at = JSON.parse(cell.dataset.at);
     const off = (intervention[cell.dataset.switch] ?? []).some((entry) => same(entry, at));
-    const price = showPrices ? found[i]?.price : undefined;
+    const { price, standard_error } = (showPrices && found[i]) || {};
     cell.setAttribute("aria-pressed", off);
-    cell.setAttribute("aria-label", `${cell.dataset.spoken}: ${off ? "off" : "on"}${price === undefined ? "" : `, worth ${price.toFixed(4)} nats`}`);
+    cell.setAttribute("aria-label", `${cell.dataset.spoken}: ${off ? "off" : "on"}${price === undefined ? "" : `, worth ${price.toFixed(4)} ± ${(standard_error ?? 0).toFixed(4)} nats`}`);
     cell.title = cell.getAttribute("aria-label");
     cell.textContent = price === undefined ? (off ? "off" : "on") : Math.round(price * 1000).toString().replace("-", "−");
     cell.classList.toggle("wi-chosen", cell.dataset.switch === "heads_off" && same(at, [layer, head]));

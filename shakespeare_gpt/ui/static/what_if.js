@@ -2,7 +2,7 @@
 // (endpoints /what_if, /what_if_continuation). The switches are in switches.js, the textbook's claims in claims.js.
 
 import { answers } from "./answers.js";
-import { bars, colours, draw as plot, signedScale, whenShown } from "./charts.js";
+import { bars, colours, draw as plot, short, signedScale, whenShown } from "./charts.js";
 import * as claims from "./claims.js";
 import { data } from "./data.js";
 import { rowStart, triangles } from "./decode.js";
@@ -195,6 +195,9 @@ function drawMaps() {
   const { scale } = view.get();
   find("maps-heading").textContent = `Attention in layer ${shown.layer} head ${shown.head}`;
   const most = difference.reduce((found, row) => row.reduce((a, b) => (Math.abs(b) > a ? Math.abs(b) : a), found), 0) || 1e-9;
+  const off = shown.intervention.heads_off?.some(([layer, head]) => layer === shown.layer && head === shown.head);
+  find("difference-caption").textContent = "changed less as trained" + (most > 1e-9 ? "" : ": no difference in this head") +
+    (off ? "; a head that is off still looks, but what it finds is dropped" : "");
   const weights = { cmin: 0, cmax: 1, colorscale: data.figures.colorscales[scale] };
   const title = `weight (colour follows ${scale === "sqrt" ? "its square root" : "it"})`;
   map(find("before"), left, { ...weights, title, tickvals: [0, 0.1, 0.25, 0.5, 1] });
@@ -212,7 +215,7 @@ function map(where, z, { title, tickvals, ...coloraxis }) {
   Object.assign(figure.layout.yaxis, { range: [range[1], range[0]], title: undefined });
   Object.assign(figure.layout.coloraxis, coloraxis, {
     colorbar: { orientation: "h", y: -0.1, yanchor: "top", thickness: 10, outlinewidth: 0, tickmode: "array", tickvals,
-      ticktext: tickvals.map((tick) => String(Number(tick.toPrecision(2))).replace("-", "−")), title: { text: title, side: "bottom" } },
+      ticktext: tickvals.map(short), title: { text: title, side: "bottom" } },
   });
   Object.assign(figure.layout, {
     width, height: width + 66, dragmode: false, margin: { l: 34, r: 8, t: 4, b: 78 },

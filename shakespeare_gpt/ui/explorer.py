@@ -133,9 +133,8 @@ LOGIT_LENS = """
 
 def head_tags() -> str:
     """Tags for the page's <head>: Plotly, which may arrive when it likes, the style sheet, and all modules early."""
-    modules = [
-        name for name in files.served() if name.endswith(".js") and name not in ("plotly.min.js", "page.js")
-    ]
+    later = ("plotly.min.js", "page.js", "standalone.js", "standalone_api.js", "standalone_file.js")
+    modules = [name for name in files.served() if name.endswith(".js") and name not in later]
     tags = [f'<script async src="{files.url("plotly.min.js")}"></script>', files.tags("explorer.css")]
     return "\n".join(tags + [f'<link rel="modulepreload" href="{files.url(name)}">' for name in modules])
 

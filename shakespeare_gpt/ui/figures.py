@@ -73,38 +73,37 @@ def layer_maps(n_head: int, columns: int) -> dict[str, Any]:
     """All heads of a layer in one figure, with one colour scale, `columns` of them side by side."""
     rows = -(-n_head // columns)
     gap_x, gap_y = 0.1 / columns, 0.16 / rows
-    figure = go.Figure(layout=layout(margin={"l": 4, "r": 4, "t": 26, "b": 4}))
+    axes, names = {}, []
     for i in range(n_head):
         row, column = divmod(i, columns)
         left, top = column / columns, 1 - row / rows
         number = i + 1 if i else ""
         domain_x = [left + gap_x / 2, left + 1 / columns - gap_x / 2]
         domain_y = [top - 1 / rows + (gap_y if row < rows - 1 else 0), top]
-        figure.add_trace(heatmap(i + 1))
-        figure.update_layout(
+        axes[f"xaxis{number}"] = axis(domain=domain_x, anchor=f"y{number}", showticklabels=False)
+        axes[f"yaxis{number}"] = axis(
+            domain=domain_y,
+            anchor=f"x{number}",
+            scaleanchor=f"x{number}",
+            constraintoward="top",
+            showticklabels=False,
+        )
+        names.append(
             {
-                f"xaxis{number}": axis(domain=domain_x, anchor=f"y{number}", showticklabels=False),
-                f"yaxis{number}": axis(
-                    domain=domain_y,
-                    anchor=f"x{number}",
-                    scaleanchor=f"x{number}",
-                    constraintoward="top",
-                    showticklabels=False,
-                ),
+                "text": f"head {i + 1}",
+                "x": sum(domain_x) / 2,
+                "y": top,
+                "xref": "paper",
+                "yref": "paper",
+                "xanchor": "center",
+                "yanchor": "bottom",
+                "showarrow": False,
+                "font": {"size": 13},
             }
         )
-        figure.add_annotation(
-            text=f"head {i + 1}",
-            x=sum(domain_x) / 2,
-            y=top,
-            xref="paper",
-            yref="paper",
-            xanchor="center",
-            yanchor="bottom",
-            showarrow=False,
-            font={"size": 13},
-        )
-    return figure.to_plotly_json()
+    # In one go: Plotly checks everything again at each update.
+    whole = layout(margin={"l": 4, "r": 4, "t": 26, "b": 4}, annotations=names, **axes)
+    return go.Figure([heatmap(i + 1) for i in range(n_head)], whole).to_plotly_json()
 
 
 def head_map() -> dict[str, Any]:

@@ -1,6 +1,7 @@
-"""The row under the text that hands out what is shown: the link, and the Space's duplicate.
+"""The row under the text that hands out what is shown: the link, the downloads, and the Space's duplicate.
 
-Links are made in the browser (static/link.js); nothing of them is kept on the server.
+All of it is made in the browser (static/link.js, export.js, picture.js, standalone_file.js); nothing is kept on the
+server.
 """
 
 from __future__ import annotations
@@ -16,10 +17,29 @@ from shakespeare_gpt.ui import explorer, limits
 # The settings of the sampler, in the order of demo.build_settings; static/link.js knows them by these names.
 SETTINGS = ("samples", "length", "temperature", "top_k", "top_p", "seed")
 
+# What the standalone file is put together from.
+PIECES = {
+    "strip": explorer.STRIP,
+    "lenses": explorer.LENSES,
+    "attention": explorer.ATTENTION,
+    "logit_lens": explorer.LOGIT_LENS,
+}
+
 TEMPLATE = """
 <section class="sg sg-take-away" data-piece="take-away" aria-label="Take it away">
   <div class="ta-row">
     <button type="button" id="copy-link" title="An address that opens this page just as it is now">Copy link</button>
+    <details class="ta-downloads">
+      <summary>Take it away</summary>
+      <div class="ta-formats">
+        <p><button type="button" data-format="csv">CSV</button><button type="button" data-format="json">JSON</button>
+          <span class="sg-quiet">the numbers of the chosen head</span></p>
+        <p><button type="button" data-format="png">PNG</button><button type="button" data-format="svg">SVG</button>
+          <span class="sg-quiet">the text and the large map, with what is chosen in them</span></p>
+        <p><button type="button" data-format="html">HTML</button>
+          <span class="sg-quiet">one file with all heads on this text: opens in a browser, needs no network</span></p>
+      </div>
+    </details>
     <a class="ta-duplicate" target="_blank" rel="noopener" hidden>Duplicate this Space</a>
   </div>
   <input id="link-text" class="ta-link" type="text" readonly aria-label="The link" hidden>
@@ -34,8 +54,9 @@ def build(settings: list[gr.components.Component]) -> gr.HTML:
     Args:
         settings: the components of demo.build_settings.
     """
+    told = {"space": space(), "settings": ranges(settings), "max_seed": limits.MAX_SEED, "pieces": PIECES}
     row = gr.HTML(
-        {"space": space(), "settings": ranges(settings), "max_seed": limits.MAX_SEED},
+        told,
         html_template=TEMPLATE,
         js_on_load=explorer.on_load("mount(element, props.value, trigger)"),
         apply_default_css=False,

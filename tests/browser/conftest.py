@@ -22,6 +22,7 @@ from shakespeare_gpt.ui.demo import build_demo
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
+    "--disable-features=LocalNetworkAccessChecks",  # the test of a Space's frame plays the Hub around the local app
 ]  # fmt: skip
 expect.set_options(timeout=TIMEOUT)
 NAMES = ("chromium", "chromium-browser", "google-chrome")

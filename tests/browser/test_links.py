@@ -7,7 +7,8 @@ from urllib.parse import quote, urlencode
 import pytest
 from playwright.sync_api import expect
 
-from pages import open_settings, ready, said, type_text
+from launched import launch
+from pages import TIMEOUT, open_settings, ready, said, type_text
 from shakespeare_gpt.ui.demo import build_demo
 
 TEXT = "JULIET:\nO Romeo, Romeo! wherefore art thou Romeo?\n"
@@ -194,6 +195,45 @@ def test_a_long_link_works(page):
         address,
     )
     assert told["view"]["text"] == text and told["view"]["position"] == 3990 and told["bad"] == []
+
+
+def test_in_the_frame_of_a_space_links_and_downloads_work(browser, model, monkeypatch):
+    """As on the Hub: its page shows the app in a frame of another address, which has no clipboard."""
+    monkeypatch.setenv("SPACE_ID", "someone/shakespeare")
+    demo = build_demo(model)
+    app, hub = launch(demo), "https://huggingface.co/spaces/someone/shakespeare"
+    around = """<iframe sandbox="allow-scripts allow-same-origin allow-downloads" referrerpolicy="unsafe-url"
+      width="1300" height="800"></iframe>
+      <script>told = []; addEventListener("message", event => told.push(event.data));
+      document.querySelector("iframe").src = APP + location.search + location.hash</script>"""
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(TIMEOUT)
+    page.route(
+        hub, lambda route: route.fulfill(body=around.replace("APP", f'"{app}"'), content_type="text/html")
+    )
+    page.goto(f"{hub}#text={quote(TEXT)}&layer=3&head=2")
+    page.locator("iframe").wait_for()
+    frame = next(frame for frame in page.frames if frame.parent_frame)
+    frame.wait_for_function("text => window.shakespeare?.data?.text === text", arg=TEXT)
+    frame.wait_for_function("document.querySelector('#head-map .hm image')")
+    assert frame.evaluate("shakespeare.view.get().layer") == 3
+    frame.evaluate("shakespeare.view.set({layer: 4})")
+    frame.locator("#copy-link").click()
+    link = f"{hub}#text=JULIET%3A%0AO+Romeo%2C+Romeo%21+wherefore+art+thou+Romeo%3F%0A&model="
+    expect(frame.locator("#link-notes")).to_have_text("Here is the link, ready to copy.")
+    shown = frame.locator("#link-text").input_value()
+    assert shown.startswith(link) and shown.endswith("&layer=4&head=2")
+    told = page.evaluate("told.filter(each => each.hash)")
+    assert told == [{"hash": shown[len(hub) :]}]  # so that the Hub's own address shows it
+    duplicate = frame.locator(".ta-duplicate")
+    assert duplicate.is_visible() and duplicate.get_attribute("href") == f"{hub}?duplicate=true"
+    frame.locator(".ta-downloads summary").click()
+    with page.expect_download() as coming:
+        frame.locator("[data-format=json]").click()
+    assert coming.value.suggested_filename == "shakespeare-gpt-layer-4-head-2.json"
+    context.close()
+    demo.close()
 
 
 def test_in_a_space_links_lead_to_the_hub_and_the_page_can_be_duplicated(monkeypatch, model):

@@ -9,6 +9,29 @@ const COUNT = 5;
 const LEAST = 0.05; // of the strongest: a weaker link gets no arc
 const SVG = "http://www.w3.org/2000/svg";
 
+/** The characters of the window that get an arc. */
+export function linked(weights) {
+  const shown = strongest(weights, COUNT);
+  return shown.filter((each) => weights[each] >= LEAST * weights[shown[0]]);
+}
+
+/** An arc between two points {x, y}, as an SVG path without colour. */
+export function arc(from, to, weight) {
+  const path = document.createElementNS(SVG, "path");
+  const across = Math.abs(to.x - from.x);
+  const top = Math.min(from.y, to.y) - Math.min(34, 9 + across * 0.09);
+  path.setAttribute(
+    "d",
+    across < 1 && from.y === to.y
+      ? `M${from.x - 4} ${from.y} c-7 -15 15 -15 8 0` // a character that looks at itself
+      : `M${from.x} ${from.y} C${from.x} ${top} ${to.x} ${top} ${to.x} ${to.y}`,
+  );
+  const shade = strength(weight, view.get().scale);
+  path.setAttribute("stroke-width", (1 + 2.5 * shade).toFixed(2));
+  path.setAttribute("stroke-opacity", Math.max(0.25, shade).toFixed(3));
+  return path;
+}
+
 /** weights: one for each character of the window, or null for no arcs. */
 export function drawArcs(svg, strip, cells, now, weights) {
   const paths = [];
@@ -24,23 +47,9 @@ export function drawArcs(svg, strip, cells, now, weights) {
       };
     };
     const from = middle(now.chosen);
-    const shown = strongest(weights, COUNT);
-    for (const index of shown.filter((each) => weights[each] >= LEAST * weights[shown[0]])) {
+    for (const index of linked(weights)) {
       const to = middle(index + data.window.start);
-      if (!from.seen || !to.seen) continue;
-      const path = document.createElementNS(SVG, "path");
-      const across = Math.abs(to.x - from.x);
-      const top = Math.min(from.y, to.y) - Math.min(34, 9 + across * 0.09);
-      path.setAttribute(
-        "d",
-        across < 1 && from.y === to.y
-          ? `M${from.x - 4} ${from.y} c-7 -15 15 -15 8 0` // a character that looks at itself
-          : `M${from.x} ${from.y} C${from.x} ${top} ${to.x} ${top} ${to.x} ${to.y}`,
-      );
-      const shade = strength(weights[index], view.get().scale);
-      path.setAttribute("stroke-width", (1 + 2.5 * shade).toFixed(2));
-      path.setAttribute("stroke-opacity", Math.max(0.25, shade).toFixed(3));
-      paths.push(path);
+      if (from.seen && to.seen) paths.push(arc(from, to, weights[index]));
     }
   }
   svg.replaceChildren(...paths);

@@ -4,6 +4,18 @@
 import { data } from "./data.js";
 import { element } from "./text.js";
 
+/** What is marked in a map, in positions from 1: [left, top, right, bottom, class] of the chosen row or column, and of the cell. */
+export function selected(now) {
+  const first = data.window.start + 0.5;
+  const chosen = now.chosen + 0.5;
+  const row =
+    now.direction === "looked at by"
+      ? [chosen, chosen, chosen + 1, first + data.window.length, "sg-row"]
+      : [first, chosen, chosen + 1, chosen + 1, "sg-row"];
+  if (now.other === null) return [row];
+  return [row, [now.key + 0.5, now.query + 0.5, now.key + 1.5, now.query + 1.5, "sg-cell"]];
+}
+
 /** now: from focus(); head: number of the subplot to frame, or null. */
 export function cursor(figure, now, head) {
   const layout = figure._fullLayout;
@@ -25,12 +37,7 @@ export function cursor(figure, now, head) {
         b = Math.min(at(y, bottom), y._offset + y._length);
       if (r > l && b > t) marks.push([l, t, r - l, b - t, name]);
     };
-    const first = data.window.start + 0.5;
-    const last = first + data.window.length;
-    const chosen = now.chosen + 0.5;
-    if (now.direction === "looked at by") box(chosen, chosen, chosen + 1, last, "sg-row");
-    else box(first, chosen, chosen + 1, chosen + 1, "sg-row");
-    if (now.other !== null) box(now.key + 0.5, now.query + 0.5, now.key + 1.5, now.query + 1.5, "sg-cell");
+    for (const [left, top, right, bottom, name] of selected(now)) box(left, top, right, bottom, name);
     if (number === head) marks.push([x._offset - 3, y._offset - 3, x._length + 6, y._length + 6, "sg-frame"]);
   }
   overlay.replaceChildren(

@@ -1,4 +1,4 @@
-// From what payloads.py packs to numbers.
+// From what payloads.py packs to numbers, and back.
 
 const LARGEST = 2 ** 24 - 1;
 
@@ -22,6 +22,28 @@ export function triangles(base64, heads) {
     }
     return out;
   });
+}
+
+/** Uint8Array -> base64 */
+export function base64(from) {
+  let text = "";
+  // In pieces: a function takes some ten thousand arguments, not a million.
+  for (let i = 0; i < from.length; i += 8192) text += String.fromCharCode(...from.subarray(i, i + 8192));
+  return btoa(text);
+}
+
+/** One Float32Array a head -> the packed weights of a layer: what `triangles` reads. */
+export function pack(heads) {
+  const each = heads[0].length;
+  const count = each * heads.length;
+  const packed = new Uint8Array(3 * count);
+  heads.forEach((weights, head) => {
+    for (let i = 0, j = head * each; i < each; i++, j++) {
+      const code = Math.round(weights[i] * LARGEST);
+      [packed[j], packed[count + j], packed[2 * count + j]] = [code >> 16, code >> 8, code]; // each keeps its low byte
+    }
+  });
+  return base64(packed);
 }
 
 /** Where row q begins in a lower triangle. */

@@ -169,7 +169,7 @@ function inAddress() {
   return null;
 }
 
-const say = (...sentences) => (notes.textContent = sentences.filter(Boolean).join(" "));
+export const say = (...sentences) => (notes.textContent = sentences.filter(Boolean).join(" "));
 
 /** Show what a link says. */
 async function apply(given) {

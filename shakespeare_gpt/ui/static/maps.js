@@ -94,13 +94,9 @@ async function drawHeadMap() {
   ]);
   if (key === drawn.head) return drawCursors();
   drawn.head = key;
-  const figure = copy(data.figures.head_map);
-  fill(figure.data[0], now.layer, now.head, layer, now.lens);
-  setRange(figure.layout, 1);
-  if (window.length <= CHARACTERS) nameCharacters(figure.layout);
+  const figure = headFigure(now, layer);
   finish(figure.layout, headMap, now.lens);
   const narrow = width < NARROW;
-  figure.layout.coloraxis.colorbar.title.text = data.figures.colorbar_titles[now.lens.scale];
   if (narrow) lay(figure.layout.coloraxis.colorbar);
   Object.assign(figure.layout, {
     width,
@@ -110,6 +106,16 @@ async function drawHeadMap() {
     uirevision: windowKey(), // the zoom stays while heads and layers change
   });
   await react(headMap, figure, () => ({})); // it shows what is chosen, through all lenses; pointing changes neither
+}
+
+/** The large map of a head, but for its size and the colours of the page. now: from focus(); layer: its numbers. */
+export function headFigure(now, layer) {
+  const figure = copy(data.figures.head_map);
+  fill(figure.data[0], now.layer, now.head, layer, now.lens);
+  setRange(figure.layout, 1);
+  if (data.window.length <= CHARACTERS) nameCharacters(figure.layout);
+  figure.layout.coloraxis.colorbar.title.text = data.figures.colorbar_titles[now.lens.scale];
+  return figure;
 }
 
 /** The colour bar below the map instead of beside it. */

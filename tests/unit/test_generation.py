@@ -523,6 +523,8 @@ def endless():
     process = subprocess.Popen(
         [sys.executable, "-m", "shakespeare_gpt.generation", "-n", "100000000", "--seed", "1"],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        # As a terminal starts it; tests in the background of a script would hand down a Ctrl-C that is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     assert os.read(process.stdout.fileno(), 1)
     yield process

@@ -137,12 +137,18 @@ def test_badges_stand_only_where_a_role_was_given(page, measured):
             assert measured["roles"][head["role"]]["name"] in title
 
 
+def open_roles(page: Page) -> None:
+    """Unfold the table, which is written then."""
+    page.locator("#roles summary").click()
+    page.locator("#roles tbody tr").first.wait_for()
+
+
 def rows(page: Page, column: int) -> list[str]:
     return page.locator(f"#roles tbody tr > :nth-child({column})").all_text_contents()
 
 
 def test_the_table_sorts_by_any_column_with_the_keyboard(page, measured):
-    page.locator("#roles summary").click()
+    open_roles(page)
     keys = list(measured["roles"])
     assert len(rows(page, 1)) == len(measured["heads"])
     button = page.locator("#roles thead th").nth(3).locator("button")
@@ -160,7 +166,7 @@ def test_the_table_sorts_by_any_column_with_the_keyboard(page, measured):
 
 def test_the_table_says_whether_a_role_holds_on_this_text(page, measured):
     type_text(page, "First Citizen:\nBefore we proceed any further, hear me speak.\n\nAll:\nSpeak, speak.")
-    page.locator("#roles summary").click()
+    open_roles(page)
     told = page.evaluate("shakespeare.api.call('roles', shakespeare.data.window.text)")["heads"]
     page.wait_for_function(
         "![...document.querySelectorAll('#roles td')].some(cell => cell.textContent === '…')"
@@ -176,7 +182,7 @@ def test_the_table_says_whether_a_role_holds_on_this_text(page, measured):
 
 
 def test_a_row_chooses_its_head(page):
-    page.locator("#roles summary").click()
+    open_roles(page)
     page.locator("#roles tbody tr").nth(8).locator("button").click()
     chosen = page.evaluate("(({layer, head}) => [layer, head])(shakespeare.view.get())")
     assert page.locator("#roles tbody .sg-chosen-row th").text_content() == "Layer {} head {}".format(*chosen)
@@ -293,7 +299,7 @@ def test_a_model_of_which_nothing_is_known(browser, tmp_path):
 @pytest.mark.parametrize("path", ["", "?__theme=dark"])
 def test_a_phone_shows_all_of_it_without_scrolling_sideways(open_page, path):
     page = open_page(path, viewport={"width": 390, "height": 800})
-    page.locator("#roles summary").click()
+    open_roles(page)
     page.locator("#forming summary").click()
     open_tab(page, "The model")  # it stands in the menu of tabs that do not fit
     page.locator("#position-map .hm image").wait_for()

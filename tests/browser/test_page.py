@@ -103,7 +103,8 @@ def test_after_writing_axe_finds_nothing_serious_either(open_page):
     assert serious(page, ".sg") == {}
 
 
-def test_everything_can_be_reached_and_seen_with_the_tab_key(page):
+def test_everything_can_be_reached_and_seen_with_the_tab_key(open_page):
+    page = open_page()
     page.locator("#logit-lens").scroll_into_view_if_needed()
     page.locator("#prompt textarea").focus()
     wanted = {
@@ -111,7 +112,7 @@ def test_everything_can_be_reached_and_seen_with_the_tab_key(page):
         "head-map", "logit-lens",
     }  # fmt: skip
     reached, unseen = set(), []
-    for _ in range(60):
+    for _ in range(70):
         page.keyboard.press("Tab")
         told = page.evaluate(
             """() => {
@@ -245,7 +246,8 @@ def test_generate_then_stop(page):
     page.locator("#settings input[type=number][aria-label*='Length']").press("Tab")
 
 
-def test_a_full_page_stays_small(page):
+def test_a_full_page_stays_small(open_page):
+    page = open_page()
     type_text(page, "To be, or not to be, that is the question. " * 6)
     page.locator("#logit-lens").scroll_into_view_if_needed()
     page.locator("#candidates summary").click()

@@ -135,7 +135,7 @@ def test_a_lens_is_told_beside_the_plain_weights(page, model, tmp_path):
     sums = expected.sum(1, keepdims=True)
     expected = np.divide(expected, sums, where=sums > 0, out=np.zeros_like(expected))
     assert np.array(told["shown"]) == pytest.approx(expected, abs=1e-5)
-    assert told["lenses"] == ["first character hidden, rows renormalised"]
+    assert told["lenses"] == ["first character hidden", "rows renormalised"]
     above, rows = read_csv(take(page, "csv", tmp_path))
     assert json.loads(above["# view"])["hide_first"] is True
     assert [float(row["shown"]) for row in rows] == pytest.approx(

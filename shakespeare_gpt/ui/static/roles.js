@@ -34,10 +34,12 @@ export function mount(root, told) {
   line.textContent = sentence();
   badges();
   writeHead();
-  details.addEventListener("toggle", ask);
+  details.addEventListener("toggle", () => {
+    writeBody();
+    ask();
+  });
   data.subscribe((what) => what === "window" && ask());
   view.subscribe((_, changed) => (changed.has("layer") || changed.has("head")) && mark());
-  writeBody();
 }
 
 function sentence() {
@@ -132,7 +134,9 @@ function sortBy(column) {
   writeBody();
 }
 
+/** The rows; none while the table is folded away, so that the page stays small. */
 function writeBody() {
+  if (!details.open) return table.querySelector("tbody").replaceChildren();
   const all = columns();
   const column = all.find((one) => one.key === sorted.by);
   for (const cell of table.querySelectorAll("thead th")) {

@@ -1,6 +1,10 @@
-"""The page's own JavaScript and CSS, and the installed Plotly's, served by a route of the app.
+"""The page's own JavaScript and CSS, and Plotly's, served by a route of the app.
 
-Gradio's /file= would show where the files lie on the server, and compress five megabytes of Plotly anew for
+plotly.min.js is the cartesian bundle of plotly.js as its authors publish it (plotly.js-cartesian-dist-min on npm):
+the whole of it, which the Python package brings, has maps and 3-D too and keeps a slow browser busy for three times as
+long before the first figure. Its version goes with the Python package's, which writes the figures.
+
+Gradio's /file= would show where the files lie on the server, and compress the megabytes of Plotly anew for
 every visitor. Here a file is read and compressed once, when it is first asked for, and a browser keeps it: the
 address carries a version that changes with the content.
 """
@@ -10,7 +14,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 
 from starlette.requests import Request
@@ -24,9 +27,8 @@ A_YEAR = "public, max-age=31536000, immutable"
 
 @cache
 def served() -> dict[str, Path]:
-    """Every file that may be served, by name: what lies in ui/static, and plotly.min.js."""
-    own = {path.name: path for path in sorted(STATIC.iterdir()) if path.suffix in TYPES}
-    return own | {"plotly.min.js": Path(str(files("plotly") / "package_data" / "plotly.min.js"))}
+    """Every file that may be served, by name: what lies in ui/static."""
+    return {path.name: path for path in sorted(STATIC.iterdir()) if path.suffix in TYPES}
 
 
 @cache

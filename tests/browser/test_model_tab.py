@@ -209,8 +209,12 @@ def test_the_slider_shows_the_head_at_each_moment(page, model):
         slide(page, index)
         words = "before the first step" if moment.step == 0 else f"after {moment.step:,} steps"
         expect(page.locator("#forming-said")).to_contain_text(words, timeout=TIMEOUT)
-        page.wait_for_timeout(400)
         expected = sg.trace(snapshots.at(moment.step), text).attention[1, 2]
+        page.wait_for_function(
+            "weight => Math.abs(document.getElementById('forming-map').data[0].z.at(-1)[0] - weight) < 1e-6",
+            arg=float(expected[-1, 0]),
+            timeout=TIMEOUT,
+        )
         drawn = page.evaluate("document.getElementById('forming-map').data[0].z.map(row => Array.from(row))")
         for row, values in enumerate(drawn):
             np.testing.assert_allclose(values, expected[row, : row + 1], atol=1e-6)

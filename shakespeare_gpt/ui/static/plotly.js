@@ -1,4 +1,4 @@
-// The one Plotly of the page: plotly.min.js of the installed package, loaded by a tag in <head> (files.py).
+// The one Plotly of the page: plotly.min.js, loaded by a tag in <head> (files.py says which it is).
 
 /** A promise of window.Plotly. */
 export const plotly = new Promise((resolve, reject) => {

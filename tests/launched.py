@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from collections.abc import Callable, Iterator
 
@@ -16,7 +17,12 @@ def launch(demo: gr.Blocks) -> str:
     """The address of the demo, launched as app.py does it, on a free port; close it with demo.close()."""
     # A copy: Gradio writes into these arguments.
     options = {**LAUNCH, "app_kwargs": dict(LAUNCH["app_kwargs"])}
-    _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1", **options)
+    with socket.socket() as free:  # Gradio's own search for one would meet the other test worker's
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    _, url, _ = demo.launch(
+        prevent_thread_lock=True, quiet=True, server_name="127.0.0.1", server_port=port, **options
+    )
     return url
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -33,3 +37,9 @@ def small_gpt(
             for parameter in model.parameters():
                 parameter.normal_(1.0 if parameter.dim() == 1 else 0.0, std)
     return model.to(dtype)
+
+
+def run(coroutine: Coroutine) -> Any:
+    """asyncio.run in a thread of its own: once a browser is open, Playwright has a loop running in the tests' thread."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()

@@ -17,7 +17,7 @@ from shakespeare_gpt.ui import endpoints, lanes
 from shakespeare_gpt.ui.endpoints import TraceCache, pieces, size
 from shakespeare_gpt.ui.lanes import Lane
 from shakespeare_gpt.ui.limits import Refused
-from support import small_gpt
+from support import run, small_gpt
 
 
 def test_a_lane_keeps_signature_and_docstring():
@@ -51,7 +51,7 @@ def test_calls_of_a_lane_run_one_at_a_time_and_in_turn():
     async def all_of_them():
         return await asyncio.gather(*(lane.call(work)(i) for i in range(10)))
 
-    assert asyncio.run(all_of_them()) == list(range(10))
+    assert run(all_of_them()) == list(range(10))
     assert seen == [(i, 1) for i in range(10)]
 
 
@@ -69,7 +69,7 @@ def test_streams_take_turns_piece_by_piece():
     async def both():
         return await asyncio.gather(drain("a"), drain("b"))
 
-    assert asyncio.run(both()) == [["a0", "a1", "a2"], ["b0", "b1", "b2"]]
+    assert run(both()) == [["a0", "a1", "a2"], ["b0", "b1", "b2"]]
     assert order == ["a", "b", "a", "b", "a", "b"]
 
 
@@ -96,7 +96,7 @@ def test_who_has_nothing_yet_comes_first():
         go.set()
         await asyncio.gather(old, *others)
 
-    asyncio.run(all_of_them())
+    run(all_of_them())
     assert order[:3] == ["old0", "a0", "b0"]
 
 
@@ -110,7 +110,7 @@ def test_an_error_comes_out_of_a_lane():
             pass
 
     with pytest.raises(Refused):
-        asyncio.run(drain())
+        run(drain())
 
 
 @pytest.mark.parametrize("how", ["close", "cancel"])
@@ -139,7 +139,7 @@ def test_an_ended_stream_ends_the_work_and_frees_the_lane(how):
             await stream.aclose()
         return await lane.run(lambda: "free")
 
-    assert asyncio.run(end_it()) == "free"
+    assert run(end_it()) == "free"
     assert closed.wait(5) or not made
     assert len(made) < 10
 
@@ -166,7 +166,7 @@ def test_too_many_waiting_calls_are_refused(monkeypatch):
         await asyncio.gather(*calls)
         return await lane.run(lambda: "served")
 
-    assert asyncio.run(crowd()) == "served"
+    assert run(crowd()) == "served"
 
 
 # --- the cache ---------------------------------------------------------------------------------------------------

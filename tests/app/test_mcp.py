@@ -12,6 +12,7 @@ import pytest
 import shakespeare_gpt as sg
 from launched import launch
 from shakespeare_gpt.ui.demo import build_demo
+from support import run
 
 pytest.importorskip("mcp", reason="needs gradio[mcp]")
 
@@ -22,7 +23,7 @@ from mcp.client.streamable_http import streamable_http_client
 def session(url: str, use: Callable[[ClientSession], Awaitable[Any]]) -> Any:
     """Open a session with the app's MCP server, use it, and return what that gives."""
 
-    async def run() -> Any:
+    async def visit() -> Any:
         async with (
             streamable_http_client(f"{url}gradio_api/mcp/") as (read, write, _),
             ClientSession(read, write) as opened,
@@ -30,7 +31,7 @@ def session(url: str, use: Callable[[ClientSession], Awaitable[Any]]) -> Any:
             await opened.initialize()
             return await use(opened)
 
-    return asyncio.run(asyncio.wait_for(run(), 120))
+    return run(asyncio.wait_for(visit(), 120))
 
 
 def call(url: str, tool: str, **arguments: Any) -> types.CallToolResult:

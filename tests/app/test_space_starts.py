@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -122,7 +121,7 @@ def address(space: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) 
         assert process.poll() is None, f"app.py ended:\n{log.read_text()}"
         assert "Traceback" not in log.read_text()
     finally:
-        process.send_signal(signal.SIGINT)
+        process.terminate()  # not Ctrl-C, which a script may have told its children to ignore
         try:
             process.wait(20)
         except subprocess.TimeoutExpired:

@@ -93,27 +93,30 @@ def split_dev(train: str) -> tuple[str, str]:
     return train[:end], train[end:]
 
 
-def tiled_batch(
-    ids: Tensor,
+def tiled_windows(
+    length: int,
     step: int,
     batch_size: int,
     context_length: int,
     seed: int,
     rank: int = 0,
     world_size: int = 1,
-) -> tuple[Tensor, Tensor]:
-    """The batch of one step: windows drawn without replacement from a tiling that is new in each epoch.
+) -> Tensor:
+    """The windows of one step in a text of this length: drawn without replacement from a tiling that is new in each epoch.
 
     An epoch cuts the corpus into windows that do not overlap, from a random offset, and takes them in random
     order. So every character is seen once an epoch, each time with another window around it. What a step sees
     depends on nothing but (seed, step): resuming needs no state, and several workers share one batch by rank.
 
     Returns:
-        ids and the ids that follow, each (batch_size / world_size, context_length).
+        the places of their characters, and of the one that follows, (batch_size / world_size, context_length + 1).
+
+    Raises:
+        CorpusError: the text is too short for a window.
     """
-    per_epoch = (len(ids) - 1) // context_length - 1  # windows, whatever the offset
+    per_epoch = (length - 1) // context_length - 1  # windows, whatever the offset
     if per_epoch < 1:
-        raise CorpusError(f"A text of {len(ids)} characters is too short for a context of {context_length}.")
+        raise CorpusError(f"A text of {length} characters is too short for a context of {context_length}.")
     share = batch_size // world_size
     first = step * batch_size + rank * share
     starts = []
@@ -121,9 +124,7 @@ def tiled_batch(
         epoch, place = divmod(index, per_epoch)
         offset, order = tiling(epoch, per_epoch, context_length, seed)
         starts.append(offset + context_length * int(order[place]))
-    windows = torch.tensor(starts)[:, None] + torch.arange(context_length + 1)  # (B, T + 1)
-    taken = ids[windows]
-    return taken[:, :-1], taken[:, 1:]
+    return torch.tensor(starts)[:, None] + torch.arange(context_length + 1)
 
 
 _tilings: dict[tuple, tuple[int, Tensor]] = {}

@@ -29,6 +29,7 @@ from shakespeare_gpt.tokenizer import Tokenizer
 from shakespeare_gpt.training import corpus
 from shakespeare_gpt.training.evaluate import windowed_loss
 from shakespeare_gpt.training.optimizer import build_optimizers, schedule
+from shakespeare_gpt.training.teachers import soft_targets
 
 STATE = "state.safetensors"
 SNAPSHOTS = (0.01, 0.03, 0.1, 0.3)  # shares of the run, evenly spaced on a logarithmic scale
@@ -106,9 +107,10 @@ class Run:
         for teacher in teachers:
             if teacher.tokenizer.vocabulary != tokenizer.vocabulary:
                 raise ValueError("A teacher knows other characters than the corpus has.")
-            if teacher.config.context_length < recipe.context_length:
-                raise ValueError(f"A teacher sees {teacher.config.context_length} characters only.")
-        self.teachers = [teacher.to(self.device).eval() for teacher in teachers]
+        self.teachers = [teacher.checkpoint["sha256"] for teacher in teachers]
+        self.expected = None  # what the teachers expect after each character, (N, vocab_size)
+        if teachers:
+            self.expected = soft_targets([teacher.to(self.device).eval() for teacher in teachers], self.ids)
         config = GPTConfig(len(tokenizer), **{name: getattr(recipe, name) for name in shape})
         torch.manual_seed(recipe.seed)
         self.model = GPT(config, tokenizer).to(self.device)
@@ -127,16 +129,8 @@ class Run:
     def train_step(self) -> Tensor:
         """One step of gradient descent; returns this worker's loss, a 0-d tensor in nats a character."""
         recipe = self.recipe
-        x, y = corpus.tiled_batch(
-            self.ids,
-            self.step,
-            recipe.batch_size,
-            recipe.context_length,
-            recipe.seed,
-            self.rank,
-            self.world_size,
-        )
-        x, y = x.to(self.device), y.to(self.device)
+        windows = self.windows()
+        x, y = (self.ids[part].to(self.device) for part in (windows[:, :-1], windows[:, 1:]))
         torch.manual_seed((recipe.seed * 1_000_003 + self.step) * 1024 + self.rank)  # dropout
         share = schedule(
             self.step, recipe.steps, max(1, round(recipe.warmup * recipe.steps)), recipe.final_lr
@@ -152,9 +146,10 @@ class Run:
             logits = self.forward(x)
         logits = logits.flatten(0, 1).float()  # (B T, vocab_size)
         loss = F.cross_entropy(logits, y.flatten())
-        if self.teachers:
-            expected = F.cross_entropy(logits, self.teachers_probabilities(x).flatten(0, 1))
-            torch.lerp(loss, expected, recipe.soft_targets).backward()
+        if self.expected is not None:
+            expected = self.expected[windows[:, :-1]].to(self.device, torch.float32)  # (B, T, vocab_size)
+            expected_loss = F.cross_entropy(logits, expected.flatten(0, 1))
+            torch.lerp(loss, expected_loss, recipe.soft_targets).backward()
         else:
             loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip)
@@ -170,12 +165,18 @@ class Run:
         # Not .item(), for which an accelerator would have to finish first.
         return self.mean_over_workers(loss.detach())
 
-    @torch.no_grad()
-    def teachers_probabilities(self, x: Tensor) -> Tensor:
-        """What the teachers expect after each of the characters x, (B, T): the mean, (B, T, vocab_size)."""
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
-            each = [teacher(x).float().softmax(-1) for teacher in self.teachers]
-        return torch.stack(each).mean(0)
+    def windows(self) -> Tensor:
+        """Where in the text this worker's windows of the next step lie, (B, T + 1)."""
+        recipe = self.recipe
+        return corpus.tiled_windows(
+            len(self.ids),
+            self.step,
+            recipe.batch_size,
+            recipe.context_length,
+            recipe.seed,
+            self.rank,
+            self.world_size,
+        )
 
     def mean_over_workers(self, value: Tensor) -> Tensor:
         """The mean of a number over all workers; the number itself where there is one."""
@@ -194,10 +195,6 @@ class Run:
         finally:
             self.model.load_state_dict(last)
 
-    def sources(self) -> list[str]:
-        """The sha256 of each teacher's checkpoint."""
-        return [teacher.checkpoint["sha256"] for teacher in self.teachers]
-
     def save_state(self, folder: Path) -> None:
         """Write all that resuming needs into one file, whole or not at all."""
         tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
@@ -207,7 +204,7 @@ class Run:
                 tensors |= {f"optimizer.{i}.{j}.{key}": value for key, value in state.items()}
         facts = {
             "recipe": asdict(self.recipe),
-            "teachers": self.sources(),
+            "teachers": self.teachers,
             "step": self.step,
             "seconds": self.seconds,
             "losses": [float(loss) for loss in self.losses],
@@ -233,7 +230,7 @@ class Run:
             raise CheckpointError(
                 f"{folder / STATE} was trained with other settings: {', '.join(changed)}. Resume with the same ones."
             )
-        if facts.get("teachers", []) != self.sources():
+        if facts.get("teachers", []) != self.teachers:
             raise CheckpointError(f"{folder / STATE} had other teachers. Resume with the same ones.")
         part = {
             prefix: {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
@@ -345,7 +342,7 @@ def finish(run: Run, folder: Path) -> None:
         loss = windowed_loss(model, run.validation)
         facts = {
             "recipe": asdict(run.recipe),
-            "teachers": run.sources(),
+            "teachers": run.teachers,
             "characters": run.step * run.recipe.batch_size * run.recipe.context_length,
             "validation_loss": round(loss, 4),
             "seconds": round(run.seconds),

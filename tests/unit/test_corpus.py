@@ -18,7 +18,7 @@ from shakespeare_gpt.training.corpus import (
     find_corpus,
     split,
     split_dev,
-    tiled_batch,
+    tiled_windows,
     vocabulary,
 )
 from support import TEXT, VOCABULARY
@@ -161,15 +161,14 @@ def test_a_file_that_cannot_be_read_is_named(name: str, tmp_path: Path):
 def test_an_epoch_shows_every_window_once(T: int, rest: int, seed: int, B: int, epoch: int, data):
     """Windows of an epoch do not overlap, lie on one grid, and are all there."""
     per_epoch = data.draw(st.integers(1, 8))
-    ids = torch.arange((per_epoch + 1) * T + 1 + rest % T)  # an id is its own place
+    length = (per_epoch + 1) * T + 1 + rest % T
     first = epoch * per_epoch
     starts = []
     for step in range(first // B, (first + per_epoch - 1) // B + 1):
-        x, y = tiled_batch(ids, step, B, T, seed)
-        assert x.shape == y.shape == (B, T)
-        assert torch.equal(y, x + 1), "the target is the next character"
-        assert torch.equal(x, x[:, :1] + torch.arange(T)), "a window is a run of the text"
-        starts += x[:, 0].tolist()
+        windows = tiled_windows(length, step, B, T, seed)
+        assert torch.equal(windows, windows[:, :1] + torch.arange(T + 1)), "a window, and what follows it"
+        assert windows.min() >= 0 and windows.max() < length
+        starts += windows[:, 0].tolist()
     starts = starts[first % B :][:per_epoch]
     offset = min(starts)
     assert offset < T
@@ -177,11 +176,11 @@ def test_an_epoch_shows_every_window_once(T: int, rest: int, seed: int, B: int, 
 
 
 def test_epochs_differ_and_steps_are_reproducible():
-    ids, T, B = torch.arange(1000), 8, 4
+    length, T, B = 1000, 8, 4
     per_epoch = 123  # windows; (1000 - 1) // 8 - 1
     epochs = [
         [
-            tiled_batch(ids, step, 1, T, seed=7)[0][0, 0].item()
+            tiled_windows(length, step, 1, T, seed=7)[0, 0].item()
             for step in range(n * per_epoch, (n + 1) * per_epoch)
         ]
         for n in range(3)
@@ -189,22 +188,19 @@ def test_epochs_differ_and_steps_are_reproducible():
     assert all(len(set(epoch)) == per_epoch for epoch in epochs)
     assert len({min(epoch) for epoch in epochs}) > 1, "another offset"
     assert epochs[0][:20] != epochs[1][:20], "another order"
-    forwards = [tiled_batch(ids, step, B, T, seed=7)[0] for step in range(200)]
-    backwards = [tiled_batch(ids, step, B, T, seed=7)[0] for step in reversed(range(200))]
+    forwards = [tiled_windows(length, step, B, T, seed=7) for step in range(200)]
+    backwards = [tiled_windows(length, step, B, T, seed=7) for step in reversed(range(200))]
     assert all(torch.equal(a, b) for a, b in zip(forwards, reversed(backwards), strict=True))
-    assert not torch.equal(tiled_batch(ids, 0, B, T, seed=8)[0], forwards[0])
+    assert not torch.equal(tiled_windows(length, 0, B, T, seed=8), forwards[0])
 
 
 @pytest.mark.parametrize("world_size", [2, 4])
 def test_workers_share_one_batch(world_size: int):
-    ids = torch.arange(500)
     for step in (0, 3, 29):
-        whole = tiled_batch(ids, step, 8, 10, 1)
-        parts = [tiled_batch(ids, step, 8, 10, 1, rank, world_size) for rank in range(world_size)]
-        for i in range(2):
-            assert torch.equal(torch.cat([part[i] for part in parts]), whole[i])
+        parts = [tiled_windows(500, step, 8, 10, 1, rank, world_size) for rank in range(world_size)]
+        assert torch.equal(torch.cat(parts), tiled_windows(500, step, 8, 10, 1))
 
 
 def test_a_text_shorter_than_a_window_is_refused():
     with pytest.raises(CorpusError, match="10 characters is too short for a context of 256"):
-        tiled_batch(torch.arange(10), 0, 4, 256, 0)
+        tiled_windows(10, 0, 4, 256, 0)

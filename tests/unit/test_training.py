@@ -20,6 +20,7 @@ from shakespeare_gpt import checkpoint
 from shakespeare_gpt.checkpoint import CheckpointError, load_snapshot
 from shakespeare_gpt.training import train as module
 from shakespeare_gpt.training.evaluate import encode, windowed_loss
+from shakespeare_gpt.training.teachers import soft_targets
 from shakespeare_gpt.training.train import STATE, Recipe, Run, main, train
 from support import ROOT, TEXT
 
@@ -260,20 +261,31 @@ def taught(folders: list[Path], **changes: object) -> Run:
     return Run(recipe, TRAINING, VALIDATION, teachers=[sg.load(folder) for folder in folders])
 
 
-def test_teachers_give_the_mean_of_their_probabilities(teachers: list[Path]):
-    run = taught(teachers)
-    x = torch.randint(len(set(TEXT)), (3, 7))
-    each = [sg.load(folder)(x).softmax(-1) for folder in teachers]
-    assert torch.allclose(run.teachers_probabilities(x), (each[0] + each[1]) / 2, atol=1e-6)
-    assert not run.teachers_probabilities(x).requires_grad
+@pytest.mark.parametrize("N", [5, 16, 17, 100, 16 * 100])
+def test_soft_targets_are_the_mean_of_what_the_teachers_expect(N: int, teachers: list[Path]):
+    """At each place as a teacher says in a window that ends there or later, and has half a context before it."""
+    models = [sg.load(folder) for folder in teachers]
+    ids = torch.randint(len(set(TEXT)), (N,), generator=torch.Generator().manual_seed(N))
+    targets = soft_targets(models, ids).float()
+    assert targets.shape == (N, len(set(TEXT))) and not targets.requires_grad
+    starts = [*range(0, max(1, N - 15), 8), max(0, N - 16)]
+    for i in (0, 3, 4, 7, 8, 15, 16, 20, 24, 55, 99, 1023, 1024, N - 1):
+        if i < N:
+            start = next(s for s in starts if s + 15 >= i)
+            window = ids[None, start : i + 1]
+            each = [model(window).softmax(-1)[0, -1] for model in models]
+            assert torch.allclose(targets[i], (each[0] + each[1]) / 2, atol=1e-3), i
+            assert start == 0 or window.shape[1] > 8
 
 
 def test_the_loss_is_a_mixture_of_the_character_and_the_teachers(teachers: list[Path]):
     """The gradient of the first step by hand: softmax(logits) - mixture, at each position."""
     run = taught(teachers, dropout=0.0, clip=1e9)
-    x, y = module.corpus.tiled_batch(run.ids, 0, 4, 16, 5)
-    logits = run.model(x)
-    wanted = 0.5 * torch.nn.functional.one_hot(y, logits.shape[-1]) + 0.5 * run.teachers_probabilities(x)
+    windows = run.windows()
+    y = run.ids[windows[:, 1:]]
+    logits = run.model(run.ids[windows[:, :-1]])
+    expected = soft_targets([sg.load(folder) for folder in teachers], run.ids)[windows[:, :-1]]
+    wanted = 0.5 * torch.nn.functional.one_hot(y, logits.shape[-1]) + 0.5 * expected.float()
     logits.backward((logits.softmax(-1) - wanted).detach() / y.numel())
     by_hand = {name: p.grad.clone() for name, p in run.model.named_parameters()}
     run.model.zero_grad()
@@ -312,16 +324,11 @@ def test_the_command_takes_teachers(small_corpus: None, tmp_path: Path, capsys: 
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"), [({"context_length": 32}, "sees 16 characters"), ({"soft_targets": 1.5}, "share")]
+    ("share", "text", "message"), [(1.5, TRAINING, "share"), (0.5, TRAINING + "\u00e9", "other characters")]
 )
-def test_unsuitable_teachers_are_refused(changes: dict, message: str, teachers: list[Path]):
+def test_unsuitable_teachers_are_refused(share: float, text: str, message: str, teachers: list[Path]):
     with pytest.raises(ValueError, match=message):
-        Run(
-            replace(RECIPE, **{"soft_targets": 0.5, **changes}),
-            TRAINING,
-            VALIDATION,
-            teachers=[sg.load(teachers[0])],
-        )
+        Run(replace(RECIPE, soft_targets=share), text, VALIDATION, teachers=[sg.load(teachers[0])])
 
 
 # --- what can go wrong

@@ -55,7 +55,7 @@ class Recipe:
     final_lr: float = 0.0
     ema: float = 0.99
     clip: float = 1.0
-    soft_targets: float = 0.0
+    soft_targets: float = 0.6
     seed: int = 1337
     precision: str = "auto"
 
@@ -102,8 +102,6 @@ class Run:
         tokenizer = Tokenizer(vocabulary or corpus.vocabulary(text + validation))
         self.ids, self.validation = (torch.tensor(tokenizer.encode(part)) for part in (text, validation))
         shape = ("n_layer", "n_head", "n_embd", "context_length", "dropout")
-        if bool(teachers) != bool(recipe.soft_targets):
-            raise ValueError("soft_targets needs teachers to ask, and teachers need a share of soft_targets.")
         for teacher in teachers:
             if teacher.tokenizer.vocabulary != tokenizer.vocabulary:
                 raise ValueError("A teacher knows other characters than the corpus has.")
@@ -224,12 +222,7 @@ class Run:
             CheckpointError: there is nothing to resume, it is damaged, or it is of another recipe.
         """
         facts, tensors = read_state(folder)
-        now = asdict(self.recipe)
-        changed = [f"{k} {v} -> {now.get(k)}" for k, v in facts["recipe"].items() if now.get(k) != v]
-        if changed:
-            raise CheckpointError(
-                f"{folder / STATE} was trained with other settings: {', '.join(changed)}. Resume with the same ones."
-            )
+        check_same(self.recipe, facts["recipe"], folder)
         if facts.get("teachers", []) != self.teachers:
             raise CheckpointError(f"{folder / STATE} had other teachers. Resume with the same ones.")
         part = {
@@ -248,6 +241,16 @@ class Run:
         self.step, self.seconds = facts["step"], facts["seconds"]
         self.losses = facts.get("losses", [])
         self.history, self.snapshots = facts["history"], facts["snapshots"]
+
+
+def check_same(recipe: Recipe, then: dict, folder: Path) -> None:
+    """Raise CheckpointError if a run was begun with another recipe than this one."""
+    now = asdict(recipe)
+    changed = [f"{k} {v} -> {now.get(k)}" for k, v in then.items() if now.get(k) != v]
+    if changed:
+        raise CheckpointError(
+            f"The run in {folder} has other settings: {', '.join(changed)}. Resume with the same ones."
+        )
 
 
 def read_state(folder: Path) -> tuple[dict, dict[str, Tensor]]:
@@ -402,7 +405,7 @@ HELP = {
     "final_lr": "share of the peak rate at the end of the cosine",
     "ema": "memory of the averaged weights, which are the ones kept",
     "clip": "largest norm of the gradient",
-    "soft_targets": "share of the loss that compares with what the teachers expect",
+    "soft_targets": "share of the loss that compares with what the teachers expect, where there are any",
     "precision": "fp32, bf16 (autocast), or auto: whichever this machine multiplies faster in",
 }
 
@@ -426,7 +429,13 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         nargs="+",
         default=[],
         metavar="FOLDER",
-        help="checkpoints whose mean probabilities are learned too (see --soft-targets)",
+        help="checkpoints that teach too: what they expect is a share of the loss (see --soft-targets)",
+    )
+    parser.add_argument(
+        "--generations",
+        type=int,
+        default=1,
+        help="runs, one after the other, each taught by all before it; the last one is the result",
     )
     parser.add_argument("--evaluations", type=int, default=20, help="how often to score during the run")
     parser.add_argument("--save-minutes", type=float, default=3.0, help="minutes between two saved states")
@@ -453,51 +462,63 @@ def main(arguments: list[str] | None = None) -> int:
     if workers > 1:
         torch.distributed.init_process_group("nccl" if device != "cpu" else "gloo")
     try:
-        recipe = Recipe(**{field.name: getattr(args, field.name) for field in fields(Recipe)})
         text = corpus.find_corpus(args.corpus)
-        if recipe.precision == "auto":
-            # Measured again, it might come out otherwise than in the part of the run that is done.
-            chosen = (
-                read_state(args.out)[0]["recipe"]["precision"]
-                if args.resume
-                else choose_precision(torch.device(device))
-            )
-            recipe = replace(recipe, precision=chosen)
-        train_text, validation = corpus.split(text)
-        if args.dev:
-            train_text, validation = corpus.split_dev(train_text)
-        run = Run(
-            recipe,
-            train_text,
-            validation,
-            corpus.vocabulary(text),
-            device,
-            [load(each) for each in args.teachers],
-        )
-        if args.resume:
-            run.load_state(args.out)
-        elif run.rank == 0 and (args.out / STATE).exists():
-            raise CheckpointError(f"{args.out} holds a run already. Add --resume, or choose another --out.")
-        if run.rank == 0:
-            print(
-                f"{run.model.num_parameters():,} parameters, {recipe.steps:,} steps of {recipe.batch_size} x "
-                f"{recipe.context_length} characters, {recipe.precision} on {device}, into {args.out}"
-            )
-        complete = train(run, args.out, args.evaluations, args.save_minutes)
+        teachers = [load(each) for each in args.teachers]
+        for number in range(1, args.generations + 1):
+            last = number == args.generations
+            folder = args.out if last else args.out / f"teacher-{number}"
+            complete = generation(args, number, folder, text, device, teachers)
+            if not complete:
+                break
+            if not last:
+                if workers > 1:
+                    torch.distributed.barrier()  # the first worker has written it when all are here
+                teachers.append(load(folder))
     except (CheckpointError, corpus.CorpusError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
     finally:
         if workers > 1:
             torch.distributed.destroy_process_group()
-    if run.rank == 0:
-        if complete:
-            print(
-                f"Done: {args.out}/model.safetensors. Score it: python -m shakespeare_gpt.training.evaluate {args.out}"
-            )
-        else:
-            print(f"Stopped and saved at step {run.step:,}. Go on with the same command and --resume.")
+    if complete and int(os.environ.get("RANK", 0)) == 0:
+        print(
+            f"Done: {args.out}/model.safetensors. Score it: python -m shakespeare_gpt.training.evaluate {args.out}"
+        )
     return 0 if complete else 130
+
+
+def generation(
+    args: argparse.Namespace, number: int, folder: Path, text: str, device: str, teachers: Sequence[GPT]
+) -> bool:
+    """One run of the command line's recipe, the `number`-th from 1, with a seed of its own; True if complete."""
+    recipe = Recipe(**{field.name: getattr(args, field.name) for field in fields(Recipe)})
+    recipe = replace(recipe, seed=recipe.seed + number - 1)
+    begun = (folder / STATE).exists()
+    then = read_state(folder)[0] if args.resume and (begun or number == 1) else None
+    if recipe.precision == "auto":
+        # Measured again, it might come out otherwise than in the part of the run that is done.
+        chosen = then["recipe"]["precision"] if then else choose_precision(torch.device(device))
+        recipe = replace(recipe, precision=chosen)
+    if then and number < args.generations and (folder / "training.json").exists():
+        check_same(recipe, then["recipe"], folder)
+        return True
+    train_text, validation = corpus.split(text)
+    if args.dev:
+        train_text, validation = corpus.split_dev(train_text)
+    run = Run(recipe, train_text, validation, corpus.vocabulary(text), device, teachers)
+    if then:
+        run.load_state(folder)
+    elif run.rank == 0 and begun:
+        raise CheckpointError(f"{folder} holds a run already. Add --resume, or choose another --out.")
+    if run.rank == 0:
+        print(
+            f"{run.model.num_parameters():,} parameters, {recipe.steps:,} steps of {recipe.batch_size} x "
+            f"{recipe.context_length} characters, {recipe.precision} on {device}, into {folder}"
+        )
+    complete = train(run, folder, args.evaluations, args.save_minutes)
+    if run.rank == 0 and not complete:
+        print(f"Stopped and saved at step {run.step:,}. Go on with the same command and --resume.")
+    return complete
 
 
 if __name__ == "__main__":

@@ -315,12 +315,49 @@ def test_the_command_takes_teachers(small_corpus: None, tmp_path: Path, capsys: 
     for seed in ("1", "2"):
         assert main([*FLAGS, "--seed", seed, "--out", str(tmp_path / seed)]) == 0
     names = ["--teachers", str(tmp_path / "1"), str(tmp_path / "2")]
-    assert main([*FLAGS, *names, "--out", str(tmp_path / "3")]) == 1
-    assert "teachers need a share of soft_targets" in capsys.readouterr().err
     assert main([*FLAGS, *names, "--soft-targets", "0.7", "--out", str(tmp_path / "3")]) == 0
     assert len(json.loads((tmp_path / "3" / "training.json").read_text())["teachers"]) == 2
     assert main([*FLAGS, "--teachers", str(tmp_path / "none"), "--out", str(tmp_path / "4")]) == 1
     assert "There is no folder" in capsys.readouterr().err
+
+
+def test_generations_are_taught_by_all_before_them_and_go_on_where_they_stopped(
+    small_corpus: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    flags = [*FLAGS, "--generations", "3", "--seed", "1"]
+    assert main([*flags, "--out", str(tmp_path / "whole")]) == 0
+    folders = [tmp_path / "whole" / name for name in ("teacher-1", "teacher-2", ".")]
+    records = [json.loads((folder / "training.json").read_text()) for folder in folders]
+    assert [record["recipe"]["seed"] for record in records] == [1, 2, 3]
+    assert [record["teachers"] for record in records] == [
+        [],
+        [records[0]["sha256"]],
+        [records[0]["sha256"], records[1]["sha256"]],
+    ]
+    assert capsys.readouterr().out.count("Done: ") == 1
+
+    step, steps = Run.train_step, []
+
+    def ctrl_c(run: Run) -> torch.Tensor:
+        steps.append(run.step)
+        if len(steps) in (7, 7 + 20 + 5):  # in the first, and, resumed, in the second
+            os.kill(os.getpid(), signal.SIGINT)
+        return step(run)
+
+    monkeypatch.setattr(Run, "train_step", ctrl_c)
+    parts = [*flags, "--out", str(tmp_path / "parts")]
+    assert main(parts) == 130
+    assert main([*parts, "--resume"]) == 130
+    assert (tmp_path / "parts" / "teacher-1" / "training.json").exists()
+    assert not (tmp_path / "parts" / "teacher-2" / "training.json").exists()
+    assert main([*parts, "--resume", "--muon-lr", "0.01"]) == 1
+    assert "muon_lr 0.03 -> 0.01" in capsys.readouterr().err
+    assert main(parts) == 1
+    assert "holds a run already" in capsys.readouterr().err
+    assert main([*parts, "--resume"]) == 0
+    assert len(steps) == 60, "nothing is done twice"
+    weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "parts")]
+    assert weights[0] == weights[1]
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,7 @@ def write_together(files: dict[Path, bytes]) -> None:
         CheckpointError: as for `write`.
     """
     temporary = {path: path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in files}
+    replaced: dict[Path, bytes | None] = {}
     try:
         for path, data in files.items():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,8 +80,11 @@ def write_together(files: dict[Path, bytes]) -> None:
                 file.flush()
                 os.fsync(file.fileno())
         for path in files:
+            before = path.read_bytes() if path.exists() else None
             os.replace(temporary[path], path)
+            replaced[path] = before
     except OSError as error:
+        put_back(replaced)
         for leftover in temporary.values():
             with contextlib.suppress(OSError):
                 leftover.unlink()
@@ -90,8 +94,21 @@ def write_together(files: dict[Path, bytes]) -> None:
         ) from error
 
 
-def save_snapshot(model: GPT, path: Path) -> None:
+def put_back(replaced: dict[Path, bytes | None]) -> None:
+    """Undo the first of several replacements after a later one has failed."""
+    for path, before in replaced.items():
+        with contextlib.suppress(OSError):
+            if before is None:
+                path.unlink()
+            else:
+                path.write_bytes(before)
+
+
+def save_snapshot(model: GPT, path: Path) -> str:
     """Write the weights in a compact form: int8, with one float32 scale for each row. About 2.8 MB by default.
+
+    Returns:
+        The sha256 of the file.
 
     Raises:
         CheckpointError: as for `save`.
@@ -101,7 +118,9 @@ def save_snapshot(model: GPT, path: Path) -> None:
         scale = tensor.abs().amax(-1, keepdim=True).clamp(min=1e-12) / 127
         tensors[name] = (tensor / scale).round().to("cpu", torch.int8)
         tensors[name + ".scale"] = scale.float().cpu()
-    write(path, save_tensors(tensors))
+    data = save_tensors(tensors)
+    write(path, data)
+    return hashlib.sha256(data).hexdigest()
 
 
 def load_snapshot(path: Path, like: GPT) -> GPT:

@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shakespeare_gpt.checkpoint import ASSETS, CONFIG, WEIGHTS, CheckpointError, load
+from shakespeare_gpt.experiments import PRICES
+from shakespeare_gpt.heads import HEADS
+from shakespeare_gpt.snapshots import FOLDER, RECORD
 from shakespeare_gpt.training import corpus
 
 if TYPE_CHECKING:
@@ -26,8 +29,8 @@ ROOT = ASSETS.parent
 SPACE_FILES = (
     *("README.md", "LICENSE", "requirements.txt", "app.py", "shakespeare_gpt/*.py"),
     *(f"shakespeare_gpt/ui/**/*.{suffix}" for suffix in ("py", "js", "css", "svg", "png", "html", "json")),
-    *(f"assets/**/*.{suffix}" for suffix in ("safetensors", "json")),
-)
+    *(f"assets/{name}" for name in (WEIGHTS, CONFIG, RECORD, HEADS.name, PRICES.name)),
+)  # and the snapshots that the record names
 STAYS_HERE = {"shakespeare_gpt/hub.py"}
 NEEDED = ("README.md", "requirements.txt", "app.py", f"assets/{WEIGHTS}", f"assets/{CONFIG}")
 # In a Space these folders are the app's own: what is there and no longer here is deleted.
@@ -65,7 +68,7 @@ def space_files(root: Path = ROOT, hardware: str | None = None) -> dict[str, byt
         HubError: a file without which no Space starts is missing.
     """
     files = {}
-    for pattern in SPACE_FILES:
+    for pattern in [*SPACE_FILES, *snapshots(root / "assets")]:
         for path in root.glob(pattern):
             name = path.relative_to(root)
             hidden = any(part.startswith(".") for part in name.parts)
@@ -85,6 +88,15 @@ def space_files(root: Path = ROOT, hardware: str | None = None) -> dict[str, byt
         lines = [ZERO_GPU_TORCH if re.match(r"torch(?![\w.-])", line) else line for line in lines]
         files["requirements.txt"] = ("\n".join(lines) + "\n").encode()
     return dict(sorted(files.items()))
+
+
+def snapshots(assets: Path) -> list[str]:
+    """The snapshots that the record of the training names, as paths from the root."""
+    try:
+        named = json.loads((assets / RECORD).read_bytes())["snapshots"]
+        return [f"assets/{FOLDER}/{Path(one['file']).name}" for one in named]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []  # a model that was trained elsewhere: the page does without
 
 
 def is_zero_gpu(hardware: str | None) -> bool:
@@ -162,6 +174,12 @@ def model_card(repo: str, parameters: int, assets: Path = ASSETS) -> str:
         recipe["Characters seen"] = f"{facts['characters']:,}, the training part {times:.1f} times"
     if "seconds" in facts:
         recipe["Time"] = f"{facts['seconds'] / 60:.0f} minutes"
+    if facts.get("teachers"):
+        recipe["Teachers"] = (
+            f"{len(facts['teachers'])} earlier runs, {facts.get('teachers_seconds', 0) / 60:.0f} minutes"
+        )
+    if "hardware" in facts:
+        recipe["Hardware"] = facts["hardware"]
     return CARD.format(
         front_matter=data.to_yaml(),
         repo=repo,

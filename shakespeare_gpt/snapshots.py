@@ -6,6 +6,7 @@ checkpoint and lists in training.json. The untrained model needs no file: the se
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +42,8 @@ class Snapshots:
 
     Attributes:
         moments: in the order of training; the last one is the model as it is. Empty if the folder has no
-            training.json, or that of another checkpoint. A listed snapshot without a file is left out.
+            training.json, or that of another checkpoint. A listed snapshot whose file is missing, or is that of
+            another run, is left out.
     """
 
     def __init__(self, model: GPT, folder: Path = ASSETS) -> None:
@@ -59,10 +61,18 @@ class Snapshots:
         kept = [
             Moment(one["step"], one["step"] * per_step, one["validation_loss"], Path(one["file"]).name)
             for one in sorted(self._record["snapshots"], key=lambda one: one["step"])
-            if one["step"] < last and (self._folder / Path(one["file"]).name).is_file()
+            if one["step"] < last and self._is_there(one)
         ]
         now = Moment(last, self._record["characters"], self._record["validation_loss"])
         return [Moment(0, 0, None), *kept, now]
+
+    def _is_there(self, one: dict) -> bool:
+        """Runs of the same length give their snapshots the same names, so the sha256 tells them apart."""
+        try:
+            data = (self._folder / Path(one["file"]).name).read_bytes()
+        except OSError:
+            return False
+        return one.get("sha256") in (None, hashlib.sha256(data).hexdigest())
 
     def at(self, step: int) -> GPT:
         """The model after so many steps.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import json
 import math
 import sys
 from collections.abc import Sequence
@@ -86,7 +87,7 @@ def windowed_loss(
 
 
 @torch.no_grad()
-def full_context_loss(model: GPT, ids: Tensor, stride: int = 16) -> float:
+def full_context_loss(model: GPT, ids: Tensor, stride: int = 16, change: Intervention | None = None) -> float:
     """The mean loss when each character sees (almost) a full context: windows that slide by `stride`, of which
     only the last `stride` characters count (all of the first window). Nats a character."""
     T = model.config.context_length
@@ -94,7 +95,7 @@ def full_context_loss(model: GPT, ids: Tensor, stride: int = 16) -> float:
     starts = list(range(0, len(ids) - T, stride))
     for i in range(0, len(starts), BATCH):
         windows = ids[torch.tensor(starts[i : i + BATCH])[:, None] + torch.arange(T + 1)]
-        logits = model(windows[:, :-1])
+        logits = model(windows[:, :-1], change=change)
         loss = F.cross_entropy(logits.flatten(0, 1), windows[:, 1:].flatten(), reduction="none").view(-1, T)
         if i == 0:
             total, count = total + float(loss[0, :-stride].sum()), count + T - stride
@@ -102,24 +103,31 @@ def full_context_loss(model: GPT, ids: Tensor, stride: int = 16) -> float:
     left = len(ids) - 1 - (starts[-1] + T if starts else 0)  # the few characters after the last whole stride
     if left:
         window = ids[-min(T, len(ids) - 1) - 1 :]
-        loss = F.cross_entropy(model(window[None, :-1])[0], window[1:], reduction="none")
+        loss = F.cross_entropy(model(window[None, :-1], change=change)[0], window[1:], reduction="none")
         total, count = total + float(loss[-left:].sum()), count + left
     return total / count
 
 
-def report(model: GPT, train: Tensor, validation: Tensor, full_context: bool = True) -> str:
-    """Everything the command prints about a model: its losses beside those of counting."""
+def report(
+    model: GPT,
+    train: Tensor,
+    validation: Tensor,
+    full_context: bool = True,
+    change: Intervention | None = None,
+) -> str:
+    """Everything the command prints about a model, as trained or changed: its losses beside those of counting."""
     T = model.config.context_length
     vocab_size = model.config.vocab_size
     offsets = default_offsets(T)
     lines = [
         f"{model.num_parameters():,} parameters, {len(validation):,} validation characters (the last 10%)",
         "losses in nats a character, of the weights as stored (float16), computed in float32",
+        *([f"with something switched off: {change.to_json()}"] if change else []),
         "",
     ]
     sums, counts, means = torch.zeros(T, dtype=torch.float64), torch.zeros(T, dtype=torch.float64), []
     for offset in offsets:
-        s, c = losses_by_position(model, validation, offset)
+        s, c = losses_by_position(model, validation, offset, change)
         sums, counts = sums + s, counts + c
         means.append(float(s.sum() / c.sum()))
     windowed = sum(means) / len(means)
@@ -129,7 +137,7 @@ def report(model: GPT, train: Tensor, validation: Tensor, full_context: bool = T
     lines.append(f"  by offset        {'  '.join(f'{mean:.4f}' for mean in means)}")
     lines.append(f"  bits a character {windowed / math.log(2):.4f}")
     if full_context:
-        loss = full_context_loss(model, validation)
+        loss = full_context_loss(model, validation, change=change)
         lines.append(f"full-context loss  {loss:.4f}   stride 16   ({loss / math.log(2):.4f} bits)")
     lines += ["", "loss by position in the window (how many characters it can see)"]
     edges = [e for e in (0, 1, 2, 4, 8, 16, 32, 64, 128, 192, 256, 512, 1024) if e < T] + [T]
@@ -156,12 +164,20 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--quick", action="store_true", help="leave out the full-context loss, which takes a minute or two"
     )
+    parser.add_argument(
+        "--intervention",
+        default="{}",
+        metavar="JSON",
+        help='switch something off, counted from 1: \'{"heads_off": [[2, 4]], "no_positions": true}\'',
+    )
     args = parser.parse_args(arguments)
     try:
         model = load(args.checkpoint)
+        shape = model.config.n_layer, model.config.n_head
+        change = Intervention.from_json(json.loads(args.intervention), *shape)
         train, validation = split(find_corpus(args.corpus))
-        print(report(model, encode(model, train), encode(model, validation), not args.quick))
-    except (CheckpointError, CorpusError) as error:
+        print(report(model, encode(model, train), encode(model, validation), not args.quick, change))
+    except (CheckpointError, CorpusError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

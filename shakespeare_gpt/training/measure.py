@@ -163,6 +163,8 @@ def priced(n_layer: int, n_head: int) -> list[tuple[str, Intervention]]:
         ("No mask and no positions", Intervention(no_mask=True, no_positions=True)),
         ("Uniform attention", Intervention(uniform_attention=True)),
         ("All feed-forwards off", Intervention(feed_forward_off=layers)),
+        ("All residual connections off", Intervention(residual_off=layers)),
+        ("All layer norms off", Intervention(norm_off=layers)),
     ]
     for layer in layers:
         told += [

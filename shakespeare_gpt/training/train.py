@@ -106,6 +106,9 @@ class Run:
             if teacher.tokenizer.vocabulary != tokenizer.vocabulary:
                 raise ValueError("A teacher knows other characters than the corpus has.")
         self.teachers = [teacher.checkpoint["sha256"] for teacher in teachers]
+        self.teachers_seconds = sum(
+            teacher.checkpoint["training"].get("seconds", 0) for teacher in teachers
+        )  # not the time of teachers' teachers, unless these teach too, as with --generations
         self.expected = None  # what the teachers expect after each character, (N, vocab_size)
         if teachers:
             self.expected = soft_targets([teacher.to(self.device).eval() for teacher in teachers], self.ids)
@@ -305,9 +308,10 @@ def train(run: Run, folder: Path, evaluations: int = 20, save_minutes: float = 3
                 continue
             if run.step in snapshot_steps:
                 name = f"step-{run.step:06d}.safetensors"
-                save_snapshot(run.model, folder / "snapshots" / name)
+                sha256 = save_snapshot(run.model, folder / "snapshots" / name)
                 loss = windowed_loss(run.model, run.validation, offsets=[0])
-                run.snapshots.append({"file": name, "step": run.step, "validation_loss": round(loss, 4)})
+                about = {"file": name, "sha256": sha256, "step": run.step, "validation_loss": round(loss, 4)}
+                run.snapshots.append(about)
             if run.step % every == 0 or run.step == recipe.steps:
                 with run.averaged() as model:
                     validation = windowed_loss(model, run.validation, offsets=[0])
@@ -349,6 +353,8 @@ def finish(run: Run, folder: Path) -> None:
             "characters": run.step * run.recipe.batch_size * run.recipe.context_length,
             "validation_loss": round(loss, 4),
             "seconds": round(run.seconds),
+            "teachers_seconds": run.teachers_seconds,
+            "hardware": hardware(run.device, run.world_size),
             "corpus_sha256": corpus.SHA256,
         }
         sha256 = save(model, folder, facts)
@@ -359,6 +365,16 @@ def finish(run: Run, folder: Path) -> None:
         "snapshots": run.snapshots,
     }
     write(folder / "training.json", json.dumps(record, indent=1).encode() + b"\n")
+
+
+def hardware(device: torch.device, workers: int = 1) -> str:
+    """What a run is done on, in words: "2 CPU cores", or the name of the accelerator."""
+    name = (
+        torch.cuda.get_device_name(device)
+        if device.type == "cuda"
+        else f"{torch.get_num_threads()} CPU cores"
+    )
+    return name if workers == 1 else f"{workers} x {name}"
 
 
 def keep_freed_memory() -> None:
@@ -434,8 +450,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--generations",
         type=int,
-        default=1,
-        help="runs, one after the other, each taught by all before it; the last one is the result",
+        default=2,
+        help="runs, one after the other, each taught by all before it and with the next seed; the last one is the result",
     )
     parser.add_argument("--evaluations", type=int, default=20, help="how often to score during the run")
     parser.add_argument("--save-minutes", type=float, default=3.0, help="minutes between two saved states")

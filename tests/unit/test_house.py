@@ -275,8 +275,10 @@ def test_what_is_derived_belongs_to_the_checkpoint(name: str):
 
 def test_every_snapshot_is_there():
     record = json.loads((ASSETS / "training.json").read_text(encoding="utf-8"))
-    named = {snapshot["file"] for snapshot in record["snapshots"]}
-    assert named == {path.name for path in (ASSETS / "snapshots").glob("*")}
+    files = (ASSETS / "snapshots").glob("*")
+    assert {snapshot["file"]: snapshot["sha256"] for snapshot in record["snapshots"]} == {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files
+    }
 
 
 def test_assets_are_small():

@@ -27,6 +27,8 @@ LITTER = (
     "assets/tinyshakespeare.txt",
     "assets/.model.safetensors.1.tmp",
     "assets/state.pt",
+    "assets/state.safetensors",
+    "assets/snapshots/step-999999.safetensors",
     "notes.md",
     "runs/latest/model.safetensors",
     "tests/unit/test_other.py",

@@ -46,7 +46,7 @@ def test_sample():
 def test_what_is_priced():
     told = measure.priced(6, 6)
     names, interventions = [name for name, _ in told], [change for _, change in told]
-    assert len(told) == len(set(names)) == len(set(interventions)) == 36 + 6 + 6 + 18
+    assert len(told) == len(set(names)) == len(set(interventions)) == 36 + 6 + 8 + 18
     assert Intervention() not in interventions
     for change in interventions:
         change.check(6, 6)
@@ -116,7 +116,7 @@ def test_the_command(folder, capsys):
     prices = json.loads((folder / "prices.json").read_text())
     assert prices["sha256"] == sha256 and prices["text"]["windows"] == 3
     said = capsys.readouterr()
-    assert "heads.json" in said.out and "prices: 18 of 18" in said.err
+    assert "heads.json" in said.out and "prices: 20 of 20" in said.err
     assert (folder / "heads.json").read_text().count("\n") < 200  # a list of numbers stands on one line
 
 

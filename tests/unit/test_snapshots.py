@@ -87,8 +87,19 @@ def test_a_missing_snapshot_is_left_out(copy):
     assert [moment.step for moment in Snapshots(sg.load(copy), copy).moments] == [0, 1, 12]
 
 
+def test_a_snapshot_of_another_run_is_left_out(copy):
+    """It has the same name, so the record's sha256 tells."""
+    four = copy / "snapshots" / "step-000004.safetensors"
+    four.write_bytes((copy / "snapshots" / "step-000001.safetensors").read_bytes())
+    assert [moment.step for moment in Snapshots(sg.load(copy), copy).moments] == [0, 1, 12]
+
+
 def test_a_damaged_snapshot_is_said_to_be_one(copy):
     (copy / "snapshots" / "step-000004.safetensors").write_bytes(b"no")
+    record = json.loads((copy / "training.json").read_text())
+    for one in record["snapshots"]:
+        del one["sha256"]  # as before these were recorded
+    (copy / "training.json").write_text(json.dumps(record))
     with pytest.raises(CheckpointError, match="step-000004"):
         Snapshots(sg.load(copy), copy).at(4)
 

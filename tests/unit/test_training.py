@@ -434,6 +434,8 @@ def small_corpus(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 FLAGS = [
+    "--generations",
+    "1",
     "--n-layer",
     "1",
     "--n-head",

@@ -134,6 +134,27 @@ def test_the_command_prints_the_figures(text: str, tmp_path: Path, capsys: pytes
     assert re.search(r"interpolated 5-gram +\d\.\d{4}", out)
 
 
+def test_the_command_scores_a_changed_model(text: str, tmp_path: Path, capsys: pytest.CaptureFixture):
+    save(MODEL, tmp_path)
+    told = '{"uniform_attention": true, "feed_forward_off": [2]}'
+    assert evaluate.main([str(tmp_path), "--intervention", told]) == 0
+    out = capsys.readouterr().out
+    stored = evaluate.load(tmp_path)
+    validation = encode(stored, text[int(0.9 * len(text)) :])
+    change = Intervention(uniform_attention=True, feed_forward_off={1})
+    assert f"windowed loss      {windowed_loss(stored, validation, change):.4f}" in out
+    assert f"full-context loss  {full_context_loss(stored, validation, change=change):.4f}" in out
+    assert "uniform_attention" in out
+    assert f"{windowed_loss(stored, validation):.4f}" not in out
+    for wrong, message in (
+        ('{"heads_off": [[9, 1]]}', "layer"),
+        ("{", "Expecting"),
+        ("[]", "must be an object"),
+    ):
+        assert evaluate.main([str(tmp_path), "--intervention", wrong]) == 1
+        assert message in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_the_published_figure_is_the_stored_model_s(corpus: str, model, monkeypatch: pytest.MonkeyPatch):
     """config.json and training.json say what the evaluate command says, to the fourth decimal or nearly."""

@@ -102,6 +102,7 @@ function writeFacts() {
   ];
   if (training) facts.push(
     ["Training", `${number(training.steps)} steps, ${number(training.characters)} characters read, ${duration(training.seconds)}`],
+    ...(training.teachers ? [["Teachers", `${training.teachers} earlier ${training.teachers > 1 ? "runs" : "run"}, whose probabilities it learned too, ${duration(training.teachers_seconds)}`]] : []),
     ["Validation loss", `${training.validation_loss.toFixed(4)} nats a character`]);
   if (checkpoint) facts.push(["Weights", `sha256 ${checkpoint.slice(0, 12)}…`]);
   root.querySelector(".sg-facts").replaceChildren(...facts.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]));
@@ -122,7 +123,8 @@ function writeOthers() {
   const { training, parameters, others } = about;
   const rows = others.map((one) => ({ ...one, value: parseFloat(one.loss), own: false }));
   if (training) {
-    const where = [training.hardware, duration(training.seconds)].filter(Boolean).join(", ");
+    const time = duration(training.seconds + training.teachers_seconds) + (training.teachers ? " with its teachers" : "");
+    const where = [training.hardware, time].filter(Boolean).join(", ");
     rows.push({ name: "This model", loss: training.validation_loss.toFixed(4), parameters: `${(parameters / 1e6).toFixed(2)}M`,
       hardware: where, source: "every character of the last tenth", value: training.validation_loss, own: true });
   }

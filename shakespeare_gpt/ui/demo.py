@@ -219,7 +219,7 @@ def build_demo(model: GPT | None = None, folder: Path = ASSETS) -> gr.Blocks:
         for endpoint in (about.roles, about.snapshot, about.about):
             gr.api(looking.call(endpoint), queue=False, concurrency_limit=None)
         for endpoint in (about.snapshot_text, about.samples):
-            gr.api(writing.call(endpoint), queue=False, concurrency_limit=None)
+            gr.api(writing.call(endpoint, later=True), queue=False, concurrency_limit=None)
         written = in_turns(writing.stream(what_if.what_if_continuation))
         gr.api(written, queue=False, concurrency_limit=None)
         streams: dict[str, Any] = {"concurrency_limit": STREAMS, "concurrency_id": "writing"}
@@ -239,6 +239,8 @@ def build_demo(model: GPT | None = None, folder: Path = ASSETS) -> gr.Blocks:
             gr.on([generate.click, prompt.submit], **write),
             write_on.click(**write, js="window.shakespeare.page.writeOn"),
         ]
+        for run in runs:
+            run.failure(None, None, None, js="() => window.shakespeare.page.failed()")
         stop.click(None, None, None, cancels=runs, js="() => window.shakespeare.page.stop()")
         clear.click(None, None, [prompt, result], cancels=runs, js="() => ['', null]")
         copy.click(None, None, None, js="() => window.shakespeare.page.copy()")

@@ -191,6 +191,15 @@ class Endpoints:
 
         Args:
             text: At most 2,000 characters; its last 256 are what the model sees.
+
+        Returns:
+            "characters": the T characters the model sees. "start": where the first of them stands in the text,
+            counted from 1. "before": what stands in front of them. "notes": what was changed in the text.
+            "n_layer", "n_head", "context_length", "checkpoint" (sha256 of the weights): of the model.
+            "thumbnails": "size" (pixels along a side), "block" (characters a pixel), "data" (base64 of n_layer x
+            n_head x size x size bytes, each 255 times the square root of the largest weight under the pixel).
+            "given": for each character its probability and rank after those before it; null for the first.
+            "next": the ten likeliest characters after the text, each with its probability.
         """
         text = limits.text("text", text)
         return payloads.overview(self.trace(text), self.model, text)
@@ -201,6 +210,12 @@ class Endpoints:
         Args:
             text: At most 2,000 characters; its last 256 are what the model sees.
             layer: Which layer, counted from 1.
+
+        Returns:
+            "layer": as asked. "weights": base64 of the rows of each head up to the diagonal, n_head x T (T + 1) / 2
+            numbers from 0 to 1 as whole 24-bit numbers (1 is 16,777,215): first the high bytes of all, then the
+            middle ones, then the low ones. "moved": for each head and character, the length of what the
+            character hands over. "usual": for each head, its mean weight at each distance over other text, or null.
         """
         text = limits.text("text", text)
         layer = limits.whole("layer", layer, 1, self.model.config.n_layer)
@@ -211,6 +226,11 @@ class Endpoints:
 
         Args:
             text: At most 2,000 characters; its last 256 are what the model sees.
+
+        Returns:
+            "layers": after the embedding, after each layer, and last the model's output; of each "characters" (for
+            each of the T positions the five likeliest next characters, the likeliest first), "probabilities" (of these
+            five), and "true" (of the character that does come next, T - 1 numbers).
         """
         return payloads.logit_lens(self.trace(limits.text("text", text)), self.model)
 
@@ -224,6 +244,11 @@ class Endpoints:
             temperature: 0 always takes the most likely character, 1 draws as the model says; up to 5.
             top_k: Draw only from this many most likely characters, 1 to 65; 0 turns it off.
             top_p: Draw only from the fewest characters that together reach this probability; 1 turns it off.
+
+        Returns:
+            "candidates": all 65, the likeliest first, each with "character", "logit", "tempered" (its probability
+            after the temperature), "kept", "cut_by" ("top-k", "top-p" or null) and "probability" (in what is drawn
+            from; 0 for one that was cut).
         """
         text = limits.text("text", text)
         how = limits.sampling(temperature, top_k, top_p, -1, self.model.config.vocab_size)

@@ -13,6 +13,7 @@ from typing import Any, get_args
 from shakespeare_gpt.ui.limits import Refused
 
 MAX_WAITING = 200  # calls that wait in a lane
+FULL = "Many people are here right now. Please try again in a few seconds."
 
 
 class Lane:
@@ -45,17 +46,26 @@ class Lane:
         return future
 
     async def run(self, piece: Callable, later: bool = False) -> Any:
-        """Wait for the turn, without holding a thread; cancelled, it gives the turn up."""
-        if self._work.qsize() >= MAX_WAITING:
-            raise Refused("Many people are here right now. Please try again in a few seconds.")
+        """Wait for the turn, without holding a thread; cancelled, it gives the turn up.
+
+        Raises:
+            Refused: too many wait already. What has begun (`later`) is not broken off for that.
+        """
+        if not later and self._work.qsize() >= MAX_WAITING:
+            raise Refused(FULL)
         return await asyncio.wrap_future(self.submit(piece, later))
 
-    def call(self, fn: Callable) -> Callable:
-        """The same function, run in this lane; Gradio sees its signature and docstring."""
+    def call(self, fn: Callable, later: bool = False) -> Callable:
+        """The same function, run in this lane; Gradio sees its signature and docstring.
+
+        `later`: in turn with the streams, not before them, so that many such calls do not keep them waiting.
+        """
 
         @wraps(fn)
         async def in_lane(*args: Any, **kwargs: Any) -> Any:
-            return await self.run(partial(fn, *args, **kwargs))
+            if later and self._work.qsize() >= MAX_WAITING:
+                raise Refused(FULL)
+            return await self.run(partial(fn, *args, **kwargs), later)
 
         return in_lane
 

@@ -42,6 +42,18 @@ values = st.recursive(
     max_leaves=10,
 ) | st.just({"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}})
 calls = st.lists(values, max_size=8)
+places = st.fixed_dictionaries({name: st.integers(0, 20) | values for name in ("offset", "before")})
+# What the page itself sends to write: prompt, place, samples, length, temperature, top-k, top-p, seed.
+writes = st.tuples(
+    texts | values,
+    places | values,
+    st.integers(1, 4) | values,
+    st.integers(-1, FEW) | st.none() | texts | st.floats(),
+    st.floats(0, 2) | values,
+    st.integers(0, 65) | values,
+    st.floats(0, 1) | values,
+    st.integers(-1, 100) | values,
+).map(list)
 once = settings(
     max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
@@ -133,6 +145,16 @@ def test_every_event_of_the_page_by_its_number(http, data, number, session):
     if len(data) < 4:
         data = body["data"] = ["", {}, 0, 0]
     queued(http, "gradio_api/queue/join", body)
+
+
+@settings(once, max_examples=150)
+@given(data=writes)
+def test_the_pages_own_writing(http, data):
+    number = next(
+        d["id"] for d in http.get("config").json()["dependencies"] if d["api_name"] == "write" and not d["js"]
+    )
+    events = queued(http, "gradio_api/queue/join", {"data": data, "fn_index": number, "session_hash": "w"})
+    assert "process_completed" in events
 
 
 @once

@@ -100,6 +100,57 @@ def test_who_has_nothing_yet_comes_first():
     assert order[:3] == ["old0", "a0", "b0"]
 
 
+def test_a_full_lane_refuses_who_comes_and_finishes_what_has_begun(monkeypatch):
+    monkeypatch.setattr(lanes, "MAX_WAITING", 2)
+    lane, go = Lane("test"), threading.Event()
+
+    def fn() -> Iterator[int]:
+        yield from range(3)
+
+    async def full():
+        stream = lane.stream(fn)()
+        seen = [await anext(stream)]
+        blocked = [lane.submit(go.wait) for _ in range(4)]  # the first is at work, three wait
+        rest = asyncio.ensure_future(anext(stream))
+        for later in (False, True):
+            with pytest.raises(Refused, match="Many people"):
+                await lane.call(lambda: 1, later=later)()
+        go.set()
+        seen += [await rest] + [each async for each in stream]
+        return seen, len(blocked)
+
+    assert run(full()) == ([0, 1, 2], 4)
+
+
+def test_single_calls_in_turn_do_not_keep_a_stream_waiting():
+    lane, order, go = Lane("test"), [], threading.Event()
+
+    def stream() -> Iterator[int]:
+        for i in range(2):
+            order.append(f"stream {i}")
+            if i == 0:
+                go.wait(10)
+            yield i
+
+    async def drain():
+        return [each async for each in lane.stream(stream)()]
+
+    async def all_of_them():
+        drained = asyncio.ensure_future(drain())
+        while not order:
+            await asyncio.sleep(0.001)
+        first = lane.call(lambda: order.append("call 0"), later=True)()
+        waiting = asyncio.ensure_future(first)
+        await asyncio.sleep(0)
+        go.set()
+        await waiting
+        await lane.call(lambda: order.append("call 1"), later=True)()
+        await drained
+
+    run(all_of_them())
+    assert order[:3] == ["stream 0", "call 0", "stream 1"]
+
+
 def test_an_error_comes_out_of_a_lane():
     def fn(text: str) -> Iterator[str]:
         raise Refused("no")

@@ -284,12 +284,12 @@ def norm(model: GPT, told: Comparison, layer: int, head: int) -> Outcome:
             Check(
                 "As trained, the stream's numbers in front of the layers spread by "
                 f"{', '.join(f'{size:.2f}' for size in spread)} (standard deviation): the sizes differ from layer to "
-                "layer, and each norm brings them to 1 before a branch reads them.",
+                "layer, and each norm brings them to 1, times weights that it learned, before a branch reads them.",
                 bool(spread.max() > 1.1 * spread.min()),
             ),
             Check(
-                f"Without its norms, layer {layer + 1} reads {spread[layer]:.2f} instead of 1, and what its attention "
-                f"adds has the length {added[1]:.3f} instead of {added[0]:.3f}.",
+                f"Without its norms, layer {layer + 1} reads them as they come, {spread[layer]:.2f}, and what its "
+                f"attention adds has the length {added[1]:.3f} instead of {added[0]:.3f}.",
                 bool(abs(added[1] - added[0]) > SAME),
             ),
             dearer(model, told),

@@ -26,6 +26,7 @@ STRIP = """
     <label><input type="radio" name="sg-direction" data-view="direction" value="looked at by"> who looks at it</label>
     <label><input type="radio" name="sg-direction" data-view="direction" value="how sure"> how sure the model was</label>
   </fieldset>
+  <p id="strip-shading" class="sg-quiet"></p>
   <div class="sg-columns">
     <div class="sg-text">
       <div class="sg-paper">
@@ -106,6 +107,7 @@ ATTENTION = """
   <div class="sg-layer">
     <h3 id="layer-maps-heading"></h3>
     <p class="sg-lens-note" hidden></p>
+    <p id="layer-scale" class="sg-quiet"></p>
     <div id="layer-maps"></div>
   </div>
 </section>

@@ -99,18 +99,18 @@ TEMPLATE = f"""
       stream, so that all parts of the model add up to its logits.</p>
   </div>
   <div class="in-box">
-    <h3>Check one weight with a calculator</h3>
+    <h3 id="inside-check-heading">Check one weight with a calculator</h3>
     <p id="inside-asked"></p>
     <ol id="inside-arithmetic"></ol>
     <p class="sg-quiet">Printed numbers are rounded to four decimals, so the last digit of a long sum may differ.</p>
   </div>
   <div class="in-box">
-    <h3>The residual stream, layer by layer</h3>
+    <h3 id="inside-stream-heading">The residual stream, layer by layer</h3>
     <p>At this character each layer adds twice: attention what it found elsewhere, the feed-forward what it makes of that.
       The bars are the lengths of these additions; the line is the length of the stream behind each layer.</p>
     <div class="in-figure" data-figure="sizes"></div>
-    <h4><label for="inside-next">What each part says for</label> <select id="inside-next"></select>
-      as the next character</h4>
+    <h4 id="inside-parts-heading"><label for="inside-next">What each part says for</label>
+      <select id="inside-next"></select> as the next character</h4>
     <div class="in-figure" data-figure="parts"></div>
     <p id="inside-total"></p>
   </div>

@@ -68,7 +68,7 @@ MODEL = """
   <div class="sg-model-top">
     <div class="sg-drawing">DRAWING</div>
     <div>
-      <h3>The decoder, from the text to the next character</h3>
+      <h3 id="drawing-heading">The decoder, from the text to the next character</h3>
       <p class="sg-quiet">Press a part to see it at work. T is the number of characters in the text.</p>
       <p id="part-said" role="status"></p>
       <dl class="sg-facts"></dl>
@@ -142,8 +142,8 @@ def figures() -> dict[str, Any]:
     characters = go.Figure(layout=layout(**plain, showlegend=True, dragmode=False))
     characters.update_layout(
         legend={"orientation": "h", "y": -0.14, "x": 0},
-        xaxis=axis(zeroline=True, title={"text": "first principal component"}),
-        yaxis=axis(zeroline=True, title={"text": "second principal component"}),
+        xaxis=axis(zeroline=True, title={"text": "direction in which they differ most"}),
+        yaxis=axis(zeroline=True, title={"text": "second such direction"}),
     )
     places = go.Figure(
         go.Heatmap(

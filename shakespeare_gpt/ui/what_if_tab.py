@@ -36,7 +36,8 @@ TEMPLATE = f"""
         <p class="sg-quiet">The framed head is the chosen one, whose attention is compared below. FF: feed-forward; res:
           residual connections; norm: layer norms.</p>
         <label id="what-if-prices"><input type="checkbox"> Show what each part is worth
-          <small>thousandths of a nat a character by which the loss on validation text rises without it</small></label>
+          <small>by how much the loss on validation text rises without it, in thousandths; the loss is minus the natural
+          logarithm of the probability that the model gave to each character, averaged (its unit is the nat)</small></label>
         <p class="sg-quiet" id="what-if-unpriced" hidden>What each part is worth was not measured for this model.</p>
       </fieldset>
     </div>
@@ -52,12 +53,14 @@ TEMPLATE = f"""
   <p id="what-if-nothing">Nothing is switched off yet. Click a head in the grid, or one of the claims.</p>
   <div id="what-if-result" hidden>
     <div class="wi-two">
-      <div><h3 id="what-if-next-heading"></h3><ol id="what-if-next"></ol></div>
+      <div><h3 id="what-if-next-heading"></h3>
+        <p class="sg-quiet">The likeliest next characters of either model, with their probabilities.</p>
+        <ol id="what-if-next"></ol></div>
       <div><h3 id="what-if-numbers-heading">In numbers</h3>
         <table id="what-if-numbers"><thead><tr><th></th><th scope="col">as trained</th>
           <th scope="col">changed</th></tr></thead><tbody></tbody></table></div>
     </div>
-    <h3>What it writes on <span class="sg-quiet" id="what-if-seed"></span></h3>
+    <h3 id="what-if-written-heading">What it writes on <span class="sg-quiet" id="what-if-seed"></span></h3>
     <div class="wi-two">
       <figure><figcaption>as trained</figcaption><div class="wi-text" id="what-if-written-before"></div></figure>
       <figure><figcaption>changed</figcaption><div class="wi-text" id="what-if-written-after"></div></figure>
@@ -69,7 +72,7 @@ TEMPLATE = f"""
       <figure><figcaption id="what-if-difference-caption"></figcaption><div id="what-if-difference"></div></figure>
     </div>
     <p id="what-if-pointed" class="sg-quiet">Point at a cell of a map to read its numbers.</p>
-    <h3>How far each prediction moved</h3>
+    <h3 id="what-if-divergence-heading">How far each prediction moved</h3>
     <p class="sg-quiet">Behind each character: the Kullback-Leibler divergence between the next-character probabilities as
       trained and changed, 0 where they agree. Click a bar to hold that character.</p>
     <div id="what-if-divergence"></div>

@@ -147,3 +147,23 @@ def test_it_fits_a_telephone(open_page, path):
     page.evaluate("shakespeare.view.set({tab: 'Inside a head'})")
     page.wait_for_function(DRAWN)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_the_figures_still_listen_when_the_tab_was_left_and_opened_again(page):
+    open_tab(page, layer=2, head=3, position=40)
+    page.get_by_role("tab", name="Attention").first.click()
+    page.wait_for_function("!document.querySelector('[data-figure=scores]').on")
+    open_tab(page)
+    page.wait_for_function("Boolean(document.querySelector('[data-figure=scores]').on)")
+    scores = page.locator("[data-figure=scores]")
+    scores.scroll_into_view_if_needed()
+    x, y = scores.evaluate(
+        """figure => {
+          const box = figure.getBoundingClientRect(), {xaxis, yaxis} = figure._fullLayout;
+          return [box.left + xaxis._offset + xaxis.l2p(12), box.top + yaxis._offset + yaxis._length / 2];
+        }"""
+    )
+    page.mouse.move(x - 2, y)
+    page.mouse.move(x, y)
+    page.mouse.click(x, y)
+    page.wait_for_function("document.querySelector('#inside-key').value === '12'")

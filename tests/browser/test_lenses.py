@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pages import alphas, expect_weight, hover, said, settle, shown, z
+from pages import alphas, expect_weight, hover, ready, said, settle, shown, z
 from shakespeare_gpt.ui.payloads import moved_vectors
 
 
@@ -123,3 +123,24 @@ def test_one_click_shows_plain_weights_again(page, model):
     assert z(page, "head-map") == pytest.approx(plain, abs=0, nan_ok=True)
     assert page.locator("#lens-badge").text_content() == "Plain weights"
     assert not page.locator("[data-view=hide_first]").is_checked()
+
+
+def test_over_all_heads_the_plain_weight_is_still_named_as_one_heads(page, model):
+    page.evaluate("shakespeare.view.set({over: 'mean', head: 2})")
+    ready(page)
+    text = hover(page, "head-map", 64, 21)
+    heads = shown(page, model).attention[0, :, 64, 21]
+    assert f"weight {heads[1]:.4f} in head 2" in text
+    assert f"mean through the lens: {heads.mean():.4f}" in text
+
+
+def test_what_the_colours_and_arcs_leave_out_is_said(page):
+    shading, scale = page.locator("#strip-shading"), page.locator("#layer-scale")
+    for name, words in (("sqrt", "the square root of the weight"), ("linear", "the weight itself, 0 to 1")):
+        page.evaluate("scale => shakespeare.view.set({scale})", name)
+        settle(page)
+        assert words in shading.text_content() and words in scale.text_content()
+    assert "5 strongest" in shading.text_content()
+    page.evaluate("shakespeare.view.set({direction: 'how sure'})")
+    settle(page)
+    assert "probability" in shading.text_content()

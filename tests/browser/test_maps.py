@@ -251,3 +251,27 @@ def test_zooming_keeps_the_place_when_the_head_changes(page):
     settle(page)
     told = page.evaluate("document.getElementById('head-map')._fullLayout.xaxis.range")
     assert told[1] - told[0] > 80
+
+
+def test_the_headings_name_what_is_drawn_until_the_layer_has_arrived(open_page):
+    page = open_page()
+    held = []
+
+    def fifth(route) -> None:
+        held.append(route) if route.request.post_data_json["data"][1] == 5 else route.continue_()
+
+    page.route("**/run/layer*", fifth)
+    page.locator("#prompt textarea").fill("KING:\nWho goes there, in the night?")
+    page.wait_for_function("shakespeare.data.window.layers.size === 4 && shakespeare.data.window.length < 60")
+    page.locator("#layer input").nth(4).check()
+    settle(page)
+    headings = [page.locator(each) for each in ("#head-map-heading", "#layer-maps-heading")]
+    assert ["ayer 1" in heading.text_content() for heading in headings] == [True, True]
+    assert page.locator("#head-map.sg-stale").count() == page.locator("#layer-maps.sg-stale").count() == 1
+    assert said(page) == "Layer 5 head 1: the numbers are on their way."
+    page.wait_for_function("document.querySelectorAll('.sg-stale').length === 2")
+    for route in held:
+        route.continue_()
+    ready(page)
+    assert ["ayer 5" in heading.text_content() for heading in headings] == [True, True]
+    assert page.locator(".sg-stale").count() == 0

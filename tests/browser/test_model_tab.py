@@ -128,13 +128,15 @@ def test_samples_are_shown_as_text(about):
 # --- what the heads do -------------------------------------------------------------------------------------------
 
 
-def test_badges_stand_only_where_a_role_was_given(page, measured):
+def test_every_thumbnail_has_a_badge_also_where_no_role_was_given(page, measured):
     for head in measured["heads"]:
         button = page.locator(f'#head-grid [data-layer="{head["layer"]}"][data-head="{head["head"]}"]')
         badge, title = button.get_attribute("data-badge"), button.get_attribute("title")
-        assert (badge is None) == (head["role"] is None)
         if head["role"]:
+            assert badge not in (None, "", "–")
             assert measured["roles"][head["role"]]["name"] in title
+        else:
+            assert (badge, title) == ("–", "No clear role")
 
 
 def open_roles(page: Page) -> None:
@@ -263,9 +265,20 @@ def test_every_help_has_at_most_three_sentences_and_closes_with_escape(page):
 def test_every_view_has_its_help(page, tab):
     headings = {
         "Attention": (".sg-all h3", "#head-map-heading", ".sg-roles-heading", ".sg-forming-heading"),
-        "Inside a head": ("#inside-heading",),
-        "What if?": ("#what-if-switches-heading", "#what-if-claims-heading", "#what-if-numbers-heading"),
-        "The model": ("#character-map-heading", "#position-map-heading", "#loss-heading", "#others-heading"),
+        "Inside a head": (
+            "#inside-heading",
+            "#inside-check-heading",
+            "#inside-stream-heading",
+            "#inside-parts-heading",
+        ),
+        "What if?": tuple(
+            f"#what-if-{view}-heading"
+            for view in ("switches", "claims", "next", "numbers", "written", "maps", "divergence")
+        ),
+        "The model": tuple(
+            f"#{view}-heading"
+            for view in ("drawing", "character-map", "position-map", "loss", "others", "samples")
+        ),
     }[tab]
     open_tab(page, tab)
     for heading in headings:

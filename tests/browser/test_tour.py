@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from pages import TIMEOUT, type_text
+from pages import TIMEOUT, ready, settle, type_text
 from shakespeare_gpt.heads import read_heads
 
 STOPS = 6
@@ -49,6 +49,40 @@ def test_back_and_forth_with_keys(tour):
     expect(tour.locator("#tour-card")).to_contain_text("Stop 2")
     tour.get_by_role("button", name="Back", exact=True).press("Enter")
     expect(tour.locator("#tour-card")).to_contain_text("Stop 1")
+
+
+def test_each_stop_has_a_link_that_opens_it(tour, open_page):
+    for _ in range(2):
+        tour.locator(".sg-tour-next").click()
+    link = tour.locator(".sg-tour-link")
+    assert link.is_visible()
+    wanted = view(tour)
+    opened = open_page(link.get_attribute("href").split("/", 3)[3])
+    opened.wait_for_function("text => shakespeare.data.text === text", arg=wanted["text"])
+    settle(opened)
+    assert {key: view(opened)[key] for key in wanted if key != "sampling"} == {
+        key: value for key, value in wanted.items() if key != "sampling"
+    }
+
+
+def test_leaving_gives_a_written_text_back_with_its_probabilities(page):
+    type_text(page, "ROMEO:\nWhat say")
+    page.locator("#generate").click()
+    page.wait_for_function("shakespeare.data.written === 300 && !shakespeare.data.streaming", timeout=TIMEOUT)
+    ready(page)
+    page.evaluate("shakespeare.view.set({step: 120, layer: 2})")
+    page.wait_for_function("!shakespeare.data.loading")
+    settle(page)
+    state = "JSON.stringify([shakespeare.data.text, shakespeare.data.steps, shakespeare.data.window.start])"
+    before, told = view(page), page.evaluate(state)
+    page.locator("#tour-start").click()
+    page.wait_for_function("shakespeare.data.written === 0 && !shakespeare.data.loading")
+    page.keyboard.press("Escape")
+    page.wait_for_function("shakespeare.data.written === 300 && !shakespeare.data.loading")
+    ready(page)
+    assert view(page) == before and page.evaluate(state) == told
+    expect(page.locator("#prompt textarea")).to_have_value("ROMEO:\nWhat say")
+    assert "Character 120 of 300" in page.locator(".sg-step").text_content()
 
 
 @pytest.mark.parametrize("how", ["Escape", "button"])

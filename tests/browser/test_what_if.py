@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import numpy as np
 import pytest
 
-from pages import type_text, z
-from shakespeare_gpt.experiments import compare
+from pages import settle, type_text, z
+from shakespeare_gpt.experiments import compare, read_prices
 from shakespeare_gpt.intervention import Intervention
 from shakespeare_gpt.ui.claims import CLAIMS
 
@@ -138,7 +139,8 @@ def test_both_continuations_have_the_same_seed(what_if, model):
     )
     compared(page, norm_off=[3])
     page.wait_for_function(
-        "() => document.querySelector('#what-if-written-after').textContent.length === 100"
+        "() => [...document.querySelectorAll('#what-if .wi-text')]"
+        ".every(side => side.textContent.length === 100 && !side.classList.contains('wi-old'))"
     )
     text = page.evaluate("shakespeare.data.window.text")
     wanted = compare(model, text, Intervention(norm_off={2}), max_new_tokens=100, seed=11, temperature=0.5)
@@ -236,3 +238,93 @@ def test_a_switch_beats_a_claim_that_is_on_its_way(what_if):
     page.wait_for_timeout(1500)
     assert page.evaluate("shakespeare.view.get().intervention") == {"no_scale": True}
     assert page.locator("#what-if-claim").is_hidden()
+
+
+def test_the_grid_shows_what_each_part_is_worth(what_if, model):
+    page = what_if
+    page.locator("#what-if-prices input").check()
+    told = {entry["name"]: entry["price"] for entry in read_prices(model)["prices"]}
+    for name, switch, at in (
+        ("Layer 2 head 3 off", "heads_off", "[2,3]"),
+        ("Feed-forward of layer 4 off", "feed_forward_off", "4"),
+        ("Layer norms of layer 1 off", "norm_off", "1"),
+    ):
+        cell = page.locator(f".wi-cell[data-switch='{switch}'][data-at='{at}']")
+        assert cell.text_content().replace("−", "-") == str(math.floor(told[name] * 1000 + 0.5))
+        assert f"worth {told[name]:.4f}" in cell.get_attribute("aria-label")
+    page.locator("#what-if-prices input").uncheck()
+    assert cell.text_content() == "on"
+
+
+def test_figures_still_listen_when_the_tab_was_left_and_opened_again(what_if):
+    """Hidden figures are taken down, and their listeners with them."""
+    page = what_if
+    page.locator("[data-switch='heads_off'][data-at='[1,1]']").click()
+    compared(page, heads_off=[[1, 1]])
+    page.get_by_role("tab", name="Attention").first.click()
+    page.wait_for_function("!document.querySelector('#what-if-before').on")
+    type_text(
+        page, page.evaluate("shakespeare.view.get().text") + "x"
+    )  # and back: the same text, another window
+    type_text(page, page.evaluate("shakespeare.view.get().text")[:-1])
+    page.get_by_role("tab", name="What if?").first.click()
+    compared(page, heads_off=[[1, 1]])
+    page.wait_for_function("Boolean(document.querySelector('#what-if-before').on)")
+    settle(page)
+    for figure in ("before", "after", "difference", "divergence"):
+        assert page.locator(f"#what-if-{figure} .main-svg").count(), figure
+    page.locator("#what-if-before").scroll_into_view_if_needed()
+    x, y = page.evaluate(
+        """() => {
+          const figure = document.querySelector('#what-if-before'), box = figure.getBoundingClientRect();
+          const {xaxis, yaxis} = figure._fullLayout;
+          return [box.left + xaxis._offset + xaxis.l2p(5), box.top + yaxis._offset + yaxis.l2p(30)];
+        }"""
+    )
+    page.mouse.move(x - 2, y)
+    page.mouse.move(x, y)
+    page.wait_for_function(
+        "document.querySelector('#what-if-pointed').textContent.includes('at 30 looks at')"
+    )
+    page.mouse.click(x, y)
+    page.wait_for_function("shakespeare.view.get().position === 30")
+
+
+def test_elsewhere_a_note_says_that_something_is_off(what_if):
+    page = what_if
+    page.locator("[data-switch='heads_off'][data-at='[1,1]']").click()
+    settle(page)
+    assert "switched off" not in page.locator("#notes").text_content()  # the banner is here
+    page.get_by_role("tab", name="Attention").first.click()
+    settle(page)
+    assert "the model as trained" in page.locator("#notes").text_content()
+
+
+def test_a_claim_that_is_on_its_way_is_tested_on_the_new_text(what_if):
+    page = what_if
+    held = []
+    page.route("**/run/claim*", lambda route: held.append(route))
+    page.locator("[data-claim='positions']").click()
+    page.wait_for_timeout(200)
+    type_text(page, "KING:\nNo, no, no, no: not now, my noble lord!")
+    for route in held:
+        route.continue_()
+    page.unroute("**/run/claim*")
+    page.wait_for_selector("#what-if-claim [data-holds]")
+    asked = [route.request.post_data_json["data"][0] for route in held]
+    assert len(asked) == 2 and asked[1].startswith("KING")
+
+
+def test_a_continuation_that_fails_leaves_no_old_text(what_if):
+    page = what_if
+    page.locator("[data-switch='heads_off'][data-at='[1,1]']").click()
+    compared(page, heads_off=[[1, 1]])
+    page.wait_for_function("document.querySelector('#what-if-written-after').textContent.length === 100")
+    broken = {"status": 200, "content_type": "application/json", "body": '{"data": [null]}'}
+    page.route("**/run/what_if_continuation*", lambda route: route.fulfill(**broken))
+    page.locator("[data-switch='heads_off'][data-at='[1,2]']").click()
+    page.locator("#what-if-problem").wait_for()
+    for side in ("before", "after"):
+        written = page.locator(f"#what-if-written-{side}")
+        assert written.text_content() == "" and "wi-old" not in written.get_attribute("class")
+    page.unroute("**/run/what_if_continuation*")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
-from pages import TIMEOUT, alphas, open_settings, ready, said, settle, type_text, z
+from pages import TIMEOUT, alphas, glyph, hover, open_settings, ready, said, settle, type_text, z
 from shakespeare_gpt.generation import account, stream
 from shakespeare_gpt.trace import trace
-from shakespeare_gpt.ui import payloads
+from shakespeare_gpt.ui import endpoints, payloads
+from shakespeare_gpt.ui.limits import Refused
 
 PROMPT = "ROMEO:\nWhat say'st thou"
 
@@ -274,3 +277,136 @@ def test_writing_on_keeps_what_was_written(page):
     page.locator("#scrub-slider").fill("45")
     settle(page)
     assert f"The model saw characters 1 to {len(PROMPT) + 44};" in page.locator(".sg-step").text_content()
+
+
+def test_writing_on_counts_also_what_the_prompt_no_longer_holds(page):
+    """Write on sends the last 2,000 characters; what was generated before them stays generated."""
+    write(page, PROMPT, Length=2000, Seed=5)
+    settings(page, Length=50)
+    for count in (2050, 2100):
+        page.locator("#write-on").click()
+        page.wait_for_function(
+            "count => shakespeare.data.written === count && !shakespeare.data.streaming",
+            arg=count,
+            timeout=TIMEOUT,
+        )
+    assert page.locator("#text-strip .sg-prompt").text_content() == PROMPT
+    assert page.evaluate("shakespeare.data.steps.length") == 2100
+    assert page.locator("#scrub-slider").get_attribute("max") == "2100"
+
+
+def test_numbers_that_are_on_their_way_are_not_taken_from_the_text_before(page):
+    """After a second run the window is still the first one's until the server has answered."""
+    write(page, PROMPT, Length=200, Seed=5)
+    before = page.evaluate("shakespeare.data.window.text")
+    held = []
+    page.route("**/run/overview*", lambda route: held.append(route))
+    settings(page, Length=20, Seed=6)
+    page.locator("#generate").click()
+    page.wait_for_function(
+        "shakespeare.data.written === 20 && !shakespeare.data.streaming && shakespeare.data.loading",
+        timeout=TIMEOUT,
+    )
+    page.locator("#text-strip").focus()
+    page.keyboard.press("ArrowUp")
+    settle(page)
+    strip = page.locator("#text-strip")
+    assert "the numbers are on their way" in said(page)
+    assert "The numbers are on their way" in page.locator("#readout").text_content()
+    assert strip.locator(".sg-chosen").count() == 0 and not alphas(page).any()
+    assert page.locator(".sg-arcs path").count() == 0
+    assert page.locator("#head-map.sg-stale").count() == page.locator("#layer-maps.sg-stale").count() == 1
+    label = hover(page, "head-map", 150, 60)  # the old map, still with its own characters
+    assert f"'{glyph(before[150])}' at 151 looks at '{glyph(before[60])}' at 61" in label
+    assert strip.locator(".sg-chosen, .sg-other").count() == 0
+    for route in held:
+        route.continue_()
+    page.unroute("**/run/overview*")
+    page.wait_for_function("!shakespeare.data.loading", timeout=TIMEOUT)
+    ready(page)
+    assert page.locator(".sg-stale").count() == 0
+    assert strip.locator(".sg-chosen").count() == 1 and alphas(page).any()
+
+
+def test_what_it_no_longer_saw_is_pale_and_not_improbable(page):
+    write(page, PROMPT, Length=400, Seed=11)
+    page.locator("[data-view=direction][value='how sure']").check()
+    settle(page)
+    assert page.evaluate("shakespeare.data.window.start") > len(PROMPT)
+    pale = page.locator("#text-strip .sg-outside")
+    assert pale.count() == len(PROMPT)  # not seen, and not drawn either
+    assert "pale" in page.locator("#notes").text_content()
+
+
+def test_a_single_written_character_can_be_replayed(page):
+    write(page, PROMPT, Length=1, Seed=5)
+    page.locator("#scrub-slider").click()
+    settle(page)
+    assert "Character 1 of 1" in page.locator(".sg-step").text_content()
+    page.locator("#scrub button").click()
+    page.locator("#scrub-slider").focus()
+    page.keyboard.press("Enter")
+    settle(page)
+    assert page.evaluate("shakespeare.view.get().step") == 1
+
+
+def test_arcs_stay_with_their_characters_when_the_text_scrolls(page):
+    write(page, PROMPT, Length=600, Seed=11)
+    page.evaluate("shakespeare.view.set({over: 'mean'})")
+    page.locator("#scrub-slider").fill("300")
+    page.wait_for_function("!shakespeare.data.loading", timeout=TIMEOUT)
+    ready(page)
+    height = """() => {
+      const path = document.querySelector('.sg-arcs path'), begins = path.getAttribute('d').match(/[\\d.-]+ ([\\d.-]+)/);
+      const chosen = document.querySelector('#text-strip .sg-chosen');
+      const top = path.closest('svg').getBoundingClientRect().top + Number(begins[1]);
+      return top - chosen.getBoundingClientRect().top;
+    }"""
+    before = page.evaluate(height)
+    page.locator("#text-strip").evaluate("strip => (strip.scrollTop -= 40)")
+    settle(page)
+    assert page.evaluate(height) == pytest.approx(before, abs=1)
+
+
+def test_another_prompt_ends_the_writing(page):
+    type_text(page, PROMPT)
+    settings(page, Length=2000, Seed=5)
+    page.evaluate(
+        """() => {
+          const look = () => shakespeare.data.written > 30
+            ? [...document.querySelectorAll('button')].find(one => one.textContent.trim() === 'A king').click()
+            : requestAnimationFrame(look);
+          look();
+        }"""
+    )
+    page.locator("#generate").click()
+    page.wait_for_function(
+        "shakespeare.data.text.startsWith('KING RICHARD') && !shakespeare.data.loading", timeout=TIMEOUT
+    )
+    page.wait_for_timeout(1000)  # what was still on its way does not bring the old text back
+    ready(page)
+    assert page.evaluate("shakespeare.data.written") == 0
+    assert page.locator("#prompt textarea").input_value() == page.evaluate("shakespeare.data.text")
+    assert "Stopped after" in page.locator("#run").text_content()
+
+
+def test_a_run_that_breaks_off_ends_on_the_page_too(open_page, monkeypatch):
+    real = endpoints.stream_samples
+
+    def broken(*args, **how):
+        yield from itertools.islice(real(*args, **how), 30)
+        raise Refused("The writing broke off.")
+
+    monkeypatch.setattr(endpoints, "stream_samples", broken)
+    page = open_page()
+    open_settings(page)
+    page.locator("#settings input[type=radio]").nth(1).check()
+    page.locator("#generate").click()
+    page.wait_for_function(
+        "document.querySelector('#run').textContent.includes('Stopped after')", timeout=TIMEOUT
+    )
+    page.get_by_text("The writing broke off.").wait_for()
+    ready(page)
+    assert 0 < page.evaluate("shakespeare.data.written") <= 30
+    buttons = page.locator(".run-card button")
+    assert buttons.count() == 2 and not any(button.is_disabled() for button in buttons.all())

@@ -32,7 +32,7 @@ export function arc(from, to, weight) {
   return path;
 }
 
-/** weights: one for each character of the window, or null for no arcs. */
+/** weights: one for each character of the window, or null for no arcs. Where an end is scrolled away there is none. */
 export function drawArcs(svg, strip, cells, now, weights) {
   const paths = [];
   if (weights) {

@@ -62,7 +62,7 @@ export function characterAxis() {
 export async function draw(element, traces, laidOut, on = {}) {
   const { react } = await plotly;
   if (!element.clientWidth) return; // hidden meanwhile: see whenShown
-  const first = !element.classList.contains("js-plotly-plot");
+  const first = !element.on; // Plotly's own; taken away with the figure, and its listeners, by purge
   element.sgOn = on;
   react(element, traces, laidOut, CONFIG);
   if (!first) return;

@@ -9,6 +9,7 @@ import { element, glyph, percent } from "./text.js";
 const ask = answers(24);
 let root, box;
 let tested = null; // {claim, layer, head, intervention, told} of the claim on show
+let testing = null; // {claim, layer, head} of the latest question, until it is dropped
 let question = 0;
 
 export function mount(piece, told) {
@@ -22,11 +23,11 @@ export function mount(piece, told) {
     if (changed.has("intervention") && JSON.stringify(chosen.intervention) !== tested?.intervention) drop();
     else if (tested && changed.has("layer")) draw();
   });
-  data.subscribe((what) => what === "window" && tested && test(tested.claim, tested));
+  data.subscribe((what) => what === "window" && testing && test(testing.claim, testing));
 }
 
 function drop() {
-  tested = null;
+  tested = testing = null;
   question++;
   box.hidden = true;
   box.replaceChildren();
@@ -41,6 +42,7 @@ async function test(claim, { layer, head } = view.get()) {
   const { window } = data;
   if (!window || data.streaming) return;
   const now = ++question;
+  testing = { claim, layer, head };
   if (!tested) show(element("p", {}, "Testing it on your text…"));
   try {
     const told = await ask("claim", window.text, claim, layer, head);

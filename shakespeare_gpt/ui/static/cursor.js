@@ -12,7 +12,7 @@ export function selected(now) {
     now.direction === "looked at by"
       ? [chosen, chosen, chosen + 1, first + data.window.length, "sg-row"]
       : [first, chosen, chosen + 1, chosen + 1, "sg-row"];
-  if (now.other === null) return [row];
+  if (now.query === null || now.key === null) return [row];
   return [row, [now.key + 0.5, now.query + 0.5, now.key + 1.5, now.query + 1.5, "sg-cell"]];
 }
 

@@ -36,6 +36,30 @@ export const tell = (what) => subscribers.forEach((fn) => fn(what));
 /** Index of the first generated character. */
 export const promptLength = () => data.text.length - data.written;
 
+/** Where the window begins that belongs to the text and the step: the end of the text if nothing is replayed. */
+function wanted() {
+  const { step } = view.get();
+  const end = Math.max(0, data.text.length - data.window.context_length);
+  return step ? (data.steps[step - 1]?.start ?? end) : end;
+}
+
+/** Is the window at hand the one that belongs to the text and the step? Not while text streams in, or before it is here. */
+export function current() {
+  const { window, text } = data;
+  if (!window || data.streaming || window.start !== wanted()) return false;
+  return window.text === text.slice(window.start, window.start + window.context_length);
+}
+
+/** [probability, rank] that the model gave to a character of the text as the window saw it; undefined if it did not. */
+export function given(position) {
+  const { window, text } = data;
+  if (!window || position < window.start) return undefined;
+  // What is given depends on the characters up to there, so it holds as long as these are the same.
+  const length = position + 1 - window.start;
+  if (window.text.slice(0, length) !== text.slice(window.start, position + 1)) return undefined;
+  return window.given[length - 1];
+}
+
 function makeWindow(overview, start) {
   const { thumbnails, ...told } = overview;
   return {
@@ -76,7 +100,7 @@ function show(window) {
   const other = data.window !== window;
   data.window = window;
   Object.assign(data, { loading: false, error: "" });
-  if (other) tell("window");
+  tell(other ? "window" : "loading");
   loadLayers(window);
 }
 
@@ -146,13 +170,11 @@ async function showRaw(raw) {
 /** Show the window that belongs to the text and the step: the end of the text if nothing is replayed. */
 async function showWindow() {
   const question = ++asked;
-  const context = data.window.context_length;
-  const { step } = view.get();
-  const start = step ? data.steps[step - 1].start : Math.max(0, data.text.length - context);
-  const text = data.text.slice(start, start + context);
+  const start = wanted();
+  const text = data.text.slice(start, start + data.window.context_length);
   const known = kept.get(`${start}:${text}`);
   if (known) return show(keep(known));
-  data.loading = true;
+  Object.assign(data, { loading: true, error: "" });
   tell("loading");
   try {
     const overview = await call("overview", text);
@@ -177,7 +199,8 @@ export function writing(told) {
   if (!told?.text) return;
   if (base.run !== told.run) base = { run: told.run, text: data.text, steps: data.steps };
   const before = base.text.slice(0, told.offset) + told.prompt;
-  const earlier = told.before ? base.steps.slice(-told.before) : [];
+  // Write on sends the end of the text alone; what was generated before that end stays generated.
+  const earlier = !told.before ? [] : before === base.text ? base.steps : base.steps.slice(-told.before);
   const steps = told.steps.map((step) => ({
     ...step,
     start: step.start + told.offset,
@@ -206,6 +229,17 @@ export function written() {
   if (!data.streaming) return;
   clearTimeout(silence);
   data.streaming = false;
+  tell("text");
+  showWindow();
+}
+
+/** The text on the page with all that is known of its writing, for `restore`. */
+export const remember = () => ({ text: data.text, written: data.written, steps: data.steps, notes: data.notes });
+
+/** Show a remembered text again. The View has been set to it before: its text, and what was generated of it. */
+export function restore(remembered) {
+  asked++;
+  Object.assign(data, remembered, { raw: view.get().text, error: "" });
   tell("text");
   showWindow();
 }

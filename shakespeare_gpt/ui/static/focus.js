@@ -1,6 +1,6 @@
 // What all views show right now: what is pointed at, else what is held, else the last character.
 
-import { data, layerOf, promptLength } from "./data.js";
+import { current, data, layerOf, promptLength } from "./data.js";
 import { shownRow } from "./lenses.js";
 import { pointer, view } from "./store.js";
 
@@ -12,9 +12,10 @@ export function held() {
 }
 
 /**
- * Returns {layer, head, lens, direction, chosen, other, query, key}; null before the first text is there.
+ * Returns {layer, head, lens, direction, chosen, other, query, key, sure}; null before the first text is there.
  * Layer and head count from 1; the others are indices into the whole text. `chosen` is the character whose links are
- * shown, `other` a second one that is pointed at; query looks, key is looked at (null if there is no other).
+ * shown, `other` a second one that is pointed at; query looks, key is looked at (null if there is no other). `sure`:
+ * what is asked is how sure the model was of `other ?? chosen`, not what looks at what.
  */
 export function focus() {
   const { window } = data;
@@ -22,6 +23,7 @@ export function focus() {
   const chosenView = view.get();
   const at = pointer.get();
   const backwards = chosenView.direction === "looked at by";
+  const sure = chosenView.direction === "how sure" && at.key === null;
   let chosen,
     other = null;
   if (at.key !== null) [chosen, other] = backwards ? [at.key, at.query] : [at.query, at.key];
@@ -33,8 +35,10 @@ export function focus() {
   chosen = Math.min(Math.max(chosen, window.start), last);
   if (other !== null && (other < window.start || other > last)) other = null;
   // Nobody looks ahead: such a pair has no weight.
-  if (other !== null && (backwards ? other < chosen : other > chosen)) other = null;
-  const [query, key] = backwards ? [other, chosen] : [chosen, other];
+  const ahead = other !== null && (backwards ? other < chosen : other > chosen);
+  if (ahead && !sure) other = null;
+  const link = ahead ? null : other;
+  const [query, key] = backwards ? [link, chosen] : [chosen, link];
   return {
     layer: at.layer ?? chosenView.layer,
     head: at.head ?? chosenView.head,
@@ -44,6 +48,7 @@ export function focus() {
     other,
     query,
     key,
+    sure,
   };
 }
 
@@ -57,12 +62,12 @@ export function layerNow(layer) {
 
 /**
  * The shown weights of the chosen character's links, one for each character of the window (0 where there is none);
- * null while the layer is on its way.
+ * null while the layer, or the window of another text, is on its way.
  */
 export function links(now = focus()) {
   const { window } = data;
   const layer = layerNow(now.layer);
-  if (!layer) return null;
+  if (!layer || !current()) return null;
   const out = new Float32Array(window.length);
   const chosen = now.chosen - window.start;
   if (now.direction === "looked at by") {

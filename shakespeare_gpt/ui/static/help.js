@@ -31,6 +31,18 @@ const HELP = {
     "Queries, keys and values are made by three tables of numbers that the head learned, the same for every character.",
     "All numbers here are the model's own, so every step can be worked out again by hand.",
   ],
+  "#inside-check-heading": [
+    "Query and key are multiplied number by number and added up, divided by the root of the head size, and turned into a weight by the softmax.",
+    "Every line can be copied into a calculator; it is the arithmetic that the model itself does for this pair.",
+  ],
+  "#inside-stream-heading": [
+    "The stream is a list of numbers for each character that runs through all layers, and every part reads it and adds to it.",
+    "A long addition changes much of what later layers read, a short one little.",
+  ],
+  "#inside-parts-heading": [
+    "The last sum decides what comes next, so each addition to it can be read as votes for and against a character.",
+    "This counts direct votes only: a head may also matter through what later layers make of its addition.",
+  ],
   "#what-if-switches-heading": [
     "A part that is off adds nothing, and everything behind it has to work with what is left.",
     "A large difference says that the model as it was trained relies on this part; one that is trained without it might find another way.",
@@ -38,6 +50,22 @@ const HELP = {
   "#what-if-claims-heading": [
     "Textbooks say these things about every transformer; here each is measured on this one, with your text.",
     "Some follow from the way it is built and hold for any text; that the loss rises is only found, and a short text can show the opposite.",
+  ],
+  "#what-if-next-heading": [
+    "Both models have read the same text up to the held character; the bars are what each expects next.",
+    "Where the two bars of a character agree, the part that is off is not needed for this prediction.",
+  ],
+  "#what-if-written-heading": [
+    "Both write on with the same seed: the dice fall alike, so every difference comes from what is off.",
+    "Where the probabilities differ little the texts may stay equal for long, and after the first different letter they part.",
+  ],
+  "#what-if-maps-heading": [
+    "The first map is the head as trained, the second the same head with something off, the third the second minus the first.",
+    "A head changes too when something in an earlier layer is off, because it reads other numbers then.",
+  ],
+  "#what-if-divergence-heading": [
+    "A high bar marks a place whose prediction needs what is off.",
+    "0 means that both models expect exactly the same; the unit is the nat, as for the loss.",
   ],
   "#what-if-numbers-heading": [
     "The loss is minus the natural logarithm of the probability that the model gave to the character that did come, averaged; the unit of such numbers is the nat.",
@@ -52,6 +80,14 @@ const HELP = {
   ".sg-forming-heading": [
     "A model starts with random numbers, and its heads then look everywhere almost alike.",
     "During the training its weights were saved a few times, and the slider puts your text through each of these earlier models.",
+  ],
+  "#drawing-heading": [
+    "The text goes in as characters, and every layer adds to what is known about each of them.",
+    "Out comes a number for each of the 65 characters that says how well it would fit as the next one.",
+  ],
+  "#samples-heading": [
+    "Nothing here was chosen: the first three texts with this seed are shown.",
+    "At each place one character is drawn by its probability, so another seed writes another text.",
   ],
   "#character-map-heading": [
     "The model starts with random points and moves each a little whenever this makes its predictions better.",
@@ -79,7 +115,7 @@ export function help(heading, sentences) {
   const id = `help-${++count}`;
   const panel = element("p", { class: "sg-help-text", id, hidden: true }, sentences.join(" "));
   const button = element("button", { type: "button", class: "sg-help", "aria-expanded": "false", "aria-controls": id,
-    "aria-label": `Help: ${heading.textContent.trim() || "this view"}`, onclick: () => open(panel.hidden),
+    "aria-label": `Help: ${(heading.querySelector("label") ?? heading).textContent.trim() || "this view"}`, onclick: () => open(panel.hidden),
     onkeydown: (event) => event.key === "Escape" && open(false) }, "?");
   const open = (shown) => {
     panel.hidden = !shown;

@@ -48,7 +48,10 @@ async function update() {
   const { layer, head } = view.get();
   const position = chosen() + 1;
   const now = JSON.stringify([window.text, window.start, layer, head, position]);
-  if (now === question) return;
+  if (now === question) {
+    if (shown?.question === now) shown.window = window; // the same text, asked for again
+    return;
+  }
   question = now;
   root.setAttribute("aria-busy", "true");
   try {
@@ -71,7 +74,7 @@ async function update() {
 }
 
 const largest = (values) => values.indexOf(Math.max(...values));
-const name = (index) => at(shown.window.start + index);
+const name = (index) => at(shown.window.start + index, shown.window);
 const figure = (name) => root.querySelector(`[data-figure="${name}"]`);
 
 function follow(index) {

@@ -77,6 +77,9 @@ export const strongest = (row, count) =>
     .sort((a, b) => row[b] - row[a])
     .slice(0, count);
 
+/** What a colour or a shade follows, by the view's `scale`. */
+export const SCALES = { sqrt: "the square root of the weight", linear: "the weight itself, 0 to 1" };
+
 /** The lenses that are on, in words; empty when everything is plain. */
 export function lensNames(lens) {
   const names = [];

@@ -8,12 +8,13 @@
 
 import { call } from "./api.js";
 import { data, writing } from "./data.js";
-import { fillBox } from "./pickers.js";
+import { fillBox, stopWriting } from "./pickers.js";
 import { canonical } from "./switches.js";
 import { NOTHING, pointer, VIEW, view } from "./store.js";
 
 const LONGEST = 4000; // characters that a link carries, prompt and continuation
 const TYPED = 2000; // and of those that the page reads as a typed text
+const RUNS = 50; // and how many runs may have written it
 const FLAGS = ["hide_first", "keep_most", "by_moved"];
 const CHOICES = {
   direction: ["looks at", "looked at by", "how sure"],
@@ -35,12 +36,13 @@ let applying = 0; // so that a second link overtakes the first
 /** What differs from the defaults, as URLSearchParams. `chosen` is a View; of the text on show it tells the runs too. */
 export function parameters(chosen) {
   const out = new URLSearchParams();
-  const whole = chosen.text.length <= LONGEST;
+  const written = chosen.generated_from === null ? [] : runs();
+  const whole = chosen.text.length <= LONGEST && written.length <= RUNS;
   const text = whole ? chosen.text : chosen.text.slice(-TYPED);
   out.set("text", text);
   if (chosen.generated_from !== null && whole) {
     out.set("generated_from", chosen.generated_from);
-    for (const run of runs()) out.append("run", run.join("_"));
+    for (const run of written) out.append("run", run.join("_"));
     if (chosen.step) out.set("step", chosen.step);
   }
   if (chosen.position && whole) out.set("position", chosen.position);
@@ -131,8 +133,8 @@ export function read(given, { n_layer, n_head }) {
     const value = take(name, (it) => (HALVES.includes(name) ? number : whole)(it, least, most), null);
     if (value !== null) found.sampling[name] = value;
   }
-  found.position = take("position", (it) => (text === null ? undefined : whole(it, 1, text.length)), null);
-  const from = take("generated_from", (it) => (text === null ? undefined : whole(it, 1, Math.min(text.length - 1, TYPED))), null);
+  found.position = take("position", (it) => (text === null ? undefined : whole(it, 1, LONGEST)), null); // the text as it is read may be longer
+  const from = take("generated_from", (it) => (text === null ? undefined : whole(it, 1, text.length - 1)), null);
   const written = from === null ? null : readRuns(given.getAll("run"), text.length - from);
   if (from !== null && !written) bad.push("run");
   found.generated_from = written && from;
@@ -143,7 +145,7 @@ export function read(given, { n_layer, n_head }) {
 /** [[characters, temperature, top_k, top_p, seed], ...] that together wrote `count` characters; null if they did not. */
 function readRuns(given, count) {
   const { temperature, top_k, top_p } = told.settings;
-  const found = given.slice(0, 50).map((text) => {
+  const found = given.slice(0, RUNS).map((text) => {
     const [n, t, k, p, seed, more] = text.split("_");
     const run = [whole(n, 1, count), number(t, temperature.least, temperature.most), whole(k, top_k.least, top_k.most),
       number(p, top_p.least, top_p.most), whole(seed, 0, told.max_seed)];
@@ -182,7 +184,7 @@ async function apply(given) {
   ];
   const { text, generated_from: from, position, step, ...rest } = found;
   pointer.set(NOTHING);
-  if (data.streaming) document.querySelector("#stop")?.click();
+  stopWriting();
   settings = SETTINGS.map((name) => found.sampling[name] ?? told.settings[name].usual);
   tellGradio("submit"); // Gradio's own sliders take what settings() gives
   if (!written) {
@@ -246,7 +248,8 @@ async function copy() {
   if (told.space && document.referrer.startsWith("https://huggingface.co/")) {
     window.parent.postMessage({ hash: fragment }, "https://huggingface.co");
   }
-  const short = chosen.text.length > LONGEST ? `The text is longer than a link can carry: the link holds its last ${TYPED.toLocaleString("en")} characters.` : "";
+  const short = chosen.text.length > LONGEST || runs().length > RUNS
+    ? `The text is longer than a link can carry: the link holds its last ${TYPED.toLocaleString("en")} characters, as if they had been typed.` : "";
   try {
     await navigator.clipboard.writeText(address);
     field.hidden = true;

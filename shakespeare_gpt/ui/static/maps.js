@@ -1,9 +1,9 @@
 // The chosen layer's heads side by side (#layer-maps), and one head large (#head-map): Plotly heatmaps whose z are
 // the weights themselves. Each figure is drawn in a task of its own, and only when what it shows has changed.
 
-import { data } from "./data.js";
+import { current, data } from "./data.js";
 import { focus, layerNow } from "./focus.js";
-import { lensNames, matrix } from "./lenses.js";
+import { SCALES, lensNames, matrix } from "./lenses.js";
 import { CONFIG, copy, plotly } from "./plotly.js";
 import { linkLines } from "./said.js";
 import { NOTHING, pointer, view } from "./store.js";
@@ -15,7 +15,7 @@ const NARROW = 560; // px: below, one head at a time
 const MEDIUM = 900; // px: below, the heads of a layer stand in two rows
 const CHARACTERS = 40; // up to so many characters the large map names each one at its axes
 
-let layerMaps, headMap, heading, layerHeading, note, layerNote;
+let layerMaps, headMap, heading, layerHeading, note, layerNote, layerScale;
 let drawn = { layer: "", head: "" }; // what is on the screen, as a string to compare
 let waiting = 0;
 
@@ -24,6 +24,7 @@ export function mount(root) {
   headMap = root.querySelector("#head-map");
   heading = root.querySelector("#head-map-heading");
   layerHeading = root.querySelector("#layer-maps-heading");
+  layerScale = root.querySelector("#layer-scale");
   [note, layerNote] = [".sg-one", ".sg-layer"].map((part) => root.querySelector(`${part} .sg-lens-note`));
   new ResizeObserver(draw).observe(root);
   headMap.addEventListener("keydown", key);
@@ -42,6 +43,10 @@ export function mount(root) {
 
 function draw() {
   if (!data.window) return;
+  // What stands there is another text's, or another layer's, until what belongs here has arrived.
+  const here = current();
+  headMap.classList.toggle("sg-stale", !here || !layerNow(focus().layer));
+  layerMaps.classList.toggle("sg-stale", !here || !layerNow(view.get().layer));
   later("head map", drawHeadMap);
   later("layer maps", drawLayerMaps);
 }
@@ -65,6 +70,9 @@ async function drawLayerMaps() {
   const layer = layerNow(chosen.layer);
   if (!layer || width === 0 || globalThis.innerWidth < NARROW) return;
   const lens = { ...chosen, over: "head" };
+  layerHeading.textContent = `The heads of layer ${chosen.layer} side by side`;
+  layerScale.textContent = `Colour follows ${SCALES[lens.scale]}, on one scale for all heads.`;
+  label(layerNote, lens);
   const now = JSON.stringify([windowKey(), chosen.layer, circumstances(layerMaps, lens)]);
   if (now === drawn.layer) return drawCursors();
   drawn.layer = now;
@@ -75,16 +83,16 @@ async function drawLayerMaps() {
   for (let i = 0; i < window.n_head; i++) setRange(figure.layout, i + 1);
   finish(figure.layout, layerMaps, lens);
   Object.assign(figure.layout, { width, height: rows * (width / columns + 8) + 22, dragmode: false });
-  await react(layerMaps, figure, (point) => ({ layer: view.get().layer, head: point.curveNumber + 1 }));
+  await react(layerMaps, figure, (point) => ({ layer: chosen.layer, head: point.curveNumber + 1 }));
 }
 
 async function drawHeadMap() {
   const { window } = data;
   const now = focus();
   const layer = layerNow(now.layer);
-  title(now);
   const width = headMap.clientWidth;
   if (!layer || width === 0) return;
+  title(now);
   const key = JSON.stringify([
     windowKey(),
     now.layer,
@@ -133,9 +141,7 @@ function title(now) {
       ? `head ${now.head}`
       : `${now.lens.over === "mean" ? "mean" : "maximum"} over all heads`;
   heading.textContent = `Layer ${now.layer}, ${over}${preview ? " (preview: click to keep it)" : ""}`;
-  layerHeading.textContent = `The heads of layer ${chosen.layer} side by side`;
   label(note, now.lens);
-  label(layerNote, { ...chosen, over: "head" });
 }
 
 /** Says which lenses are on in the figure below it. */
@@ -229,6 +235,7 @@ const cell = (point) => ({
 
 /** A click keeps the head and holds the character of the cell whose links the strip shows. */
 function hold(chosen, { query, key }) {
+  if (!current()) return; // the picture is another text's
   const position = (view.get().direction === "looked at by" ? key : query) + 1;
   view.set({ ...chosen, position });
 }

@@ -1,6 +1,7 @@
 // What was changed in the text, what was cut, and what went wrong.
 
 import { data } from "./data.js";
+import { view } from "./store.js";
 import { element } from "./text.js";
 
 export function mount(root) {
@@ -16,11 +17,15 @@ export function mount(root) {
           : `The model saw the characters ${window.start + 1} to ${window.start + window.length} at once; what is pale it no longer saw.`,
       );
     }
+    const { intervention, tab } = view.get();
+    if (Object.keys(intervention).length && tab !== "What if?")
+      sentences.push("In “What if?” something is switched off; what you see here is the model as trained.");
     notes.replaceChildren(
       ...sentences.map((sentence) => element("p", {}, sentence)),
       ...(data.error ? [element("p", { class: "sg-error" }, data.error)] : []),
     );
   };
   data.subscribe(draw);
+  view.subscribe((_, changed) => (changed.has("intervention") || changed.has("tab")) && draw());
   draw();
 }

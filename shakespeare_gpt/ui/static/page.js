@@ -23,9 +23,19 @@ window.shakespeare.page = (() => {
   let chosen = 0; // which of several continuations the explorer shows
   let draw = () => {};
 
+  // Is this an account from its first line on? After Clear, Gradio may still append to nothing what was on its way.
+  function begins(value) {
+    try {
+      return Boolean(JSON.parse(value.split("\n", 1)[0]).seeds);
+    } catch {
+      return false;
+    }
+  }
+
   // Reads what is new in the account of a run.
   function read(value) {
     if (!lines || !value.startsWith(lines)) {
+      if (!begins(value)) return;
       [run, lines, stopped, chosen] = [null, "", false, 0];
       window.shakespeare.taken?.();
     }
@@ -58,7 +68,7 @@ window.shakespeare.page = (() => {
       if (stopped && lines && props.value?.startsWith(lines)) return;
       if (props.value) {
         read(props.value);
-        show();
+        if (run) show();
       } else {
         [run, stopped] = [null, true];
       }
@@ -111,7 +121,11 @@ window.shakespeare.page = (() => {
     });
     const top = make("header", "");
     top.append(make("span", "run-seed"), button);
-    card.append(top, make("div", "run-text"));
+    const text = make("div", "run-text");
+    text.tabIndex = 0; // a long one scrolls, with the arrow keys too
+    text.setAttribute("role", "region");
+    text.setAttribute("aria-label", `Text of continuation ${i + 1}`);
+    card.append(top, text);
     return card;
   }
 
@@ -134,9 +148,14 @@ window.shakespeare.page = (() => {
   }
 
   function stop() {
-    stopped = Boolean(run) && !run.done;
+    stopped ||= Boolean(run) && !run.done;
     draw();
     window.shakespeare.stopped?.();
+  }
+
+  // The run was broken off: by a message that Gradio shows, or by a lost connection.
+  function failed() {
+    if (run && !run.done) stop();
   }
 
   async function copy() {
@@ -157,5 +176,5 @@ window.shakespeare.page = (() => {
     setTimeout(() => (button.textContent = "Copy text"), 1500);
   }
 
-  return { result, writeOn, typed, sampling, stop, copy };
+  return { result, writeOn, typed, sampling, stop, failed, copy };
 })();

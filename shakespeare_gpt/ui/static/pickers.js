@@ -1,6 +1,7 @@
 // Gradio's own controls and the View, kept the same in both directions: the text box, the layer, the head; and the
 // native controls of this page: what the strip is shaded by, and the lenses.
 
+import { data, promptLength } from "./data.js";
 import { lensNames } from "./lenses.js";
 import { pointer, NOTHING, VIEW, view } from "./store.js";
 import { perFrame } from "./tasks.js";
@@ -13,8 +14,17 @@ let filled = null; // with this, of which Gradio will tell us
 /** A text that the visitor wrote or picked; drops what was generated. */
 export function setText(text) {
   clearTimeout(typing);
+  // Another prompt while the model still writes on from the old one: it need not.
+  if (text !== data.text.slice(0, promptLength())) stopWriting();
   pointer.set(NOTHING);
   view.set({ text, generated_from: null, step: null, position: null });
+}
+
+/** End the writing: on the page at once, on the server when Gradio has passed it on. */
+export function stopWriting() {
+  if (!data.streaming) return;
+  window.shakespeare.page?.stop();
+  document.querySelector("#stop")?.click();
 }
 
 /** A run has begun from the text in the box: what was typed just before is no longer looked at, or it would drop it. */

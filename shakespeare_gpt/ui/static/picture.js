@@ -3,8 +3,8 @@
 
 import { arc, linked } from "./arcs.js";
 import { selected } from "./cursor.js";
-import { data, promptLength } from "./data.js";
-import { focus, layerNow, links } from "./focus.js";
+import { data, layerOf, promptLength } from "./data.js";
+import { focus, links } from "./focus.js";
 import { strength } from "./colours.js";
 import { lensNames } from "./lenses.js";
 import { finish, headFigure } from "./maps.js";
@@ -117,7 +117,7 @@ const rgb = (channels) => `rgb(${channels.split(/\s+/).join(",")})`;
 
 /** The large map as an <svg> element, drawn by Plotly; zoomed as on the page. */
 async function headMap(now, colours) {
-  const figure = headFigure(now, layerNow(now.layer));
+  const figure = headFigure(now, await layerOf(data.window, now.layer));
   delete figure.data[0].hovertext; // nobody points at a picture
   const shown = document.querySelector("#head-map");
   finish(figure.layout, shown, now.lens);

@@ -1,22 +1,23 @@
 // Beside the strip: the strongest links of the chosen character with their numbers, or how sure the model was of it.
 // Under it: the sentence #said, which a screen reader speaks.
 
-import { data } from "./data.js";
+import { current, data } from "./data.js";
 import { focus, links } from "./focus.js";
-import { altered, strongest } from "./lenses.js";
-import { at, linkLines, sentence, sureness, surenessSentence } from "./said.js";
+import { SCALES, altered, strongest } from "./lenses.js";
+import { at, linkLines, missing, sentence, sureness, surenessSentence } from "./said.js";
 import { pointer, view } from "./store.js";
 import { perFrame } from "./tasks.js";
-import { element, four, percent } from "./text.js";
+import { element, four, named, percent } from "./text.js";
 
 const COUNT = 5;
 const PAUSE = 150; // ms: a sentence that changes faster than this can be neither heard nor read
-let readout, said;
+let readout, said, shading;
 let speaking = 0;
 
 export function mount(root) {
   readout = root.querySelector("#readout");
   said = root.querySelector("#said");
+  shading = root.querySelector("#strip-shading");
   const draw = perFrame(() => {
     write();
     clearTimeout(speaking);
@@ -40,15 +41,24 @@ function speak() {
 function write() {
   const now = focus();
   if (!now) return;
-  const parts = data.streaming || now.direction === "how sure" ? sure(now) : strongestLinks(now);
+  const parts =
+    data.streaming || (now.sure && current())
+      ? sure(now)
+      : current()
+        ? strongestLinks(now)
+        : [element("p", {}, missing())];
   readout.replaceChildren(...parts);
+  shading.textContent =
+    data.streaming || now.direction === "how sure"
+      ? "Shading is the probability that the model gave."
+      : `Shading follows ${SCALES[now.lens.scale]}; arcs lead to the ${COUNT} strongest at most, none below a twentieth of the first.`;
 }
 
 function strongestLinks(now) {
   const weights = links(now);
   const backwards = now.direction === "looked at by";
   const parts = [element("h3", {}, `${at(now.chosen)} ${backwards ? "is looked at by" : "looks at"}`)];
-  if (!weights) return [...parts, element("p", {}, "The numbers are on their way.")];
+  if (!weights) return [...parts, element("p", {}, missing())];
   const list = element("ol", {});
   for (const index of strongest(weights, COUNT))
     list.append(bar(at(index + data.window.start), weights[index], four(weights[index])));
@@ -70,7 +80,8 @@ function sure(now) {
   const position = data.streaming ? data.text.length - 1 : (now.other ?? now.chosen);
   const parts = [element("h3", {}, "How sure was it?"), element("p", {}, surenessSentence(position))];
   const told = sureness(position);
-  if (told) parts.push(element("ol", {}, bar(at(position), told[0], percent(told[0]))));
+  if (told)
+    parts.push(element("ol", {}, bar(named(data.text[position], position), told[0], percent(told[0]))));
   return parts;
 }
 

@@ -49,7 +49,7 @@ function sentence() {
   return `Measured on ${measured.text.characters.toLocaleString("en")} characters of text that the model did not learn from. ` +
     "The numbers are the shares of a head's weight, in percent; induction is measured on random characters written twice. " +
     `A role is given from ${share(measured.threshold)}% of the way between chance and all of the weight: ${without} of ` +
-    `${measured.heads.length} heads have no clear role. Badges on the thumbnails above: ${legend || "none"}.`;
+    `${measured.heads.length} heads have no clear role. Badges on the thumbnails above: ${[...(legend ? [legend] : []), "– = no clear role"].join(", ")}.`;
 }
 
 /** On the thumbnails, now and whenever they are built again. */
@@ -58,9 +58,8 @@ function badges() {
   const draw = () => {
     for (const button of document.querySelectorAll("#head-grid button")) {
       const role = roles.get(`${button.dataset.layer}.${button.dataset.head}`);
-      if (!role) continue;
-      button.dataset.badge = short(role);
-      button.title = `${nameOf(role)}: ${measured.roles[role].sentence}`;
+      button.dataset.badge = role ? short(role) : "–";
+      button.title = role ? `${nameOf(role)}: ${measured.roles[role].sentence}` : "No clear role";
     }
   };
   new MutationObserver(draw).observe(document.querySelector("#head-grid"), { childList: true });

@@ -1,12 +1,15 @@
 // Sentences about what is shown: for the screen reader, for the read-out beside the strip, for Plotly's hover.
 
-import { data, promptLength } from "./data.js";
+import { current, data, given, promptLength } from "./data.js";
 import { focus, layerNow, links } from "./focus.js";
 import { altered, lensNames, plainRow, rank, shownRow, strongest } from "./lenses.js";
 import { four, named, percent } from "./text.js";
 
-/** 'E' at 5, of the text on the page. */
-export const at = (position) => named(data.text[position], position);
+/** 'E' at 5, in the window: what the weights are about, also while another text is on its way. */
+export const at = (position, window = data.window) => named(window.characters[position - window.start], position);
+
+/** In place of numbers that are not here. */
+export const missing = () => (data.error ? "The numbers did not arrive." : "The numbers are on their way.");
 
 function times(ratio) {
   if (ratio >= 9.95) return Math.round(ratio).toLocaleString("en");
@@ -14,17 +17,17 @@ function times(ratio) {
 }
 
 /**
- * Everything about one link, as lines. The weight is always the plain one of this head; what a lens makes of it is
- * said in a line of its own. query and key are indices into the whole text.
+ * Everything about one link, as lines. The weight is always the plain one of this head; what a lens makes of it, or
+ * of all heads, is said in a line of its own. query and key are indices into the whole text.
  */
 export function linkLines(layerNumber, head, query, key, lens) {
   const layer = layerNow(layerNumber);
-  if (!layer) return ["The numbers are on their way."];
+  if (!layer) return [missing()];
   const [q, k] = [query - data.window.start, key - data.window.start];
   const row = plainRow(layer, head - 1, q);
   const lines = [
     `${at(query)} looks at ${at(key)}`,
-    `weight ${four(row[k])}, rank ${rank(row, k)} of ${q + 1}`,
+    `weight ${four(row[k])}${lens.over === "head" ? "" : ` in head ${head}`}, rank ${rank(row, k)} of ${q + 1}`,
     `${times(row[k] * (q + 1))} × chance (1/${q + 1} = ${four(1 / (q + 1))})`,
   ];
   const usual = layer.usual?.[head - 1][q - k];
@@ -32,7 +35,10 @@ export function linkLines(layerNumber, head, query, key, lens) {
     const compared = usual > 0 ? `${times(row[k] / usual)} × ` : "";
     lines.push(`${compared}this head's usual weight ${back(q - k)} (${four(usual)})`);
   }
-  if (altered(lens)) lines.push(`through the lens: ${four(shownRow(layer, head - 1, q, lens)[k])}`);
+  if (altered(lens)) {
+    const over = { head: "", mean: "mean ", max: "largest " }[lens.over]; // over all heads, as is said above the map
+    lines.push(`${over}through the lens: ${four(shownRow(layer, head - 1, q, lens)[k])}`);
+  }
   return lines;
 }
 
@@ -43,20 +49,23 @@ const back = (distance) =>
 export function sureness(position) {
   const written = position - promptLength();
   if (written >= 0) return [data.steps[written].probability, data.steps[written].rank, true];
-  const given = data.window?.given[position - data.window.start];
-  return given ? [...given, false] : null;
+  const told = given(position);
+  return told ? [...told, false] : null;
 }
 
 /** How sure the model was of one character, in a sentence. */
 export function surenessSentence(position) {
   const told = sureness(position);
-  if (!told) return `${at(position)}: nothing before it was seen, so nothing foretold it.`;
+  const name = named(data.text[position], position);
+  if (!told) return `${name}: nothing before it was seen, so nothing foretold it.`;
   const [probability, place, generated] = told;
   const likely = place === 1 ? "the likeliest of all" : `number ${place} on the model's list`;
   return generated
-    ? `${at(position)} was drawn with a probability of ${percent(probability)}; it was ${likely}.`
-    : `${at(position)} is yours; the model gave it ${percent(probability)}, ${likely}.`;
+    ? `${name} was drawn with a probability of ${percent(probability)}; it was ${likely}.`
+    : `${name} is yours; the model gave it ${percent(probability)}, ${likely}.`;
 }
+
+const lower = (sentence) => sentence[0].toLowerCase() + sentence.slice(1);
 
 /** The sentence for #said; it always names the layer and the head. */
 export function sentence() {
@@ -64,11 +73,12 @@ export function sentence() {
   if (!now) return "";
   const lenses = lensNames(now.lens);
   const where = `Layer ${now.layer} head ${now.head}${lenses.length ? ` (${lenses.join("; ")})` : ""}: `;
+  if (!current()) return where + lower(missing());
+  if (now.sure) return where + surenessSentence(now.other ?? now.chosen);
   if (now.other !== null)
     return where + linkLines(now.layer, now.head, now.query, now.key, now.lens).join("; ") + ".";
-  if (now.direction === "how sure") return where + surenessSentence(now.chosen);
   const weights = links(now);
-  if (!weights) return where + "the numbers are on their way.";
+  if (!weights) return where + lower(missing());
   const [most] = strongest(weights, 1);
   const backwards = now.direction === "looked at by";
   if (most === undefined)

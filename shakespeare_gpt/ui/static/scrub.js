@@ -17,7 +17,11 @@ export function mount(root) {
   [slider, what, others, end] = ["input", ".sg-step", ".sg-others", "button"].map((s) =>
     box.querySelector(s),
   );
-  slider.addEventListener("input", () => view.set({ step: Number(slider.value), position: null }));
+  const replay = () => view.set({ step: Number(slider.value), position: null });
+  slider.addEventListener("input", replay);
+  // It rests at the last character: to choose that one, or the only one, does not move it.
+  slider.addEventListener("click", replay);
+  slider.addEventListener("keydown", (event) => event.key === "Enter" && replay());
   end.addEventListener("click", () => {
     view.set({ step: null });
     slider.focus(); // the button goes away: the keyboard stays where it was

@@ -1,7 +1,7 @@
 // The text itself: every character can be pointed at, held, and read.
 
 import { strength } from "./colours.js";
-import { data, promptLength } from "./data.js";
+import { current, data, promptLength } from "./data.js";
 import { focus, held, links } from "./focus.js";
 import { sureness } from "./said.js";
 import { NOTHING, pointer, view } from "./store.js";
@@ -23,6 +23,7 @@ export function mount(root) {
   strip.addEventListener("pointerleave", (event) => {
     if (event.pointerType === "mouse") pointer.set(NOTHING);
   });
+  strip.addEventListener("scroll", draw); // the arcs do not scroll with it
   strip.addEventListener("click", click);
   strip.addEventListener("keydown", key);
   new ResizeObserver(() => draw()).observe(strip);
@@ -68,8 +69,8 @@ function hold(position) {
 }
 
 function key(event) {
+  if (!current()) return;
   const now = focus();
-  if (!now) return;
   const first = data.window.start;
   const last = first + data.window.length - 1;
   const from = event.shiftKey ? (now.other ?? now.chosen) : now.chosen;
@@ -152,24 +153,21 @@ const draw = perFrame(() => {
   if (!window || cells.length !== data.text.length) return;
   const now = focus();
   const { scale, step } = view.get();
+  const here = current(); // else the weights are another text's, or another window's
   const sure = data.streaming || now.direction === "how sure";
-  const weights = sure || data.streaming ? null : links(now);
+  const weights = sure ? null : links(now);
   const holding = held();
   const newest = step ? promptLength() + step - 1 : null; // the character whose choice is replayed
   strip.classList.toggle("sg-held", holding !== null);
   cells.forEach((cell, position) => {
-    const inside = inWindow(position) || (data.streaming && position >= promptLength());
-    const weight = sure
-      ? shadeOfSureness(position)
-      : inside && weights
-        ? weights[position - window.start]
-        : 0;
-    const alpha = sure ? weight : strength(weight, scale);
+    const foretold = sure ? sureness(position) : null; // null also where the model did not tell
+    const inside = inWindow(position) || foretold !== null;
+    const weight = inside && weights ? weights[position - window.start] : 0;
+    const alpha = sure ? (foretold?.[0] ?? 0) : strength(weight, scale);
     const names = [];
-    if (position === now.chosen && !data.streaming)
-      names.push(holding === position ? "sg-chosen sg-held" : "sg-chosen");
-    if (position === now.other) names.push("sg-other");
-    if (!inside && !sure) names.push("sg-outside");
+    if (position === now.chosen && here) names.push(holding === position ? "sg-chosen sg-held" : "sg-chosen");
+    if (position === now.other && here) names.push("sg-other");
+    if (!inside) names.push("sg-outside");
     if (newest !== null && position === newest) names.push("sg-newest");
     if (newest !== null && position > newest && !alpha) names.push("sg-later");
     if (cell.textContent === "\n") names.push("sg-break");
@@ -180,7 +178,8 @@ const draw = perFrame(() => {
     const selected = String(holding === position);
     if (cell.getAttribute("aria-selected") !== selected) cell.setAttribute("aria-selected", selected);
   });
-  strip.setAttribute("aria-activedescendant", `character-${now.chosen}`);
+  if (here) strip.setAttribute("aria-activedescendant", `character-${now.chosen}`);
+  else strip.removeAttribute("aria-activedescendant");
   follow();
   drawArcs(arcs, strip, cells, now, weights);
 });
@@ -204,5 +203,3 @@ function follow() {
     if (box.bottom > frame.bottom - 30) strip.scrollTop += box.bottom - frame.bottom + 30;
   }
 }
-
-const shadeOfSureness = (position) => sureness(position)?.[0] ?? 0;

@@ -1,6 +1,7 @@
 // The guided tour: six stops, each a View, so that each can be handed out as a link. It can be left at any time.
 
-import { data } from "./data.js";
+import { data, remember, restore } from "./data.js";
+import { fillBox, stopWriting } from "./pickers.js";
 import { measured } from "./roles.js";
 import { pointer, NOTHING, VIEW, view } from "./store.js";
 import { reveal } from "./tabs.js";
@@ -85,7 +86,7 @@ export const stops = () => STOPS.map((_, index) => stop(index));
 
 let start, card, parts;
 let now = null; // index of the stop, null outside of the tour
-let before = null; // what the visitor looked at when the tour began
+let before = null; // {view, text, typed}: what the visitor looked at when the tour began, and the text box
 
 export function mount(root) {
   start = root.querySelector("#tour-start");
@@ -118,8 +119,8 @@ function build() {
 }
 
 function begin() {
-  if (data.streaming) document.querySelector("#stop")?.click();
-  before = { ...view.get(), text: data.text.slice(-2000), generated_from: null, step: null };
+  stopWriting();
+  before = { view: view.get(), text: remember(), typed: document.querySelector("#prompt textarea")?.value };
   go(0);
 }
 
@@ -147,6 +148,9 @@ function leave() {
   now = null;
   card.hidden = true;
   pointer.set(NOTHING);
-  view.set(finished ? { text: before.text, generated_from: null, position: null } : before);
+  const { text, generated_from } = before.view;
+  view.set(finished ? { text, generated_from, position: null, step: null } : before.view);
+  restore(before.text);
+  if (before.typed !== undefined) fillBox(before.typed);
   start.focus({ preventScroll: finished });
 }

@@ -66,7 +66,10 @@ async function compare() {
   const { intervention, layer, head } = view.get();
   const index = chosen();
   const now = JSON.stringify([window.start, window.text, intervention, layer, head, index]);
-  if (now === asked.comparison) return later("what if maps", drawMaps);
+  if (now === asked.comparison) {
+    if (shown?.question === now) shown.window = window; // the same text, asked for again
+    return later("what if maps", drawMaps);
+  }
   asked.comparison = now;
   result.setAttribute("aria-busy", "true");
   try {
@@ -112,16 +115,18 @@ async function write() {
       side.textContent = text;
       if (text.length < LENGTH) side.append(element("p", { class: "sg-quiet" }, "(ended early: it took too long)"));
     });
+    for (const side of sides) side.classList.remove("wi-old");
   } catch (error) {
+    if (now !== asked.writing) return;
+    for (const side of sides) side.replaceChildren(); // what stands there belongs to other switches
+    for (const side of sides) side.classList.remove("wi-old");
     failed(error, "writing", now);
-  } finally {
-    if (now === asked.writing) for (const side of sides) side.classList.remove("wi-old");
   }
 }
 
 // --- words and numbers -------------------------------------------------------------------------------------------
 
-const name = (index) => at(shown.window.start + index);
+const name = (index) => at(shown.window.start + index, shown.window);
 
 function drawNext() {
   find("next-heading").textContent = `What comes after ${name(shown.index)}`;

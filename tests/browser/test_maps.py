@@ -265,9 +265,13 @@ def test_the_headings_name_what_is_drawn_until_the_layer_has_arrived(open_page):
     page.wait_for_function("shakespeare.data.window.layers.size === 4 && shakespeare.data.window.length < 60")
     page.locator("#layer input").nth(4).check()
     settle(page)
+    opacities = (
+        "['head-map', 'layer-maps'].map(id => Number(getComputedStyle(document.getElementById(id)).opacity))"
+    )
     headings = [page.locator(each) for each in ("#head-map-heading", "#layer-maps-heading")]
     assert ["ayer 1" in heading.text_content() for heading in headings] == [True, True]
     assert page.locator("#head-map.sg-stale").count() == page.locator("#layer-maps.sg-stale").count() == 1
+    page.wait_for_function(opacities + ".every(opacity => opacity < 1)")
     assert said(page) == "Layer 5 head 1: the numbers are on their way."
     page.wait_for_function("document.querySelectorAll('.sg-stale').length === 2")
     for route in held:
@@ -275,3 +279,4 @@ def test_the_headings_name_what_is_drawn_until_the_layer_has_arrived(open_page):
     ready(page)
     assert ["ayer 5" in heading.text_content() for heading in headings] == [True, True]
     assert page.locator(".sg-stale").count() == 0
+    assert page.evaluate(opacities) == [1, 1]

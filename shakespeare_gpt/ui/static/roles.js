@@ -11,7 +11,7 @@ export let measured = null;
 
 // What fits on a thumbnail; a role without an entry shows its first word.
 const SHORT = {
-  previous_character: "prev", same_character_before: "same", start_of_word: "initial", current_word: "word",
+  previous_character: "prev", same_character_before: "same", start_of_word: "start", current_word: "word",
   start_of_line: "line", speaker_name: "name", induction: "copy", first_character: "first",
 };
 const short = (role) => SHORT[role] ?? measured.roles[role].name.split(" ")[0];

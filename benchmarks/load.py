@@ -4,6 +4,8 @@
     python benchmarks/load.py --visitors 50 --seconds 120   a crowd
     python benchmarks/load.py --memory                      the server's memory after 50 and after 500 generations
 
+Ends with 1 after an error, and with --memory also if memory grew by more than 50 MB.
+
 It starts `python app.py` on a free port of this machine and visits it with gradio_client, as a program would. A
 visitor has a text written (200 characters), looks at one attention map of it, pauses for about a second, and
 begins again. Visitors share the machine's cores with the server, so real ones wait less than these.
@@ -32,6 +34,7 @@ from gradio_client import Client
 ROOT = Path(__file__).resolve().parent.parent
 PROMPTS = ["ROMEO:\n", "To be, or not to be", "First Citizen:\nBefore we", "The printer is out of paper and"]
 NEW = 200  # characters
+GROWTH = 50  # MB that 450 more generations may add
 REFUSALS = ("Queue is full", "Please try again")  # what a full house says, kindly
 
 
@@ -86,6 +89,7 @@ class Visit:
         self.map: list[float] = []
         self.errors: Counter[str] = Counter()
         self.refused = 0
+        self.places: list[int] = []  # in the queue, the furthest that each text was told
 
     def failed(self, error: Exception) -> None:
         with self.lock:
@@ -97,8 +101,15 @@ class Visit:
     def generate(self, client: Client, prompt: str, seed: int) -> str | None:
         begun, first, text = time.perf_counter(), None, None
         try:
-            for so_far in client.submit(prompt, NEW, 0.8, 0, 1.0, seed, api_name="/generate"):
+            job = client.submit(prompt, NEW, 0.8, 0, 1.0, seed, api_name="/generate")
+            place = 0
+            while not job.done() and not job.outputs():
+                place = max(place, job.status().rank or 0)
+                time.sleep(0.1)
+            for so_far in job:
                 first, text = first or time.perf_counter() - begun, so_far
+            with self.lock:
+                self.places.append(place)
         except Exception as error:  # whatever it is, it is counted
             self.failed(error)
             return None
@@ -139,8 +150,11 @@ def crowd(server: Server, visitors: int, seconds: float) -> bool:
     ]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    used = [server.memory()]
+    while any(thread.is_alive() for thread in threads):
+        time.sleep(min(1.0, seconds / 10))
+        if len(used) == 1 and time.perf_counter() > begun + seconds / 2:
+            used.append(server.memory())
     took = time.perf_counter() - begun
     print(f"{visitors} visitors for {took:.0f} s on {os.cpu_count()} cores, {NEW} characters a text:")
     print(
@@ -156,7 +170,13 @@ def crowd(server: Server, visitors: int, seconds: float) -> bool:
     print(f"  errors: {sum(visit.errors.values())}")
     for error, count in visit.errors.most_common():
         print(f"    {count} x {error}")
-    print(f"  memory {server.memory():.0f} MB")
+    waited = [place for place in visit.places if place]
+    print(
+        f"  told their place in the queue: {len(waited)} texts, at most {max(waited, default=0)} before them"
+    )
+    print(
+        f"  memory in MB at first, half-way, at the end: {', '.join(f'{mb:.0f}' for mb in [*used, server.memory()])}"
+    )
     return not visit.errors
 
 
@@ -171,8 +191,9 @@ def memory(server: Server, few: int, many: int) -> bool:
         if i in (few, many):
             after[i] = server.memory()
             print(f"memory after {i} generations and maps: {after[i]:.0f} MB")
-    print(f"grown by {after[many] - after[few]:.0f} MB; errors: {sum(visit.errors.values())}")
-    return not visit.errors
+    grown = after[many] - after[few]
+    print(f"grown by {grown:.0f} MB (at most {GROWTH}); errors: {sum(visit.errors.values())}")
+    return not visit.errors and grown <= GROWTH
 
 
 def main() -> None:

@@ -308,3 +308,32 @@ def test_text_with_markup_stays_text_in_every_file(odd_page, odd, browser, tmp_p
     expect_weight(hover(alone, "head-map", 20, 3), seen.attention[1, 0, 20, 3])
     assert faults == []
     alone.context.close()
+
+
+def test_text_with_markup_stays_text_in_every_tab(odd_page):
+    """A model that knows < and > : what it reads and writes is shown everywhere, and runs nowhere."""
+    page = odd_page
+    strange = ".sg img, .sg script, .sg iframe, #run img, #run script, [onerror], [onload]"
+    page.locator("#candidates summary").click()
+    page.locator("#candidates tbody tr").first.wait_for()
+    page.locator("#logit-lens").scroll_into_view_if_needed()
+    page.locator("#logit-lens tbody tr").first.wait_for()
+    assert page.locator(strange).count() == 0
+    page.locator("#generate").click()
+    page.wait_for_function("shakespeare.data.written > 0 && !shakespeare.data.streaming", timeout=TIMEOUT)
+    assert page.locator(strange).count() == 0
+    type_text(page, MARKUP)
+    for tab, drawn in (
+        ("Inside a head", "#inside-arithmetic li"),
+        ("What if?", "#what-if-grid button"),
+        ("The model", "#character-list tbody tr"),
+    ):
+        page.get_by_role("tab", name=tab).first.click()
+        page.locator(drawn).first.wait_for(state="attached")
+        if tab == "What if?":
+            page.locator("[data-claim='order']").click()  # writes the text once more, shuffled
+            page.locator("#what-if-claim .wi-shuffled").wait_for()
+            page.locator("#what-if-next li").nth(1).wait_for()
+        settle(page)
+        assert page.locator(strange).count() == 0, tab
+        assert page.locator("#text-strip").text_content() == MARKUP

@@ -16,6 +16,7 @@ import { element, escaped, four, glyph, percent } from "./text.js";
 
 const SHOWN = 8; // next characters
 const LENGTH = 100; // of the two continuations
+const PAUSE = 250; // ms that the switches must rest: a text that nobody will read is not written
 const SEED = 1; // of both, where the page's settings draw one each time
 const ask = answers(12);
 
@@ -106,6 +107,8 @@ async function write() {
     side.textContent ||= "…";
   }
   find("seed").textContent = `after the text; both with seed ${seed} and the page's settings`;
+  await new Promise((resolve) => setTimeout(resolve, PAUSE));
+  if (now !== asked.writing) return;
   try {
     const { temperature, top_k, top_p } = sampling;
     const told = await ask("what_if_continuation", window.text, intervention, LENGTH, temperature, top_k, top_p, seed);

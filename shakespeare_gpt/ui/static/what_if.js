@@ -232,6 +232,7 @@ function map(where, z, { title, tickvals, ...coloraxis }) {
   });
   plot(where, figure.data, figure.layout, {
     hover: ({ pointIndex: [q, k] }) => {
+      if (!shown) return;
       find("pointed").textContent = lines(q, k).join("; ");
       if (k <= q) pointer.set({ ...NOTHING, query: window.start + q, key: window.start + k });
     },
@@ -242,6 +243,7 @@ function map(where, z, { title, tickvals, ...coloraxis }) {
 
 /** Everything about one cell of the maps. */
 function lines(q, k) {
+  if (!shown) return []; // everything is on again, and the mouse still rests on a map
   const { left, right, difference } = shown.maps;
   const weight = (map) => (Number.isNaN(map[q][k]) ? "hidden by the mask" : four(map[q][k]));
   const change = Number.isNaN(difference[q][k]) ? "" : signed(difference[q][k], 4);
@@ -262,9 +264,9 @@ function drawDivergence() {
     colour: (i) => (i === shown.index ? accent : quiet),
     hover: (i) => [`after ${name(i)}`, `${shown.divergence[i].toFixed(4)} nats`],
     on: {
-      hover: ({ pointIndex }) => pointer.set({ ...NOTHING, query: shown.window.start + pointIndex }),
+      hover: ({ pointIndex }) => shown && pointer.set({ ...NOTHING, query: shown.window.start + pointIndex }),
       leave: () => pointer.set(NOTHING),
-      click: ({ pointIndex }) => view.set({ position: shown.window.start + pointIndex + 1 }),
+      click: ({ pointIndex }) => shown && view.set({ position: shown.window.start + pointIndex + 1 }),
     },
   });
 }

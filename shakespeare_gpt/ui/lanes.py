@@ -13,7 +13,6 @@ from typing import Any, get_args
 from shakespeare_gpt.ui.limits import Refused
 
 MAX_WAITING = 200  # calls that wait in a lane
-FULL = "Many people are here right now. Please try again in a few seconds."
 
 
 class Lane:
@@ -49,10 +48,10 @@ class Lane:
         """Wait for the turn, without holding a thread; cancelled, it gives the turn up.
 
         Raises:
-            Refused: too many wait already. What has begun (`later`) is not broken off for that.
+            Refused: too many wait already.
         """
-        if not later and self._work.qsize() >= MAX_WAITING:
-            raise Refused(FULL)
+        if self._work.qsize() >= MAX_WAITING:
+            raise Refused("Many people are here right now. Please try again in a few seconds.")
         return await asyncio.wrap_future(self.submit(piece, later))
 
     def call(self, fn: Callable, later: bool = False) -> Callable:
@@ -63,8 +62,6 @@ class Lane:
 
         @wraps(fn)
         async def in_lane(*args: Any, **kwargs: Any) -> Any:
-            if later and self._work.qsize() >= MAX_WAITING:
-                raise Refused(FULL)
             return await self.run(partial(fn, *args, **kwargs), later)
 
         return in_lane
@@ -82,7 +79,8 @@ class Lane:
                 piece = await self.run(partial(next, pieces, None))
                 while piece is not None:
                     yield piece
-                    piece = await self.run(partial(next, pieces, None), later=True)
+                    # Not `run`: what has begun is not broken off because others came.
+                    piece = await asyncio.wrap_future(self.submit(partial(next, pieces, None), later=True))
             finally:
                 self.submit(pieces.close)  # in its turn: a generator cannot be closed while it runs
 

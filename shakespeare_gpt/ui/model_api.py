@@ -231,8 +231,8 @@ class ModelApi:
         told = {
             name: self._record.get(name) for name in ("validation_loss", "characters", "seconds", "hardware")
         }
-        teachers = {"teachers": len(self._record.get("teachers", []))}
-        told |= {**teachers, "teachers_seconds": self._record.get("teachers_seconds", 0)}
+        told["teachers"] = len(self._record.get("teachers", []))
+        told["teachers_seconds"] = self._record.get("teachers_seconds", 0)
         moments = self.moments()
         history = [
             [entry["characters"], entry["training_loss"], entry["validation_loss"]]

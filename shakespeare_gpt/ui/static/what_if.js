@@ -121,8 +121,10 @@ async function write() {
     for (const side of sides) side.classList.remove("wi-old");
   } catch (error) {
     if (now !== asked.writing) return;
-    for (const side of sides) side.replaceChildren(); // what stands there belongs to other switches
-    for (const side of sides) side.classList.remove("wi-old");
+    for (const side of sides) {
+      side.replaceChildren(); // what stands there belongs to other switches
+      side.classList.remove("wi-old");
+    }
     failed(error, "writing", now);
   }
 }

@@ -49,6 +49,25 @@ def test_choosing_a_layer_and_a_head(page, model, layer, head):
     assert f"Layer {layer}, head {head}" in page.locator("#head-map-heading").text_content()
 
 
+def test_a_change_while_the_layer_is_being_drawn_ends_with_the_right_maps_under_the_right_heading(
+    page, model
+):
+    page.evaluate(
+        """() => new Promise(done => {
+          const change = (more, next) => { shakespeare.view.set(more); setTimeout(next, 4); };
+          change({layer: 2}, () => change({layer: 3, hide_first: true}, () => change({layer: 4}, () =>
+            change({hide_first: false}, done))));
+        })"""
+    )
+    settle(page)
+    attention = shown(page, model).attention[3]
+    below = np.tri(attention.shape[-1]) > 0
+    for head in range(model.config.n_head):
+        assert z(page, "layer-maps", head + 1)[below] == pytest.approx(attention[head][below], abs=1e-6)
+    assert "layer 4" in page.locator("#layer-maps-heading").text_content()
+    assert page.locator(".sg-layer .sg-lens-note").is_hidden()
+
+
 def test_all_heads_share_one_colour_scale_and_have_square_cells_with_the_first_character_at_the_top_left(
     page,
 ):

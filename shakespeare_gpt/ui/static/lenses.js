@@ -37,25 +37,24 @@ function normalized(row) {
   return total > 0 ? row.map((weight) => weight / total) : row;
 }
 
+// Plain loops below: a window has six heads of 256 rows, and an array for each cell would hold up the page.
 function combine(rows, over) {
-  return rows[0].map((_, k) => {
-    const column = rows.map((row) => row[k]);
-    return over === "max" ? Math.max(...column) : sum(column) / rows.length;
-  });
+  const combined = rows[0].slice();
+  for (const row of rows.slice(1))
+    for (let k = 0; k < row.length; k++)
+      combined[k] = over === "max" ? Math.max(combined[k], row[k]) : combined[k] + row[k];
+  return over === "max" ? combined : combined.map((total) => total / rows.length);
 }
 
-/** The fewest links whose weights add up to at least 70% of the row; the others become 0. */
+/** The fewest links whose weights add up to at least 70% of the row; the others become 0. Of equals, the first. */
 export function keepMost(row) {
-  const order = Array.from(row.keys()).sort((a, b) => row[b] - row[a]);
   const wanted = MOST * sum(row) - 1e-6; // a hair less: the sum of rounded numbers may miss it by nothing
-  const kept = new Float32Array(row.length);
-  let carried = 0;
-  for (const k of order) {
-    if (carried >= wanted) break;
-    kept[k] = row[k];
-    carried += row[k];
-  }
-  return kept;
+  const sorted = row.slice().sort(); // a Float32Array sorts its numbers by size, fast
+  let [carried, first] = [0, sorted.length];
+  while (first > 0 && carried < wanted) carried += sorted[--first];
+  const least = sorted[first]; // the smallest that is kept
+  let equals = sorted.lastIndexOf(least) - first + 1; // so many of that size are kept
+  return row.map((weight) => (weight > least || (weight === least && equals-- > 0) ? weight : 0));
 }
 
 /** Every row of a head as Plotly wants it: T arrays of T, NaN above the diagonal. */

@@ -17,6 +17,7 @@ const CHARACTERS = 40; // up to so many characters the large map names each one 
 
 let layerMaps, headMap, heading, layerHeading, note, layerNote, layerScale;
 let drawn = { layer: "", head: "" }; // what is on the screen, as a string to compare
+let begun = null; // the layer's figure in the making: {now, figure, filled}
 let waiting = 0;
 
 export function mount(root) {
@@ -70,16 +71,21 @@ async function drawLayerMaps() {
   const layer = layerNow(chosen.layer);
   if (!layer || width === 0 || globalThis.innerWidth < NARROW) return;
   const lens = { ...chosen, over: "head" };
+  const now = JSON.stringify([windowKey(), chosen.layer, circumstances(layerMaps, lens)]);
+  if (now === drawn.layer) return drawCursors();
+  const columns = width < MEDIUM ? Math.ceil(window.n_head / 2) : window.n_head;
+  const rows = Math.ceil(window.n_head / columns);
+  if (begun?.now !== now) begun = { now, figure: copy(data.figures.layer_maps[columns]), filled: 0 };
+  const { figure } = begun;
+  if (begun.filled < window.n_head) {
+    const head = ++begun.filled; // one a task: through the lenses, six full windows at once would hold up the page
+    fill(figure.data[head - 1], chosen.layer, head, layer, lens);
+    return later("layer maps", drawLayerMaps);
+  }
+  [drawn.layer, begun] = [now, null];
   layerHeading.textContent = `The heads of layer ${chosen.layer} side by side`;
   layerScale.textContent = `Colour follows ${SCALES[lens.scale]}, on one scale for all heads.`;
   label(layerNote, lens);
-  const now = JSON.stringify([windowKey(), chosen.layer, circumstances(layerMaps, lens)]);
-  if (now === drawn.layer) return drawCursors();
-  drawn.layer = now;
-  const columns = width < MEDIUM ? Math.ceil(window.n_head / 2) : window.n_head;
-  const rows = Math.ceil(window.n_head / columns);
-  const figure = copy(data.figures.layer_maps[columns]);
-  figure.data.forEach((trace, i) => fill(trace, chosen.layer, i + 1, layer, lens));
   for (let i = 0; i < window.n_head; i++) setRange(figure.layout, i + 1);
   finish(figure.layout, layerMaps, lens);
   Object.assign(figure.layout, { width, height: rows * (width / columns + 8) + 22, dragmode: false });

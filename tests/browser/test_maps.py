@@ -49,6 +49,33 @@ def test_choosing_a_layer_and_a_head(page, model, layer, head):
     assert f"Layer {layer}, head {head}" in page.locator("#head-map-heading").text_content()
 
 
+def test_layer_and_head_are_two_stops_of_the_tab_key_and_arrow_keys_choose(page):
+    page.locator("#layer input").first.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowLeft")  # from the first to the last
+    settle(page)
+    chosen = page.evaluate("[shakespeare.view.get().layer, shakespeare.view.get().head]")
+    assert chosen == [3, 6]
+    ready(page)
+    assert "Layer 3 head 6" in said(page)
+    outline = "getComputedStyle(document.activeElement).outlineStyle"
+    assert page.evaluate("document.activeElement.value") == "6" and page.evaluate(outline) == "solid"
+
+
+@pytest.mark.parametrize("text", ["To be, or not to be", "O", ""])
+def test_the_frame_lies_around_the_cells_of_the_chosen_head_after_every_change_of_the_text(page, text):
+    type_text(page, text)
+    page.locator("#head input").nth(2).check()
+    settle(page)
+    frame, map = page.evaluate(
+        """() => [document.querySelector('#layer-maps .sg-frame'), document.querySelectorAll('#layer-maps .hm image')[2]]
+          .map(e => e.getBoundingClientRect()).map(r => [r.left, r.top, r.right, r.bottom])"""
+    )
+    assert np.subtract(frame, map) == pytest.approx([-3, -3, 3, 3], abs=2)
+
+
 def test_a_change_while_the_layer_is_being_drawn_ends_with_the_right_maps_under_the_right_heading(
     page, model
 ):

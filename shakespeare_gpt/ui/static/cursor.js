@@ -26,19 +26,23 @@ export function cursor(figure, now, head) {
     figure.querySelector(".hoverlayer").closest(".main-svg").before(overlay); // what hover tells stays readable
   }
   const marks = [];
+  const first = data.window.start + 0.5;
+  const last = first + data.window.length;
   for (let number = 1; layout[axisName("x", number)]; number++) {
     const [x, y] = [layout[axisName("x", number)], layout[axisName("y", number)]];
     const at = (axis, position) => axis._offset + axis.l2p(position);
-    const box = (left, top, right, bottom, name) => {
+    const box = (left, top, right, bottom, name, margin = 0) => {
       // Within the axes: a zoomed figure may not show the whole row.
       const l = Math.max(at(x, left), x._offset),
         r = Math.min(at(x, right), x._offset + x._length);
       const t = Math.max(at(y, top), y._offset),
         b = Math.min(at(y, bottom), y._offset + y._length);
-      if (r > l && b > t) marks.push([l, t, r - l, b - t, name]);
+      if (r > l && b > t)
+        marks.push([l - margin, t - margin, r - l + 2 * margin, b - t + 2 * margin, name]);
     };
     for (const [left, top, right, bottom, name] of selected(now)) box(left, top, right, bottom, name);
-    if (number === head) marks.push([x._offset - 3, y._offset - 3, x._length + 6, y._length + 6, "sg-frame"]);
+    // Around the cells: after a change of the text Plotly's axis may be longer than they are.
+    if (number === head) box(first, first, last, last, "sg-frame", 3);
   }
   overlay.replaceChildren(
     ...marks.map(([left, top, width, height, name]) =>

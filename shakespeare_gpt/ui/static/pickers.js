@@ -61,13 +61,18 @@ export function mountGradio() {
       if (event.target.closest?.(`#${name}`)) view.set({ [name]: radios(name).indexOf(event.target) + 1 });
     }
   });
+  // Gradio gives each radio button a name of its own, again at every choice. With one name the browser makes them one
+  // stop of the Tab key and moves with the arrow keys; so they get it just before it looks.
+  document.addEventListener("keydown", () => {
+    for (const name of ["layer", "head"]) for (const radio of radios(name)) radio.name = name;
+  });
   view.subscribe((chosen, changed) => {
     for (const name of ["layer", "head"]) if (changed.has(name)) show(name, chosen);
     if (changed.has("text") && chosen.generated_from === null) fillBox(chosen.text);
   });
-  // A link may have been opened before its box was there.
   const seen = new WeakSet();
   const look = perFrame(() => {
+    // A link may have been opened before its box was there.
     for (const name of ["prompt", "layer", "head"]) {
       const control = document.querySelector(`#${name} :is(textarea, input)`);
       if (!control || seen.has(control) || !view.get().text) continue;

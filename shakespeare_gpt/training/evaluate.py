@@ -17,9 +17,10 @@ from shakespeare_gpt.checkpoint import CheckpointError, load
 from shakespeare_gpt.intervention import Intervention
 from shakespeare_gpt.model import GPT
 from shakespeare_gpt.training.baselines import ngram_losses
-from shakespeare_gpt.training.corpus import CorpusError, find_corpus, split
+from shakespeare_gpt.training.corpus import CorpusError, find_corpus, split, split_dev
 
 BATCH = 64
+TEMPERATURES = (0.9, 1.0, 1.1, 1.15, 1.2, 1.25, 1.3, 1.4)
 
 
 def encode(model: GPT, text: str) -> Tensor:
@@ -84,6 +85,17 @@ def windowed_loss(
         sums, counts = losses_by_position(model, ids, offset, change)
         means.append(float(sums.sum() / counts.sum()))
     return sum(means) / len(means)
+
+
+@torch.no_grad()
+def losses_by_temperature(model: GPT, ids: Tensor, temperatures: Sequence[float]) -> dict[float, float]:
+    """The windowed loss (one offset) with the logits divided by each temperature, in nats a character."""
+    gain, losses = model.norm.weight.clone(), {}
+    for temperature in temperatures:
+        model.norm.weight.copy_(gain / temperature)  # the logits are linear in it
+        losses[temperature] = windowed_loss(model, ids, offsets=[0])
+    model.norm.weight.copy_(gain)
+    return losses
 
 
 @torch.no_grad()
@@ -165,6 +177,11 @@ def main(arguments: list[str] | None = None) -> int:
         "--quick", action="store_true", help="leave out the full-context loss, which takes a minute or two"
     )
     parser.add_argument(
+        "--dev",
+        action="store_true",
+        help="score on the last 5%% of the training part, for a run with --dev, by what the logits are divided by",
+    )
+    parser.add_argument(
         "--intervention",
         default="{}",
         metavar="JSON",
@@ -176,6 +193,12 @@ def main(arguments: list[str] | None = None) -> int:
         shape = model.config.n_layer, model.config.n_head
         change = Intervention.from_json(json.loads(args.intervention), *shape)
         train, validation = split(find_corpus(args.corpus))
+        if args.dev:
+            held_out = encode(model, split_dev(train)[1])
+            print(f"loss on {len(held_out):,} held-out characters with the logits divided by a temperature")
+            for temperature, loss in losses_by_temperature(model, held_out, TEMPERATURES).items():
+                print(f"  {temperature:<5} {loss:.4f}", flush=True)
+            return 0
         print(report(model, encode(model, train), encode(model, validation), not args.quick, change))
     except (CheckpointError, CorpusError, ValueError) as error:
         print(error, file=sys.stderr)

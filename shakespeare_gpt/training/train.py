@@ -56,6 +56,7 @@ class Recipe:
     ema: float = 0.99
     clip: float = 1.0
     soft_targets: float = 0.6
+    calibration: float = 1.2
     seed: int = 1337
     precision: str = "auto"
 
@@ -66,6 +67,8 @@ class Recipe:
         for name, value in asdict(self).items():
             if isinstance(value, float) and not 0 <= value < math.inf:
                 raise ValueError(f"{name} must be a number from 0 up, not {value}.")
+        if self.calibration == 0:
+            raise ValueError("calibration divides the logits: it must be above 0.")
         if self.soft_targets > 1:
             raise ValueError(f"soft_targets must be a share, at most 1, not {self.soft_targets}.")
         if self.precision not in ("auto", "fp32", "bf16"):
@@ -344,8 +347,15 @@ def train(run: Run, folder: Path, evaluations: int = 20, save_minutes: float = 3
 
 
 def finish(run: Run, folder: Path) -> None:
-    """Write the averaged weights, their config, and the history of the run."""
+    """Write the averaged weights, their config, and the history of the run.
+
+    A model that has read a text fourteen times is surer of itself on other text than it may be. Dividing its logits
+    by one number puts that right (Guo et al. 2017, "On Calibration of Modern Neural Networks", section 4.2,
+    temperature scaling); the gain of the last norm carries it, so the model stays as it is.
+    """
     with run.averaged() as model:
+        with torch.no_grad():
+            model.norm.weight /= run.recipe.calibration
         loss = windowed_loss(model, run.validation)
         facts = {
             "recipe": asdict(run.recipe),
@@ -358,10 +368,13 @@ def finish(run: Run, folder: Path) -> None:
             "corpus_sha256": corpus.SHA256,
         }
         sha256 = save(model, folder, facts)
+    history = list(run.history)
+    if history and run.recipe.calibration != 1:  # a last step of its own: what calibration brought
+        history.append({**history[-1], "validation_loss": facts["validation_loss"]})
     record = {
         "sha256": sha256,
         **facts,
-        "history": run.history,
+        "history": history,
         "snapshots": run.snapshots,
     }
     write(folder / "training.json", json.dumps(record, indent=1).encode() + b"\n")
@@ -421,6 +434,8 @@ HELP = {
     "final_lr": "share of the peak rate at the end of the cosine",
     "ema": "memory of the averaged weights, which are the ones kept",
     "clip": "largest norm of the gradient",
+    "calibration": "what the logits of the finished model are divided by, against overconfidence; those of a teacher "
+    "that --generations trains are not",
     "soft_targets": "share of the loss that compares with what the teachers expect, where there are any",
     "precision": "fp32, bf16 (autocast), or auto: whichever this machine multiplies faster in",
 }
@@ -450,7 +465,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--generations",
         type=int,
-        default=2,
+        default=3,
         help="runs, one after the other, each taught by all before it and with the next seed; the last one is the result",
     )
     parser.add_argument("--evaluations", type=int, default=20, help="how often to score during the run")
@@ -509,6 +524,8 @@ def generation(
     """One run of the command line's recipe, the `number`-th from 1, with a seed of its own; True if complete."""
     recipe = Recipe(**{field.name: getattr(args, field.name) for field in fields(Recipe)})
     recipe = replace(recipe, seed=recipe.seed + number - 1)
+    if number < args.generations:
+        recipe = replace(recipe, calibration=1.0)  # a teacher is asked about text that it has read
     begun = (folder / STATE).exists()
     then = read_state(folder)[0] if args.resume and (begun or number == 1) else None
     if recipe.precision == "auto":

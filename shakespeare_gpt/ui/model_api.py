@@ -160,9 +160,10 @@ class ModelApi:
 
         Returns:
             "shape", "parameters", "checkpoint" (sha256 of the weights), "vocabulary". "training": steps, characters,
-            seconds, seed and the validation loss, with "history" (characters read, training loss and validation
-            loss at several moments) and "moments" (the steps that /snapshot knows); null without a record. "others":
-            published results on the same task. "characters": the token embeddings in the plane ("points", and the
+            seconds, seed, calibration (what its logits were divided by at the end) and the validation loss, with
+            "history" (characters read, training loss and validation loss at several moments) and "moments" (the
+            steps that /snapshot knows); null without a record. "others": published results on the same task.
+            "characters": the token embeddings in the plane ("points", and the
             shares of the variance on both axes, "explained") and each one's three most similar ("nearest", with the
             cosine). "positions": (cosine + 1) / 2 of each two position embeddings, packed as /snapshot's weights.
         """
@@ -238,7 +239,8 @@ class ModelApi:
             [entry["characters"], entry["training_loss"], entry["validation_loss"]]
             for entry in self._record["history"]
         ]
-        seed = self._record["recipe"]["seed"]
+        recipe = self._record["recipe"]
+        seed, told["calibration"] = recipe["seed"], recipe.get("calibration", 1.0)
         return {**told, "steps": moments[-1]["step"], "seed": seed, "history": history, "moments": moments}
 
     def _write_samples(self) -> dict[str, Any]:

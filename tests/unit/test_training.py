@@ -95,8 +95,11 @@ def test_a_run_leaves_a_checkpoint_and_its_history(uninterrupted: Path):
     assert record["sha256"] == model.checkpoint["sha256"]
     assert record["recipe"]["n_embd"] == model.config.n_embd == 16
     assert record["characters"] == RECIPE.characters
-    assert [h["step"] for h in record["history"]] == list(range(2, 41, 2))
-    assert [h["characters"] for h in record["history"]] == [step * 64 for step in range(2, 41, 2)]
+    steps = [*range(2, 41, 2), 40]  # the last one again: calibrated
+    assert [h["step"] for h in record["history"]] == steps
+    assert [h["characters"] for h in record["history"]] == [step * 64 for step in steps]
+    assert record["history"][-1]["validation_loss"] == record["validation_loss"]
+    assert record["history"][-2]["validation_loss"] != record["validation_loss"]
     seconds = [h["seconds"] for h in record["history"]]
     assert seconds == sorted(seconds) and seconds[-1] <= record["seconds"] + 1
     assert all(math.isfinite(h["training_loss"]) for h in record["history"])
@@ -140,6 +143,25 @@ def test_the_averaged_weights_are_the_ones_kept(tmp_path: Path):
             assert torch.allclose(w, average[name], atol=1e-6), name
             assert not torch.equal(w, last[name])
     assert all(torch.equal(w, last[name]) for name, w in run.model.state_dict().items()), "and put back"
+
+
+def test_the_finished_models_logits_are_divided_by_its_calibration(tmp_path: Path):
+    ids = torch.tensor([[1, 2, 3, 4, 5]])
+    logits, losses = {}, {}
+    for temperature in (1.0, 2.0):
+        folder = tmp_path / str(temperature)
+        assert train(fresh(replace(RECIPE, calibration=temperature)), folder)
+        with torch.no_grad():
+            logits[temperature] = sg.load(folder)(ids)
+        losses[temperature] = json.loads((folder / "training.json").read_text())["validation_loss"]
+    assert torch.allclose(logits[2.0], logits[1.0] / 2, atol=5e-3)  # stored in float16
+    assert logits[1.0].abs().max() > 0.5
+    assert losses[1.0] != losses[2.0], "the figure is the finished model's"
+
+
+def test_a_calibration_of_zero_is_refused():
+    with pytest.raises(ValueError, match="must be above 0"):
+        replace(RECIPE, calibration=0.0)
 
 
 def test_the_seed_decides(uninterrupted: Path, tmp_path: Path):
@@ -324,11 +346,12 @@ def test_the_command_takes_teachers(small_corpus: None, tmp_path: Path, capsys: 
 def test_generations_are_taught_by_all_before_them_and_go_on_where_they_stopped(
     small_corpus: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ):
-    flags = [*FLAGS, "--generations", "3", "--seed", "1"]
+    flags = [*FLAGS, "--generations", "3", "--seed", "1", "--calibration", "1.3"]
     assert main([*flags, "--out", str(tmp_path / "whole")]) == 0
     folders = [tmp_path / "whole" / name for name in ("teacher-1", "teacher-2", ".")]
     records = [json.loads((folder / "training.json").read_text()) for folder in folders]
     assert [record["recipe"]["seed"] for record in records] == [1, 2, 3]
+    assert [record["recipe"]["calibration"] for record in records] == [1, 1, 1.3]
     assert [record["teachers"] for record in records] == [
         [],
         [records[0]["sha256"]],

@@ -20,6 +20,7 @@ from shakespeare_gpt.training.evaluate import (
     encode,
     full_context_loss,
     losses_by_position,
+    losses_by_temperature,
     windowed_loss,
 )
 from support import TEXT, small_gpt
@@ -174,3 +175,35 @@ def test_the_command_explains_what_is_missing(tmp_path: Path, capsys: pytest.Cap
 def saved(folder: Path) -> list[str]:
     save(MODEL, folder)
     return [str(folder)]
+
+
+@torch.no_grad()
+def test_losses_by_temperature_divide_the_logits_and_leave_the_model_as_it_was():
+    model = small_gpt(context_length=8)
+    ids = encode(model, TEXT)[: 5 * T + 1]
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    told = losses_by_temperature(model, ids, (0.5, 1.0, 1.7))
+    logits = model(ids[:-1].view(5, T)).flatten(0, 1)
+    assert list(told) == [0.5, 1.0, 1.7]
+    for temperature, loss in told.items():
+        by_hand = torch.nn.functional.cross_entropy(logits / temperature, ids[1:])
+        assert loss == pytest.approx(by_hand.item(), abs=1e-5)
+    assert len(set(told.values())) == 3
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+def test_the_command_scores_a_dev_run_on_text_it_has_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    model = small_gpt(context_length=8)
+    save(model, tmp_path, {})
+    monkeypatch.setattr(evaluate, "find_corpus", lambda _: TEXT * 20)
+    assert evaluate.main([str(tmp_path), "--dev"]) == 0
+    out = capsys.readouterr().out
+    train, _ = evaluate.split(TEXT * 20)
+    held_out = train[int(0.95 * len(train)) :]
+    assert f"loss on {len(held_out):,} held-out characters" in out
+    line = next(line for line in out.splitlines() if line.split()[0] == "1.0")
+    assert float(line.split()[1]) == pytest.approx(
+        windowed_loss(model, encode(model, held_out), offsets=[0]), abs=2e-3
+    )

@@ -103,12 +103,14 @@ function writeFacts() {
   if (training) facts.push(
     ["Training", `${number(training.steps)} steps, ${number(training.characters)} characters read, ${duration(training.seconds)}`],
     ...(training.teachers ? [["Teachers", `${training.teachers} earlier ${training.teachers > 1 ? "runs" : "run"}, whose probabilities it learned too, ${duration(training.teachers_seconds)}`]] : []),
+    ...(training.calibration !== 1 ? [["Calibration", `logits divided by ${training.calibration} at the end: it was surer of itself than it may be`]] : []),
     ["Validation loss", `${training.validation_loss.toFixed(4)} nats a character`]);
   if (checkpoint) facts.push(["Weights", `sha256 ${checkpoint.slice(0, 12)}…`]);
   root.querySelector(".sg-facts").replaceChildren(...facts.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]));
   for (const place of root.querySelectorAll("[data-fact]")) place.textContent = shape[place.dataset.fact];
   root.querySelector(".sg-loss-line").textContent = training?.history.length
-    ? "The loss on text that it never saw and on the text that it learns from, over the characters that it had read."
+    ? "The loss on text that it never saw and on the text that it learns from, over the characters that it had read." +
+      (training.calibration === 1 ? "" : " The drop at the end is its calibration.")
     : "There is no record of the training of these weights.";
 }
 

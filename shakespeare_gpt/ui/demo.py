@@ -283,7 +283,7 @@ def build_settings(model: GPT) -> list[gr.components.Component]:
             top_p = gr.Slider(
                 0.05,
                 1,
-                1,
+                0.95,
                 step=0.05,
                 label="Top-p",
                 info="Draw only from the likeliest characters that together reach this probability; 1 is off.",

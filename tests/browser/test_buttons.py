@@ -51,7 +51,7 @@ def strip(page: Page) -> str:
 
 def test_one_continuation_needs_no_cards_and_tells_its_seed(desk, model):
     press(desk)
-    assert strip(desk) == PROMPT + sg.generate(model, PROMPT, 60, seed=7)
+    assert strip(desk) == PROMPT + sg.generate(model, PROMPT, 60, top_p=0.95, seed=7)
     assert desk.locator(".run-card").count() == 0
     assert desk.locator(".run-status").text_content().startswith("Wrote 60 characters in ")
     assert "seed 7." in desk.locator(".run-status").text_content()
@@ -61,7 +61,7 @@ def test_one_continuation_needs_no_cards_and_tells_its_seed(desk, model):
 def test_several_continuations_stand_side_by_side_to_choose_from(desk, model):
     choose(desk, 4, Length=40)
     press(desk)
-    wanted = sg.generate(model, PROMPT, 40, seed=7, num_samples=4)
+    wanted = sg.generate(model, PROMPT, 40, top_p=0.95, seed=7, num_samples=4)
     assert desk.locator(".run-text").all_text_contents() == wanted
     assert desk.locator(".run-seed").all_text_contents() == ["Seed 7", "Seed 8", "Seed 9", "Seed 10"]
     tops = {round(card.bounding_box()["y"]) for card in desk.locator(".run-card").all()}
@@ -78,7 +78,7 @@ def test_several_continuations_stand_side_by_side_to_choose_from(desk, model):
     choose(desk, 1, Length=20, Seed=1)
     press(desk, "#write-on")
     whole = PROMPT + wanted[2]
-    assert strip(desk) == whole + sg.generate(model, whole, 20, seed=1)
+    assert strip(desk) == whole + sg.generate(model, whole, 20, top_p=0.95, seed=1)
     assert desk.locator(".run-card").count() == 0
 
 
@@ -147,7 +147,7 @@ def test_shift_and_enter_generates_and_enter_begins_a_line(desk, model):
     box.press("Enter")
     assert box.input_value() == PROMPT + "\n"
     press(desk, "#prompt textarea", "Shift+Enter")
-    assert strip(desk) == PROMPT + "\n" + sg.generate(model, PROMPT + "\n", 60, seed=7)
+    assert strip(desk) == PROMPT + "\n" + sg.generate(model, PROMPT + "\n", 60, top_p=0.95, seed=7)
 
 
 def test_a_refusal_is_one_kind_sentence_and_leaves_the_page_as_it_was(desk, watched):

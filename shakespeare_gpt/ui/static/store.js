@@ -61,7 +61,7 @@ export const VIEW = Object.freeze({
   tab: "Attention", // the open tab, by its name
   training_step: 0, // the moment of the training in "Watch this head form"
   intervention: {}, // what is switched off in "What if?", as intervention.py's to_json; no other view reads it
-  sampling: { temperature: 0.8, top_k: 0, top_p: 1, seed: -1, length: 300, samples: 1 },
+  sampling: { temperature: 0.8, top_k: 0, top_p: 0.95, seed: -1, length: 300, samples: 1 },
 });
 
 export const view = store(VIEW);

@@ -213,6 +213,7 @@ def main() -> int:
             browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
             page = browser.new_page(viewport={"width": 1400, "height": 900})
             page.add_init_script(WATCH)
+            page.wait_for_timeout(3000)  # the browser's own start is not the page's
             answers: list[Response] = []
             page.on("response", lambda response: "/run/" in response.url and answers.append(response))
             (told, longest), sizes = measure(page, url), {}

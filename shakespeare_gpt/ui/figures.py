@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
 STOPS = 33  # of a colour scale; between two of them Plotly interpolates
+BARE = {"visible": False, "fixedrange": True}  # an axis that only places its cells
 TICKS = [0, 0.05, 0.1, 0.25, 0.5, 0.75, 1]
 
 
@@ -70,39 +71,26 @@ def layout(**more: Any) -> go.Layout:
 
 
 def layer_maps(n_head: int, columns: int) -> dict[str, Any]:
-    """All heads of a layer in one figure, with one colour scale, `columns` of them side by side."""
+    """All heads of a layer in one figure, with one colour scale, `columns` of them side by side.
+
+    Nothing but the cells: the margin at the top and the gap between two rows leave room for the heads' names, which
+    the browser writes, and the height that it gives the figure makes the cells square. Axes, annotations and
+    `scaleanchor` would do the same and take a third of the time in which Plotly draws.
+    """
     rows = -(-n_head // columns)
-    gap_x, gap_y = 0.1 / columns, 0.16 / rows
-    axes, names = {}, []
+    gap_x = 0.1 / columns
+    gap_y = 0.08 if rows > 1 else 0
+    height = (1 - gap_y * (rows - 1)) / rows
+    axes = {}
     for i in range(n_head):
         row, column = divmod(i, columns)
-        left, top = column / columns, 1 - row / rows
+        left, top = column / columns, 1 - row * (height + gap_y)
         number = i + 1 if i else ""
         domain_x = [left + gap_x / 2, left + 1 / columns - gap_x / 2]
-        domain_y = [top - 1 / rows + (gap_y if row < rows - 1 else 0), top]
-        axes[f"xaxis{number}"] = axis(domain=domain_x, anchor=f"y{number}", showticklabels=False)
-        axes[f"yaxis{number}"] = axis(
-            domain=domain_y,
-            anchor=f"x{number}",
-            scaleanchor=f"x{number}",
-            constraintoward="top",
-            showticklabels=False,
-        )
-        names.append(
-            {
-                "text": f"head {i + 1}",
-                "x": sum(domain_x) / 2,
-                "y": top,
-                "xref": "paper",
-                "yref": "paper",
-                "xanchor": "center",
-                "yanchor": "bottom",
-                "showarrow": False,
-                "font": {"size": 13},
-            }
-        )
+        axes[f"xaxis{number}"] = {"domain": domain_x, "anchor": f"y{number}", **BARE}
+        axes[f"yaxis{number}"] = {"domain": [max(0, top - height), top], "anchor": f"x{number}", **BARE}
     # In one go: Plotly checks everything again at each update.
-    whole = layout(margin={"l": 4, "r": 4, "t": 26, "b": 4}, annotations=names, **axes)
+    whole = layout(margin={"l": 4, "r": 4, "t": 26, "b": 4, "autoexpand": False}, **axes)
     return go.Figure([heatmap(i + 1) for i in range(n_head)], whole).to_plotly_json()
 
 

@@ -119,6 +119,24 @@ def test_all_heads_share_one_colour_scale_and_have_square_cells_with_the_first_c
     assert max(tops) - min(tops) < 1  # side by side
 
 
+@pytest.mark.parametrize(("width", "columns"), [(1400, 6), (820, 3)])
+def test_the_name_of_each_head_stands_above_its_map(open_page, width, columns):
+    page = open_page(viewport={"width": width, "height": 900})
+    ready(page)
+    places = page.evaluate(
+        """() => [...document.querySelectorAll('#layer-maps .sg-names div')].map((name, i) => {
+          const map = document.querySelectorAll('#layer-maps .hm image')[i].getBoundingClientRect();
+          const box = name.getBoundingClientRect(), middle = (r) => (r.left + r.right) / 2;
+          return [name.textContent, middle(box) - middle(map), map.top - box.bottom, map.left, map.top];
+        })"""
+    )
+    assert [place[0] for place in places] == [f"head {n}" for n in range(1, 7)]
+    for _, aside, above, _, _ in places:
+        assert abs(aside) < 3 and 0 <= above < 6
+    assert len({round(place[3]) for place in places}) == columns
+    assert len({round(place[4]) for place in places}) == 6 // columns
+
+
 def test_hover_tells_everything_about_one_link(page, model):
     seen = shown(page, model)
     query, key = 53, 27

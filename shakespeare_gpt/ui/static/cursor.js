@@ -20,11 +20,7 @@ export function selected(now) {
 export function cursor(figure, now, head) {
   const layout = figure._fullLayout;
   if (!layout) return;
-  let overlay = figure.querySelector(".sg-overlay");
-  if (!overlay) {
-    overlay = element("div", { class: "sg-overlay", "aria-hidden": "true" });
-    figure.querySelector(".hoverlayer").closest(".main-svg").before(overlay); // what hover tells stays readable
-  }
+  const overlay = over(figure, "sg-overlay");
   const marks = [];
   const first = data.window.start + 0.5;
   const last = first + data.window.length;
@@ -41,7 +37,6 @@ export function cursor(figure, now, head) {
         marks.push([l - margin, t - margin, r - l + 2 * margin, b - t + 2 * margin, name]);
     };
     for (const [left, top, right, bottom, name] of selected(now)) box(left, top, right, bottom, name);
-    // Around the cells: after a change of the text Plotly's axis may be longer than they are.
     if (number === head) box(first, first, last, last, "sg-frame", 3);
   }
   overlay.replaceChildren(
@@ -52,6 +47,26 @@ export function cursor(figure, now, head) {
       }),
     ),
   );
+}
+
+/** Names above the subplots of a figure, one each. Plotly's annotations cost a sixth of drawing six maps. */
+export function names(figure, texts) {
+  const layout = figure._fullLayout;
+  over(figure, "sg-names").replaceChildren(
+    ...texts.map((text, i) => {
+      const [x, y] = [layout[axisName("x", i + 1)], layout[axisName("y", i + 1)]];
+      return element("div", { style: `left:${x._offset + x._length / 2}px;top:${y._offset}px` }, text);
+    }),
+  );
+}
+
+/** A layer of plain elements over the figure, below what Plotly tells on hover. */
+function over(figure, name) {
+  const found = figure.querySelector(`.${name}`);
+  if (found) return found;
+  const layer = element("div", { class: name });
+  figure.querySelector(".hoverlayer").closest(".main-svg").before(layer);
+  return layer;
 }
 
 const axisName = (letter, number) => `${letter}axis${number > 1 ? number : ""}`;

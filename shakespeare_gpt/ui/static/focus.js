@@ -1,7 +1,7 @@
 // What all views show right now: what is pointed at, else what is held, else the last character.
 
 import { current, data, layerOf, promptLength } from "./data.js";
-import { shownRow } from "./lenses.js";
+import { matrix, shownRow } from "./lenses.js";
 import { pointer, view } from "./store.js";
 
 /** The character that is held: by a click, or by the replay (the last one the model saw before it chose). */
@@ -71,7 +71,8 @@ export function links(now = focus()) {
   const out = new Float32Array(window.length);
   const chosen = now.chosen - window.start;
   if (now.direction === "looked at by") {
-    for (let q = chosen; q < window.length; q++) out[q] = shownRow(layer, now.head - 1, q, now.lens)[chosen];
+    const rows = matrix(layer, now.head - 1, window.length, now.lens); // the map's; a column alone needs every row
+    for (let q = chosen; q < window.length; q++) out[q] = rows[q][chosen];
   } else out.set(shownRow(layer, now.head - 1, chosen, now.lens));
   return out;
 }

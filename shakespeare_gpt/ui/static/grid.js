@@ -75,11 +75,14 @@ function draw() {
     const canvas = button.firstChild;
     canvas.width = canvas.height = size;
     const image = new ImageData(size, size);
+    const { data: rgba } = image; // filled number by number: an array for each pixel would hold up the page
     for (let y = 0, from = i * size * size; y < size; y++) {
       for (let x = 0; x <= y; x++) {
         const byte = pixels[from + y * size + x]; // 255 * sqrt(weight)
-        const [r, g, b] = colours[linear ? Math.round((byte * byte) / 255) : byte];
-        image.data.set([r, g, b, 255], 4 * (y * size + x));
+        const colour = colours[linear ? Math.round((byte * byte) / 255) : byte];
+        const at = 4 * (y * size + x);
+        for (let channel = 0; channel < 3; channel++) rgba[at + channel] = colour[channel];
+        rgba[at + 3] = 255;
       }
     }
     canvas.getContext("2d").putImageData(image, 0, 0);

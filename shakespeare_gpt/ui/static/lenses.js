@@ -1,4 +1,4 @@
-// The numbers behind every picture: one row of attention, plain or through the lenses. Pure functions.
+// The numbers behind every picture: one row of attention, or all of a head, plain or through the lenses.
 
 import { rowStart } from "./decode.js";
 
@@ -57,10 +57,26 @@ export function keepMost(row) {
   return row.map((weight) => (weight > least || (weight === least && equals-- > 0) ? weight : 0));
 }
 
-/** Every row of a head as Plotly wants it: T arrays of T, NaN above the diagonal. */
+const KEPT = 12; // matrices: the heads of a layer twice; 256 KB each for a full window
+const kept = []; // the latest first: {layer, asked, rows}
+
+/**
+ * Every row of a head as Plotly wants it: T arrays of T, NaN above the diagonal. The same ones when asked for again, so
+ * that pointing from character to character reads numbers that are there: do not write into them.
+ */
 export function matrix(layer, head, length, lens) {
+  const asked = [head, lens.hide_first, lens.keep_most, lens.by_moved, lens.over].join();
+  const at = kept.findIndex((one) => one.layer === layer && one.asked === asked);
+  const found = at < 0 ? { layer, asked, rows: rowsOf(layer, head, length, lens) } : kept.splice(at, 1)[0];
+  kept.unshift(found);
+  kept.length = Math.min(kept.length, KEPT);
+  return found.rows;
+}
+
+function rowsOf(layer, head, length, lens) {
+  const numbers = new Float32Array(length * length).fill(NaN); // in one piece: 256 small buffers cost more to clear away
   return Array.from({ length }, (_, q) => {
-    const row = new Float32Array(length).fill(NaN);
+    const row = numbers.subarray(q * length, (q + 1) * length);
     row.set(shownRow(layer, head, q, lens));
     return row;
   });

@@ -4,12 +4,12 @@
 import { current, data } from "./data.js";
 import { focus, layerNow } from "./focus.js";
 import { SCALES, lensNames, matrix } from "./lenses.js";
-import { CONFIG, copy, plotly } from "./plotly.js";
+import { CONFIG, copy, hoverTexts, plotly } from "./plotly.js";
 import { linkLines } from "./said.js";
 import { NOTHING, pointer, view } from "./store.js";
 import { later } from "./tasks.js";
 import { escaped, glyph } from "./text.js";
-import { cursor } from "./cursor.js";
+import { cursor, names } from "./cursor.js";
 
 const NARROW = 560; // px: below, one head at a time
 const MEDIUM = 900; // px: below, the heads of a layer stand in two rows
@@ -74,7 +74,6 @@ async function drawLayerMaps() {
   const now = JSON.stringify([windowKey(), chosen.layer, circumstances(layerMaps, lens)]);
   if (now === drawn.layer) return drawCursors();
   const columns = width < MEDIUM ? Math.ceil(window.n_head / 2) : window.n_head;
-  const rows = Math.ceil(window.n_head / columns);
   if (begun?.now !== now) begun = { now, figure: copy(data.figures.layer_maps[columns]), filled: 0 };
   const { figure } = begun;
   if (begun.filled < window.n_head) {
@@ -88,8 +87,16 @@ async function drawLayerMaps() {
   label(layerNote, lens);
   for (let i = 0; i < window.n_head; i++) setRange(figure.layout, i + 1);
   finish(figure.layout, layerMaps, lens);
-  Object.assign(figure.layout, { width, height: rows * (width / columns + 8) + 22, dragmode: false });
+  Object.assign(figure.layout, { width, height: squareHeight(figure.layout, width), dragmode: false });
   await react(layerMaps, figure, (point) => ({ layer: chosen.layer, head: point.curveNumber + 1 }));
+  names(layerMaps, figure.data.map((_, i) => `head ${i + 1}`));
+}
+
+/** The height at which the cells of the first map are as high as they are wide, in px. */
+function squareHeight({ margin, xaxis, yaxis }, width) {
+  const share = ({ domain: [from, to] }) => to - from;
+  const side = share(xaxis) * (width - margin.l - margin.r);
+  return side / share(yaxis) + margin.t + margin.b;
 }
 
 async function drawHeadMap() {
@@ -164,22 +171,14 @@ function fill(trace, layerNumber, head, layer, lens) {
   trace.hovertext = hoverRows(layerNumber, head, lens);
 }
 
-/**
- * The hover text of each cell, made when it is asked for: T x T prepared strings would cost more than the map. Plotly
- * reads hovertext[row][column], and that is all it does with it.
- */
+/** The hover text of each cell. */
 function hoverRows(layerNumber, head, lens) {
   const { window } = data;
-  const row = (q) =>
-    new Proxy([], {
-      get(target, property) {
-        const k = typeof property === "string" && /^\d+$/.test(property) ? Number(property) : null;
-        if (k === null || k > q) return target[property];
-        const lines = linkLines(layerNumber, head, window.start + q, window.start + k, lens);
-        return lines.flatMap(folded).map(escaped).join("<br>");
-      },
-    });
-  return Array.from({ length: window.length }, (_, q) => row(q));
+  return hoverTexts((q, k) => {
+    if (k > q || q >= window.length) return undefined;
+    const lines = linkLines(layerNumber, head, window.start + q, window.start + k, lens);
+    return lines.flatMap(folded).map(escaped).join("<br>");
+  });
 }
 
 /** On a narrow screen a long line in two: Plotly lets a hover label run over the edge. */

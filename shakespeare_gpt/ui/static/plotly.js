@@ -14,3 +14,16 @@ export const CONFIG = { displayModeBar: false, responsive: false, doubleClick: "
 
 /** A deep copy of a figure's specification, to be filled. */
 export const copy = (specification) => structuredClone(specification);
+
+/**
+ * The hover texts of a heatmap, made when they are asked for: T x T prepared strings would cost more than the map.
+ * Plotly reads hovertext[row][column], and that is all it does with it.
+ */
+export const hoverTexts = (text) => indexed((row) => indexed((column) => text(row, column)));
+
+/** An array, empty by its length, whose i-th element is item(i). */
+const indexed = (item) =>
+  new Proxy([], {
+    get: (target, name) =>
+      typeof name === "string" && /^\d+$/.test(name) ? item(Number(name)) : target[name],
+  });

@@ -10,7 +10,7 @@ import { held } from "./focus.js";
 import { at } from "./said.js";
 import { NOTHING, pointer, view } from "./store.js";
 import * as switches from "./switches.js";
-import { copy } from "./plotly.js";
+import { copy, hoverTexts } from "./plotly.js";
 import { later } from "./tasks.js";
 import { element, escaped, four, glyph, percent } from "./text.js";
 
@@ -220,7 +220,7 @@ function map(where, z, { title, tickvals, ...coloraxis }) {
   const width = where.clientWidth;
   const figure = copy(data.figures.head_map);
   const range = [window.start + 0.5, window.start + window.length + 0.5];
-  Object.assign(figure.data[0], { z, x0: window.start + 1, dx: 1, y0: window.start + 1, dy: 1, hovertext: hoverRows() });
+  Object.assign(figure.data[0], { z, x0: window.start + 1, dx: 1, y0: window.start + 1, dy: 1, hovertext: hoverTexts((q, k) => lines(q, k).map(escaped).join("<br>")) });
   Object.assign(figure.layout.xaxis, { range, title: undefined });
   Object.assign(figure.layout.yaxis, { range: [range[1], range[0]], title: undefined });
   Object.assign(figure.layout.coloraxis, coloraxis, {
@@ -251,12 +251,6 @@ function lines(q, k) {
   const change = Number.isNaN(difference[q][k]) ? "" : signed(difference[q][k], 4);
   return [`${name(q)} looks at ${name(k)}`, `as trained ${weight(left)}`, `changed ${weight(right)}`, `difference ${change || "none"}`];
 }
-
-/** Made when Plotly asks for it, as in maps.js. */
-const hoverRows = () => Array.from({ length: shown.window.length }, (_, q) => new Proxy([], {
-  get: (target, property) =>
-    typeof property === "string" && /^\d+$/.test(property) ? lines(q, Number(property)).map(escaped).join("<br>") : target[property],
-}));
 
 function drawDivergence() {
   if (!shown || shown.window !== data.window) return;

@@ -27,6 +27,7 @@ sys.path.insert(0, str(ROOT))
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
+    "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup",  # the address bar's popups: pages of their own
 ]  # fmt: skip
 LINES = (
     "ROMEO:\nBut, soft! what light through yonder window breaks?\n"

@@ -22,7 +22,9 @@ from shakespeare_gpt.ui.demo import build_demo
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
-    "--disable-features=LocalNetworkAccessChecks",  # the test of a Space's frame plays the Hub around the local app
+    # The test of a Space's frame plays the Hub around the local app; the address bar's popups are pages of their own,
+    # two for each page that is opened.
+    "--disable-features=LocalNetworkAccessChecks,WebUIOmniboxPopup,WebUIOmniboxAimPopup",
 ]  # fmt: skip
 expect.set_options(timeout=TIMEOUT)
 NAMES = ("chromium", "chromium-browser", "google-chrome")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pages import alphas, expect_weight, hover, ready, said, settle, shown, z
+from pages import alphas, expect_weight, hover, ready, said, settle, shown, type_text, z
 from shakespeare_gpt.ui.payloads import moved_vectors
 
 
@@ -107,6 +107,21 @@ def test_over_all_heads(page, model, over, label):
     assert "Layer 1 head 1" in said(page)
     assert label in page.locator(".sg-one .sg-lens-note").text_content()
     assert page.locator(".sg-layer .sg-lens-note").is_hidden()  # there each head stays by itself
+
+
+def test_who_looks_at_a_character_is_right_after_every_change(page, model):
+    """The matrices of the heads are kept: none may be taken for another's."""
+    for text in ("To be, or not", "MENENIUS:\nWhat"):
+        type_text(page, text)
+        attention = shown(page, model).attention
+        for hidden in (True, False):
+            for layer, head, over in ((2, 4, "head"), (2, 1, "head"), (2, 1, "max"), (5, 1, "max")):
+                chosen = {"layer": layer, "head": head, "hide_first": hidden, "over": over}
+                page.evaluate("shakespeare.view.set", chosen | {"direction": "looked at by", "position": 3})
+                ready(page)
+                heads = hide_first(attention[layer - 1]) if hidden else attention[layer - 1]
+                expected = heads.max(0) if over == "max" else heads[head - 1]
+                assert alphas(page) == pytest.approx(np.sqrt(expected[:, 2]), abs=0.01)
 
 
 def test_hover_keeps_the_plain_weight_and_adds_the_lens(page, model):

@@ -1,5 +1,5 @@
-// Marks over a Plotly figure: the chosen row or column, the cell that is pointed at, the chosen head. Plain elements
-// on top of the figure: asking Plotly for shapes would draw the figure again at every move of the mouse.
+// Marks over a Plotly figure: the chosen row or column, the cell that is pointed at, the chosen head; and names. Plain
+// elements on top of the figure: asking Plotly for shapes would draw the figure again at every move of the mouse.
 
 import { data } from "./data.js";
 import { element } from "./text.js";

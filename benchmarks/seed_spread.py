@@ -2,8 +2,8 @@
 
     python benchmarks/seed_spread.py --teacher runs/mine/teacher-1
 
-The teacher is the first model that `python -m shakespeare_gpt.training.train --out runs/mine` makes. An hour on two
-CPU cores. A run that was stopped goes on when the command is given again; one that is complete is only read.
+The teacher is the first model that `python -m shakespeare_gpt.training.train --out runs/mine` makes. An hour and more
+on two CPU cores. A run that was stopped goes on when the command is given again; one that is complete is only read.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from shakespeare_gpt.checkpoint import CheckpointError
 from shakespeare_gpt.training import train
 
 
 def loss(folder: Path, seed: int, teacher: Path, characters: int) -> float | None:
     """The windowed validation loss of a seed's run, which is trained where it is not complete; None if stopped."""
+    # Logits as trained: the number by which the whole recipe divides them suits a run of its length.
+    changed = {"seed": seed, "characters": characters, "calibration": 1.0, "precision": "fp32"}
     if not (folder / "training.json").exists():
-        given = {"out": folder, "seed": seed, "characters": characters, "teachers": teacher}
-        # Logits as trained: the number by which the whole recipe divides them suits a run of its length.
-        given |= {"generations": 1, "calibration": 1, "precision": "fp32", "evaluations": 1}
+        given = changed | {"out": folder, "teachers": teacher, "generations": 1, "evaluations": 1}
         options = [part for name, value in given.items() for part in (f"--{name}", str(value))]
         begun = ["--resume"] if (folder / train.STATE).exists() else []
         if train.main(options + begun):
             return None
     record = json.loads((folder / "training.json").read_text())
-    if any(record["recipe"][name] != value for name, value in (("seed", seed), ("characters", characters))):
-        raise SystemExit(f"{folder} holds a run of another seed or length. Choose another --out.")
+    train.check_same(train.Recipe(**changed), record["recipe"], folder)
     return record["validation_loss"]
 
 
@@ -47,7 +47,10 @@ def main() -> int:
     args = parser.parse_args()
     losses = []
     for seed in args.seeds:
-        found = loss(args.out / f"seed-{seed}", seed, args.teacher, args.characters)
+        try:
+            found = loss(args.out / f"seed-{seed}", seed, args.teacher, args.characters)
+        except CheckpointError as error:
+            raise SystemExit(str(error)) from None
         if found is None:
             return 1
         losses.append(found)

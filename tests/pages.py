@@ -111,6 +111,16 @@ def open_settings(page: Page) -> None:
         page.locator("#settings input").first.wait_for()
 
 
+def settings(page: Page, **values: float) -> None:
+    """Set sliders and numbers of the settings by their labels."""
+    open_settings(page)
+    for label, value in values.items():
+        field = page.locator(f"#settings input[type=number][aria-label*='{label}']")
+        field.fill(str(value))
+        field.press("Tab")
+    settle(page)
+
+
 def shown(page: Page, model: GPT) -> Trace:
     """The Trace of the text that the page shows."""
     return trace(model, page.evaluate("shakespeare.data.window.text"))

@@ -29,7 +29,7 @@ def colorscale(scale: str) -> list[list]:
 
 
 def axis(**more: Any) -> dict[str, Any]:
-    """What all axes share; the browser adds the range."""
+    """What all axes that are seen share; the browser adds the range."""
     return {
         "showgrid": False,
         "zeroline": False,

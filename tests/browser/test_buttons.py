@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page
 
 import shakespeare_gpt as sg
-from pages import open_settings, ready, settle, type_text
+from pages import open_settings, ready, settings, type_text
 from shakespeare_gpt.ui.demo import EXAMPLES
 
 PROMPT = "JULIET:\nO"
@@ -30,11 +30,7 @@ def choose(page: Page, samples: int | None = None, **values: float) -> None:
     """Set how many continuations, and numbers by their labels."""
     if samples:
         page.locator("#settings input[type=radio]").nth(samples - 1).check()
-    for label, value in values.items():
-        box = page.locator(f"#settings input[type=number][aria-label*='{label}']")
-        box.fill(str(value))
-        box.press("Tab")
-    settle(page)
+    settings(page, **values)
 
 
 def press(page: Page, button: str = "#generate", key: str | None = None) -> None:

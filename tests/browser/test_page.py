@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from launched import launch
-from pages import TIMEOUT, expect_weight, hover, open_settings, ready, said, settle, shown, type_text
+from pages import TIMEOUT, expect_weight, hover, ready, said, settings, settle, shown, type_text
 
 HOSTILE = [
     "<img src=x onerror=alert(1)>",
@@ -104,13 +104,13 @@ def test_axe_finds_nothing_serious_elsewhere_but_gradios_own(open_page, bare_url
 )
 def test_after_writing_axe_finds_nothing_serious_either(open_page, theme, width):
     page = open_page(f"?__theme={theme}", viewport={"width": width, "height": 900})
-    open_settings(page)
+    settings(page, **{"Top-p": 1})  # nothing cut: there are always runners-up
     page.locator("#settings input[type=radio]").nth(1).check()
     page.locator("#generate").click()
     page.wait_for_function("shakespeare.data.written > 0 && !shakespeare.data.streaming", timeout=TIMEOUT)
     ready(page)
     page.locator("#scrub-slider").fill("30")
-    page.locator(".sg-others span").first.wait_for()  # the others, or that there were none
+    page.locator(".sg-others b").first.wait_for()
     settle(page)
     assert page.locator(".run-card").count() == 2
     for part in (".sg", "#title", "#run"):
@@ -243,9 +243,7 @@ def test_hostile_text_survives_generating(page):
 
 
 def test_generate_then_stop(page):
-    open_settings(page)
-    page.locator("#settings input[type=number][aria-label*='Length']").fill("2000")
-    page.locator("#settings input[type=number][aria-label*='Length']").press("Tab")
+    settings(page, Length=2000)
     page.locator("#generate").click()
     page.wait_for_function("shakespeare.data.written > 30", timeout=TIMEOUT)
     page.locator("#stop").click()
@@ -256,8 +254,7 @@ def test_generate_then_stop(page):
     page.wait_for_function("!shakespeare.data.streaming && !shakespeare.data.loading", timeout=TIMEOUT)
     ready(page)  # the maps follow
     assert "Layer 1 head 1" in said(page)
-    page.locator("#settings input[type=number][aria-label*='Length']").fill("300")
-    page.locator("#settings input[type=number][aria-label*='Length']").press("Tab")
+    settings(page, Length=300)
 
 
 def test_a_full_page_stays_small(open_page):

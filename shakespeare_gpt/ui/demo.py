@@ -17,13 +17,18 @@ from gradio.components import _Keywords
 import shakespeare_gpt as sg
 from shakespeare_gpt.checkpoint import ASSETS
 from shakespeare_gpt.model import GPT
-from shakespeare_gpt.ui import explorer, files, guard, inside_tab, limits, model_tab, take_away, what_if_tab
-from shakespeare_gpt.ui.endpoints import Endpoints
-from shakespeare_gpt.ui.inside_api import Inside
-from shakespeare_gpt.ui.lanes import Lane
-from shakespeare_gpt.ui.model_api import ModelApi
-from shakespeare_gpt.ui.score import Score
-from shakespeare_gpt.ui.what_if_api import WhatIf, in_turns
+from shakespeare_gpt.ui.core import explorer, limits
+from shakespeare_gpt.ui.core.endpoints import Endpoints
+from shakespeare_gpt.ui.gradio_seam import files, guard
+from shakespeare_gpt.ui.gradio_seam.lanes import Lane
+from shakespeare_gpt.ui.inside import tab as inside_tab
+from shakespeare_gpt.ui.inside.api import Inside
+from shakespeare_gpt.ui.model import tab as model_tab
+from shakespeare_gpt.ui.model.api import ModelApi
+from shakespeare_gpt.ui.take_away import tab as take_away
+from shakespeare_gpt.ui.take_away.api import Score
+from shakespeare_gpt.ui.what_if import tab as what_if_tab
+from shakespeare_gpt.ui.what_if.api import WhatIf, in_turns
 
 EXAMPLES = {
     "Romeo": "ROMEO:\nBut, soft! what light through yonder window breaks?\nIt is the east, and Juliet is",
@@ -72,10 +77,12 @@ THEME = gr.themes.Base(
 )
 LAUNCH = {
     "theme": THEME,
-    "head": files.tags("page.css", "take_away.css", "inside.css", "what_if.css")
+    "head": files.tags(
+        "writing/page.css", "take_away/take_away.css", "inside/inside.css", "what_if/what_if.css"
+    )
     + explorer.head_tags()
-    + files.tags("model.css"),
-    "favicon_path": str(files.STATIC / "favicon.png"),
+    + files.tags("model/model.css"),
+    "favicon_path": str(files.UI / "core" / "favicon.png"),
     "footer_links": ["api", "settings"],
     "run_history": False,
     "enable_monitoring": False,
@@ -175,7 +182,7 @@ def build_demo(model: GPT | None = None, folder: Path = ASSETS) -> gr.Blocks:
             result = gr.HTML(
                 html_template=RUN_TEMPLATE,
                 js_on_load="window.shakespeare.page.result(element, props, watch)",
-                head=files.tags("page.js"),
+                head=files.tags("writing/page.js"),
                 elem_id="run",
             )
         first = explorer.first_payload(model, FIRST)

@@ -17,7 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import shakespeare_gpt as sg
-from shakespeare_gpt.ui import files, guard, limits
+from shakespeare_gpt.ui.core import limits
+from shakespeare_gpt.ui.gradio_seam import files, guard
 from support import ROOT
 
 # Valid calls may write at most this much, so that the test does not become a load test.

@@ -10,9 +10,9 @@ import pytest
 
 import shakespeare_gpt as sg
 from shakespeare_gpt import inside
-from shakespeare_gpt.ui.endpoints import TraceCache
-from shakespeare_gpt.ui.inside_api import Inside
-from shakespeare_gpt.ui.limits import Refused
+from shakespeare_gpt.ui.core.endpoints import TraceCache
+from shakespeare_gpt.ui.core.limits import Refused
+from shakespeare_gpt.ui.inside.api import Inside
 from support import TEXT, small_gpt
 
 LONG = TEXT * 20  # 1,980 characters

@@ -13,10 +13,11 @@ import pytest
 
 import shakespeare_gpt as sg
 from shakespeare_gpt.intervention import Intervention
-from shakespeare_gpt.ui import endpoints, lanes
-from shakespeare_gpt.ui.endpoints import TraceCache, pieces, size
-from shakespeare_gpt.ui.lanes import Lane
-from shakespeare_gpt.ui.limits import Refused
+from shakespeare_gpt.ui.core import endpoints
+from shakespeare_gpt.ui.core.endpoints import TraceCache, pieces, size
+from shakespeare_gpt.ui.core.limits import Refused
+from shakespeare_gpt.ui.gradio_seam import lanes
+from shakespeare_gpt.ui.gradio_seam.lanes import Lane
 from support import run, small_gpt
 
 

@@ -14,7 +14,7 @@ from gradio_client.exceptions import AppError
 import shakespeare_gpt as sg
 from launched import eventually, launch, post, press
 from shakespeare_gpt.ui import demo as demo_module
-from shakespeare_gpt.ui import endpoints, limits
+from shakespeare_gpt.ui.core import endpoints, limits
 from shakespeare_gpt.ui.demo import build_demo
 
 PROMPT = "JULIET:\nO Romeo"

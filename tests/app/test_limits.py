@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shakespeare_gpt.ui import limits
-from shakespeare_gpt.ui.limits import Refused
+from shakespeare_gpt.ui.core import limits
+from shakespeare_gpt.ui.core.limits import Refused
 
 scalars = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.binary(max_size=5)

@@ -17,9 +17,9 @@ from shakespeare_gpt.published import PUBLISHED
 from shakespeare_gpt.snapshots import Snapshots
 from shakespeare_gpt.training import measure
 from shakespeare_gpt.training.train import Recipe, Run, train
-from shakespeare_gpt.ui import model_api
-from shakespeare_gpt.ui.limits import Refused
-from shakespeare_gpt.ui.model_api import ModelApi
+from shakespeare_gpt.ui.core.limits import Refused
+from shakespeare_gpt.ui.model import api as model_api
+from shakespeare_gpt.ui.model.api import ModelApi
 from support import TEXT, VOCABULARY, small_gpt
 
 TINY = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from shakespeare_gpt.generation import stream
-from shakespeare_gpt.ui.limits import Refused
-from shakespeare_gpt.ui.score import Score, windows
+from shakespeare_gpt.ui.core.limits import Refused
+from shakespeare_gpt.ui.take_away.api import Score, windows
 from support import small_gpt
 
 PROMPT = "ROMEO:\nBut"

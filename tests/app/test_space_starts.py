@@ -19,6 +19,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from shakespeare_gpt import hub
+from shakespeare_gpt.ui.gradio_seam.files import served
 
 
 def required(requirements: list[str]) -> dict[str, Distribution]:
@@ -146,13 +147,12 @@ def test_both_endpoints_answer(address: str, model):
 
 
 def test_no_file_is_missing_that_the_page_asks_for(address: str, space: tuple[Path, Path]):
-    """Whatever lies in ui/static here lies there too, byte for byte."""
+    """Whatever the page may be served here lies there too, byte for byte."""
     folder, _ = space
-    here = sorted((hub.ROOT / "shakespeare_gpt/ui/static").iterdir())
+    here = served().values()
     assert here
     for path in here:
-        if not path.name.startswith("."):
-            assert (folder / path.relative_to(hub.ROOT)).read_bytes() == path.read_bytes()
+        assert (folder / path.relative_to(hub.ROOT)).read_bytes() == path.read_bytes()
 
 
 def test_a_zero_gpu_space_finds_a_function_that_asks_for_the_gpu(space: tuple[Path, Path], tmp_path: Path):

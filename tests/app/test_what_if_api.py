@@ -13,11 +13,12 @@ import shakespeare_gpt as sg
 from shakespeare_gpt.checkpoint import ASSETS
 from shakespeare_gpt.experiments import Comparison, compare, shuffle, softmax, text_loss
 from shakespeare_gpt.intervention import Intervention
-from shakespeare_gpt.ui import claims, what_if_api
-from shakespeare_gpt.ui.claims import CLAIMS
-from shakespeare_gpt.ui.endpoints import TraceCache
-from shakespeare_gpt.ui.limits import Refused
-from shakespeare_gpt.ui.what_if_api import WhatIf
+from shakespeare_gpt.ui.core.endpoints import TraceCache
+from shakespeare_gpt.ui.core.limits import Refused
+from shakespeare_gpt.ui.what_if import api as what_if_api
+from shakespeare_gpt.ui.what_if import claims
+from shakespeare_gpt.ui.what_if.api import WhatIf
+from shakespeare_gpt.ui.what_if.claims import CLAIMS
 from support import TEXT, small_gpt
 
 

@@ -12,8 +12,9 @@ from plotly.offline import get_plotlyjs_version
 from starlette.testclient import TestClient
 
 import shakespeare_gpt as sg
-from shakespeare_gpt.ui import files, guard, limits
+from shakespeare_gpt.ui.core import limits
 from shakespeare_gpt.ui.demo import EXAMPLES, LAUNCH
+from shakespeare_gpt.ui.gradio_seam import files, guard
 
 TEXT = "ROMEO:\nBut, soft!"
 
@@ -101,7 +102,7 @@ def test_launch_leaves_name_and_port_to_the_environment():
 
 
 def test_plotly_goes_with_the_installed_one_and_is_compressed_and_kept(http):
-    response = http.get(files.url("plotly.min.js"), headers={"Accept-Encoding": "gzip"})
+    response = http.get(files.url("core/plotly.min.js"), headers={"Accept-Encoding": "gzip"})
     assert response.status_code == 200
     major = get_plotlyjs_version().split(".")[0]
     assert f"plotly.js (cartesian - minified) v{major}." in response.text[:200]
@@ -109,12 +110,12 @@ def test_plotly_goes_with_the_installed_one_and_is_compressed_and_kept(http):
     assert response.headers["content-encoding"] == "gzip"
     assert "immutable" in response.headers["cache-control"]
     assert response.headers["content-type"].startswith("text/javascript")
-    plain = http.get(files.url("plotly.min.js"), headers={"Accept-Encoding": "identity"})
+    plain = http.get(files.url("core/plotly.min.js"), headers={"Accept-Encoding": "identity"})
     assert "content-encoding" not in plain.headers and plain.text == response.text
 
 
 def test_a_file_that_changes_gets_another_address(monkeypatch, tmp_path):
-    monkeypatch.setattr(files, "STATIC", tmp_path)
+    monkeypatch.setattr(files, "UI", tmp_path)
     uncached_served, uncached_version = files.served.__wrapped__, files.version.__wrapped__
     monkeypatch.setattr(files, "served", uncached_served)
     (tmp_path / "a.js").write_text("1")
@@ -133,7 +134,7 @@ def test_only_the_listed_files_are_served(http, name):
 
 def test_the_page_preloads_plotly(http, page):
     link = page.headers["link"]
-    assert files.url("plotly.min.js") in link and "preload" in link
+    assert files.url("core/plotly.min.js") in link and "preload" in link
     assert "link" not in http.get("/config").headers
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pages import alphas, expect_weight, hover, ready, said, settle, shown, type_text, z
-from shakespeare_gpt.ui.payloads import moved_vectors
+from shakespeare_gpt.ui.core.payloads import moved_vectors
 
 
 def turn(page, **lenses) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pages import settle, shown
-from shakespeare_gpt.ui import payloads
+from shakespeare_gpt.ui.core import payloads
 
 CELL = (22, 28)  # px
 

@@ -27,8 +27,8 @@ from pages import TIMEOUT, Watched, expect_weight, glyph, hover, ready, said, se
 from shakespeare_gpt.model import GPT, GPTConfig
 from shakespeare_gpt.tokenizer import Tokenizer
 from shakespeare_gpt.trace import trace
+from shakespeare_gpt.ui.core.endpoints import Endpoints
 from shakespeare_gpt.ui.demo import build_demo
-from shakespeare_gpt.ui.endpoints import Endpoints
 
 TEXT = 'JULIET:\n-- O Romeo, "Romeo"! wherefore art thou Romeo?\n'
 LONG = ("ROMEO:\nBut, soft! what light through yonder window breaks?\n" * 8)[:400]

@@ -11,7 +11,7 @@ import pytest
 from pages import settle, type_text, z
 from shakespeare_gpt.experiments import compare, read_prices
 from shakespeare_gpt.intervention import Intervention
-from shakespeare_gpt.ui.claims import CLAIMS
+from shakespeare_gpt.ui.what_if.claims import CLAIMS
 
 COMPARED = """wanted => {
   const part = id => document.querySelector(`#what-if-${id}`);

@@ -10,8 +10,8 @@ import pytest
 from pages import TIMEOUT, alphas, glyph, hover, open_settings, ready, said, settings, settle, type_text, z
 from shakespeare_gpt.generation import account, stream
 from shakespeare_gpt.trace import trace
-from shakespeare_gpt.ui import endpoints, payloads
-from shakespeare_gpt.ui.limits import Refused
+from shakespeare_gpt.ui.core import endpoints, payloads
+from shakespeare_gpt.ui.core.limits import Refused
 
 PROMPT = "ROMEO:\nWhat say'st thou"
 

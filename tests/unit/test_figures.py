@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import pytest
 from plotly.colors import sample_colorscale
 
-from shakespeare_gpt.ui.figures import colorscale, figures, head_map, layer_maps
+from shakespeare_gpt.ui.core.figures import colorscale, figures, head_map, layer_maps
 
 
 def channels(colour: str) -> list[float]:

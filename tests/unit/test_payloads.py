@@ -11,7 +11,7 @@ import pytest
 from reference import forward, layer_norm, softmax
 from shakespeare_gpt import heads
 from shakespeare_gpt.trace import trace
-from shakespeare_gpt.ui import payloads
+from shakespeare_gpt.ui.core import payloads
 from support import TEXT, small_gpt
 
 CONTEXT = 24

@@ -1,0 +1,1 @@
+"""What the heads look at: thumbnails, maps, lenses, roles, earlier moments."""

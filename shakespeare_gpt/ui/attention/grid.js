@@ -1,0 +1,109 @@
+// Every head of the model as a thumbnail: one small canvas each. Pointing at one shows it everywhere as a preview, a
+// click keeps it. Arrow keys move between them.
+
+import { cividis } from "../core/colours.js";
+import { data } from "../core/data.js";
+import { NOTHING, pointer, view } from "../core/store.js";
+import { later } from "../core/tasks.js";
+import { element } from "../core/text.js";
+
+let grid;
+let buttons = [];
+
+export function mount(root) {
+  grid = root.querySelector("#head-grid");
+  grid.addEventListener("pointerover", (event) => event.pointerType === "mouse" && preview(event.target));
+  grid.addEventListener("pointerleave", () => pointer.set(NOTHING));
+  grid.addEventListener("focusin", (event) => preview(event.target));
+  grid.addEventListener("focusout", () => pointer.set(NOTHING));
+  grid.addEventListener("click", (event) => {
+    const chosen = whose(event.target);
+    if (chosen) view.set(chosen);
+  });
+  grid.addEventListener("keydown", key);
+  data.subscribe((what) => what === "window" && later("thumbnails", draw));
+  view.subscribe((_, changed) => {
+    if (changed.has("scale")) later("thumbnails", draw);
+    mark();
+  });
+  if (data.window) draw();
+}
+
+function whose(target) {
+  const button = target.closest("button");
+  return button && { layer: Number(button.dataset.layer), head: Number(button.dataset.head) };
+}
+
+function preview(target) {
+  const chosen = whose(target);
+  if (chosen) pointer.set({ ...NOTHING, ...chosen });
+}
+
+function build({ n_layer, n_head }) {
+  buttons = [];
+  grid.style.setProperty("--heads", n_head);
+  const label = (text) => element("span", { class: "sg-grid-label", "aria-hidden": "true" }, text);
+  const parts = [label("")];
+  for (let head = 1; head <= n_head; head++) parts.push(label(`head ${head}`));
+  for (let layer = 1; layer <= n_layer; layer++) {
+    parts.push(label(`layer ${layer}`));
+    for (let head = 1; head <= n_head; head++) {
+      const button = element(
+        "button",
+        {
+          type: "button",
+          "data-layer": layer,
+          "data-head": head,
+          "aria-label": `Layer ${layer} head ${head}`,
+        },
+        element("canvas"),
+      );
+      buttons.push(button);
+      parts.push(button);
+    }
+  }
+  grid.replaceChildren(...parts);
+}
+
+function draw() {
+  const { window } = data;
+  if (buttons.length !== window.n_layer * window.n_head) build(window);
+  const { size, data: pixels } = window.thumbnails;
+  const colours = cividis();
+  const linear = view.get().scale === "linear";
+  buttons.forEach((button, i) => {
+    const canvas = button.firstChild;
+    canvas.width = canvas.height = size;
+    const image = new ImageData(size, size);
+    const { data: rgba } = image; // filled number by number: an array for each pixel would hold up the page
+    for (let y = 0, from = i * size * size; y < size; y++) {
+      for (let x = 0; x <= y; x++) {
+        const byte = pixels[from + y * size + x]; // 255 * sqrt(weight)
+        const colour = colours[linear ? Math.round((byte * byte) / 255) : byte];
+        const at = 4 * (y * size + x);
+        for (let channel = 0; channel < 3; channel++) rgba[at + channel] = colour[channel];
+        rgba[at + 3] = 255;
+      }
+    }
+    canvas.getContext("2d").putImageData(image, 0, 0);
+  });
+  mark();
+}
+
+function mark() {
+  const { layer, head } = view.get();
+  for (const button of buttons) {
+    const chosen = Number(button.dataset.layer) === layer && Number(button.dataset.head) === head;
+    button.setAttribute("aria-pressed", chosen);
+    button.tabIndex = chosen ? 0 : -1; // one stop of the Tab key for the whole grid
+  }
+}
+
+function key(event) {
+  const index = buttons.indexOf(document.activeElement);
+  const columns = data.window?.n_head ?? 1;
+  const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
+  if (index < 0 || !step) return;
+  buttons[index + step]?.focus();
+  event.preventDefault();
+}

@@ -1,0 +1,183 @@
+// The logit lens: what the model would say next if it ended after each layer, at every position. One canvas, a column
+// for each character of the text and a row for each layer; the five likeliest at the chosen place stand below.
+
+import { data, logitLens } from "../core/data.js";
+import { focus } from "../core/focus.js";
+import { at } from "../core/said.js";
+import { pointer, NOTHING, view } from "../core/store.js";
+import { later, perFrame } from "../core/tasks.js";
+import { element, glyph, percent } from "../core/text.js";
+
+const WIDTH = 22,
+  HEIGHT = 28; // px of a cell
+let box, canvas, scroller, column, labels, top5, sentence;
+let shown = null; // the logit lens of the window
+let row = null; // the row that is pointed at: 0 after the embedding, then the layers; null: the last
+let seen = false;
+
+export function mount(root) {
+  box = root.querySelector("#logit-lens");
+  [canvas, scroller, column, labels, top5, sentence] = [
+    "canvas",
+    ".sg-scroll",
+    ".sg-column",
+    ".sg-lens-labels",
+    "tbody",
+    ".sg-lens-said",
+  ].map((s) => box.querySelector(s));
+  // Asked for only when somebody scrolls down to it.
+  new IntersectionObserver((entries) => {
+    seen = entries.some((entry) => entry.isIntersecting);
+    if (seen) load();
+  }).observe(box);
+  data.subscribe((what) => {
+    if (what !== "window") return;
+    clear(); // what stands here is about another text
+    if (seen) load();
+  });
+  canvas.addEventListener("pointermove", (event) => event.pointerType === "mouse" && pointTo(event));
+  canvas.addEventListener("pointerleave", () => pointTo(null));
+  canvas.addEventListener("click", (event) => {
+    const position = pointTo(event);
+    if (event.pointerType !== "touch" && position !== null) view.set({ position: position + 1 });
+  });
+  scroller.addEventListener("keydown", key);
+  const mark = perFrame(write);
+  view.subscribe(mark);
+  pointer.subscribe(mark);
+  new MutationObserver(() => shown && later("logit lens", draw)).observe(document.body, {
+    attributes: true,
+    attributeFilter: ["class"],
+  });
+}
+
+function clear() {
+  shown = null;
+  canvas.width = 0;
+  column.hidden = top5.parentElement.hidden = true;
+  top5.replaceChildren();
+  sentence.textContent = "";
+}
+
+async function load() {
+  const { window } = data;
+  if (!window || shown?.window === window) return;
+  try {
+    const told = await logitLens(window);
+    if (window !== data.window) return;
+    shown = { window, layers: told.layers };
+    later("logit lens", draw);
+  } catch (error) {
+    sentence.textContent = error.message;
+  }
+}
+
+const rowName = (index) => (index === 0 ? "embedding" : `layer ${index}`);
+
+function draw() {
+  const { window, layers } = shown;
+  const scale = devicePixelRatio || 1;
+  const [width, height] = [window.length * WIDTH, (layers.length + 1) * HEIGHT];
+  Object.assign(canvas, { width: width * scale, height: height * scale });
+  Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
+  const style = getComputedStyle(box);
+  const [ink, quiet, shade] = ["--sg-ink", "--sg-quiet", "--sg-shade"].map((name) =>
+    style.getPropertyValue(name),
+  );
+  const pen = canvas.getContext("2d");
+  pen.scale(scale, scale);
+  Object.assign(pen, { textAlign: "center", textBaseline: "middle" });
+  const letter = (text, x, y, colour, weight = "") => {
+    pen.fillStyle = colour;
+    pen.font = `${weight} 15px ${style.getPropertyValue("--sg-mono")}`;
+    pen.fillText(glyph(text), (x + 0.5) * WIDTH, (y + 0.5) * HEIGHT);
+  };
+  window.characters.forEach((character, x) => letter(character, x, 0, quiet));
+  layers.forEach(({ characters, probabilities }, y) => {
+    characters.forEach((best, x) => {
+      pen.fillStyle = `rgb(${shade} / ${probabilities[x][0]})`;
+      pen.fillRect(x * WIDTH + 1, (y + 1) * HEIGHT + 1, WIDTH - 2, HEIGHT - 2);
+      const right = best[0] === window.characters[x + 1];
+      letter(best[0], x, y + 1, ink, right ? "bold" : "");
+      if (right) pen.fillRect(x * WIDTH + 5, (y + 2) * HEIGHT - 5, WIDTH - 10, 2);
+    });
+  });
+  labels.replaceChildren(
+    ...["reads", ...layers.map((_, i) => rowName(i))].map((name) => element("span", {}, name)),
+  );
+  write();
+}
+
+function pointTo(event) {
+  if (!shown || !event) {
+    row = null;
+    pointer.set(NOTHING);
+    return null;
+  }
+  const column = Math.floor(event.offsetX / WIDTH);
+  const line = Math.floor(event.offsetY / HEIGHT) - 1;
+  row = line >= 0 && line < shown.layers.length ? line : null;
+  const position = Math.min(Math.max(column, 0), shown.window.length - 1) + shown.window.start;
+  pointer.set({ ...NOTHING, query: position });
+  write();
+  return position;
+}
+
+function key(event) {
+  const now = focus();
+  if (!shown || !now) return;
+  const last = shown.layers.length - 1;
+  const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+  if (step) {
+    const first = shown.window.start;
+    const position = Math.min(Math.max(now.chosen + step, first), first + shown.window.length - 1);
+    view.set({ position: position + 1 });
+  } else if (event.key === "ArrowUp") row = Math.max(0, (row ?? last) - 1);
+  else if (event.key === "ArrowDown") row = Math.min(last, (row ?? last) + 1);
+  else return;
+  event.preventDefault();
+  write();
+}
+
+/** The five likeliest after each layer, at the character that is pointed at or chosen. */
+function write() {
+  const now = focus();
+  if (!shown || !now || shown.window !== data.window) return;
+  const position = pointer.get().query ?? now.chosen;
+  const x = position - shown.window.start;
+  if (x < 0 || x >= shown.window.length) return;
+  const line = row ?? shown.layers.length - 1;
+  column.hidden = top5.parentElement.hidden = false;
+  column.style.left = `${x * WIDTH}px`;
+  if (!canvas.matches(":hover")) {
+    const rightmost = Math.max(scroller.scrollLeft, (x + 2) * WIDTH - scroller.clientWidth);
+    scroller.scrollLeft = Math.min(rightmost, (x - 1) * WIDTH);
+  }
+  const next = data.text[position + 1];
+  const cells = ({ characters, probabilities }) =>
+    [...characters[x]].map((character, i) =>
+      element(
+        "td",
+        { class: character === next ? "sg-right" : null, style: `--share:${probabilities[x][i]}` },
+        element("b", {}, glyph(character)),
+        ` ${percent(probabilities[x][i])}`,
+      ),
+    );
+  top5.replaceChildren(
+    ...shown.layers.map((layer, i) =>
+      element(
+        "tr",
+        { class: i === line ? "sg-chosen-row" : null },
+        element("th", { scope: "row" }, rowName(i)),
+        ...cells(layer),
+      ),
+    ),
+  );
+  const { characters, probabilities } = shown.layers[line];
+  const listed = [...characters[x]]
+    .map((character, i) => `'${glyph(character)}' ${percent(probabilities[x][i])}`)
+    .join(", ");
+  sentence.textContent =
+    `After ${line === 0 ? "the embedding" : rowName(line)}, having read up to ${at(position)}, it would say: ${listed}.` +
+    (next === undefined ? "" : ` What comes next in the text: '${glyph(next)}'.`);
+}

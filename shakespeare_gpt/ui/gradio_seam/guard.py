@@ -1,0 +1,119 @@
+"""What stands in front of Gradio: small bodies only, no uploads, and a sentence where Gradio has a bare 500.
+
+Gradio serves routes that this app has no use for, among them uploads to the server's disk, and answers some
+malformed calls with an exception. An app on the open net wants neither.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shakespeare_gpt.ui.gradio_seam import files
+
+MAX_BODY = 256 * 2**10  # bytes; the longest honest call has 2,000 characters, each at most 12 bytes of JSON
+# What a page, gradio_client, curl and MCP clients call under /gradio_api/; the rest is closed.
+OPEN = (
+    "api/", "app_id", "call/", "cancel", "heartbeat/", "info", "login_check", "mcp", "openapi.json",
+    "queue/", "reset", "run/", "startup-events", "theme.css",
+)  # fmt: skip
+
+log = logging.getLogger(__name__)
+
+
+def options() -> dict[str, Any]:
+    """The arguments for the FastAPI app under Gradio: `launch(app_kwargs=options())`."""
+    return {
+        "routes": files.routes(),
+        # Gradio compresses files only, by their suffix; our answers are JSON of up to 800 KB.
+        "middleware": [
+            Middleware(Guard),
+            Middleware(GZipMiddleware, minimum_size=1_000, compresslevel=4),
+        ],
+        "exception_handlers": {RequestValidationError: malformed},
+    }
+
+
+async def malformed(request: Request, error: Exception) -> JSONResponse:
+    """FastAPI would repeat what was sent, and fail on a NaN in it."""
+    return refusal(422, 'Send {"data": [...]} as Content-Type: application/json; "Use via API" shows how.')
+
+
+def refusal(status: int, message: str) -> JSONResponse:
+    # What is left of an unread body ends with the connection.
+    return JSONResponse({"detail": message}, status, {"Connection": "close"})
+
+
+class Guard:
+    """The middleware. Everything it refuses it refuses with a sentence, and notes in one line of the log."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        _, found, name = scope["path"].partition("/gradio_api/")
+        if found and not name.startswith(OPEN):
+            return await refusal(403, "This app has no such service.")(scope, receive, send)
+        if scope["method"] not in ("GET", "HEAD", "OPTIONS"):
+            body = await read(receive)
+            if body is None:
+                return await refusal(413, f"At most {MAX_BODY:,} bytes are read.")(scope, receive, send)
+            receive = replay(body, receive)
+        started = False
+
+        async def send_on(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                headers = MutableHeaders(scope=message)
+                headers.setdefault("X-Content-Type-Options", "nosniff")
+                headers.setdefault("Referrer-Policy", "same-origin")
+                if scope["path"] == "/":  # the browser fetches it while Gradio's own scripts still start
+                    headers.append("Link", f"<{files.url('core/plotly.min.js')}>; rel=preload; as=script")
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_on)
+        except Exception as error:
+            log.warning("could not answer %s %r: %r", scope["method"], scope["path"][:100], error)
+            if started:
+                raise
+            await refusal(400, 'There is no such call. "Use via API" shows what there is.')(
+                scope, receive, send
+            )
+
+
+async def read(receive: Receive) -> bytes | None:
+    """The whole body; None if it is longer than MAX_BODY."""
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > MAX_BODY:
+            return None
+    return body
+
+
+def replay(body: bytes, receive: Receive) -> Receive:
+    """A receive that first gives the body that was read, then what comes after it."""
+    given = False
+
+    async def receive_again() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive_again

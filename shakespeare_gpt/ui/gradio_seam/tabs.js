@@ -1,0 +1,69 @@
+// Gradio's tabs and the View, kept the same in both directions; and how a part of the page is brought into sight.
+
+import { view } from "../core/store.js";
+import { perFrame } from "../core/tasks.js";
+
+/** The buttons of the page's tabs; on a narrow screen those that do not fit stand in Gradio's menu. */
+const buttons = () => [...document.querySelectorAll('[role="tab"], .overflow-dropdown button')];
+const nameOf = (tab) => tab.textContent.trim();
+
+const isOpen = (tab) => tab.getAttribute("aria-selected") === "true";
+
+export function mount() {
+  // A tab that Gradio opens, by a click or a key, is part of the View. It marks the tab in its own time after the
+  // event, so the mark is what counts; the first one is not the visitor's choice.
+  let open = null;
+  const look = perFrame(() => {
+    const now = buttons().find(isOpen);
+    if (!now || nameOf(now) === open) return;
+    if (open !== null) view.set({ tab: nameOf(now) });
+    open = nameOf(now);
+  });
+  new MutationObserver(look).observe(document.body, { subtree: true, childList: true, attributeFilter: ["aria-selected"] });
+  view.subscribe((chosen, changed) => {
+    if (changed.has("tab")) openTab(chosen.tab);
+  });
+}
+
+const PATIENCE = 4000; // ms that a tab may take to be drawn for the first time
+
+/** Open a tab; a link may ask for it before Gradio has drawn it. */
+async function openTab(name) {
+  for (const end = performance.now() + PATIENCE; performance.now() < end; ) {
+    const tab = buttons().find((one) => nameOf(one) === name);
+    if (tab && !isOpen(tab)) tab.click();
+    if (tab || view.get().tab !== name) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** A promise of the first element that the selector finds and that is to be seen; null after a few seconds. */
+async function found(selector) {
+  for (const end = performance.now() + PATIENCE; performance.now() < end; ) {
+    const element = [...document.querySelectorAll(selector)].find((one) => one.closest("details") || one.getClientRects().length);
+    if (element) return element;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return null;
+}
+
+const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+/**
+ * Bring a part of the page into sight and mark it for a moment: open its tab and the details around it, and scroll.
+ * Returns a promise of the element, or null if the page does not have it.
+ */
+export async function reveal({ tab, at }, { block = "center", focus = false } = {}) {
+  if (tab) view.set({ tab });
+  const element = await found(at);
+  if (!element) return null;
+  for (let details = element.closest("details"); details; details = details.parentElement.closest("details")) details.open = true;
+  element.scrollIntoView({ block, behavior: calm() ? "auto" : "smooth" });
+  element.classList.add("sg-shown");
+  setTimeout(() => element.classList.remove("sg-shown"), 1600);
+  if (focus) {
+    if (!element.matches("a[href], button, input, summary, [tabindex]")) element.tabIndex = -1;
+    element.focus({ preventScroll: true });
+  }
+  return element;
+}

@@ -1,0 +1,65 @@
+// Where everything meets: each piece of the page (a gr.HTML with a static template) calls mount() when it is there.
+
+import { call } from "./core/api.js";
+import * as candidates from "./text/candidates.js";
+import { data, open, promptLength, writing, written } from "./core/data.js";
+import { focus } from "./core/focus.js";
+import * as forming from "./attention/forming.js";
+import * as grid from "./attention/grid.js";
+import * as help from "./core/help.js";
+import * as inside from "./inside/inside.js";
+import * as logitLens from "./attention/logit_lens.js";
+import * as maps from "./attention/maps.js";
+import * as model from "./model/model.js";
+import * as notes from "./text/notes.js";
+import * as pickers from "./gradio_seam/pickers.js";
+import * as readout from "./text/readout.js";
+import * as roles from "./attention/roles.js";
+import * as scrub from "./text/scrub.js";
+import { pointer, view } from "./core/store.js";
+import * as strip from "./text/strip.js";
+import * as tabs from "./gradio_seam/tabs.js";
+import * as takeAway from "./take_away/take_away.js";
+import * as tour from "./lessons/tour.js";
+import * as whatIf from "./what_if/what_if.js";
+
+// Which modules live in which piece; `data-piece` in the templates of explorer.py names it.
+const VIEWS = {
+  strip: [strip, readout, notes, scrub, candidates],
+  lenses: [{ mount: pickers.mountLenses }],
+  "take-away": [takeAway],
+  attention: [grid, maps],
+  "logit-lens": [logitLens],
+  inside: [inside],
+  "what-if": [whatIf],
+  roles: [roles],
+  forming: [forming],
+  model: [model],
+  tour: [tour],
+};
+
+/** A piece is there. `told` is its value: for the strip, the first text's payload; `trigger` fires its Gradio events. */
+export function mount(element, told, trigger) {
+  const piece = element.querySelector("[data-piece]");
+  if (piece.dataset.piece === "strip" && !data.window) {
+    pickers.mountGradio();
+    tabs.mount();
+    open(told);
+  }
+  pickers.mountControls(piece);
+  for (const module of VIEWS[piece.dataset.piece]) module.mount(piece, told, trigger);
+  help.mount(piece);
+}
+
+window.shakespeare = Object.assign(window.shakespeare ?? {}, {
+  view,
+  pointer,
+  data,
+  focus,
+  api: { call },
+  setText: pickers.gradioText,
+  text: () => ({ text: data.text, prompt: promptLength() }),
+  taken: pickers.taken,
+  generated: writing,
+  stopped: written,
+});

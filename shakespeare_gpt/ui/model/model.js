@@ -1,0 +1,234 @@
+// The tab "The model": the drawing whose parts lead to the views, the embeddings, the training, samples.
+
+import { call } from "../core/api.js";
+import { bytes, rowStart } from "../core/decode.js";
+import { CONFIG, copy, plotly } from "../core/plotly.js";
+import { reveal } from "../gradio_seam/tabs.js";
+import { element, escaped, glyph } from "../core/text.js";
+
+// Where each part of the drawing leads: a tab, and what to bring into sight there.
+const INSIDE = { tab: "Inside a head", at: '[data-piece="inside"]', says: "“Inside a head”, step by step" };
+const WHAT_IF = { tab: "What if?", at: '[data-piece="what-if"]', says: "“What if?”, where it can be switched off" };
+const LEADS = {
+  text: { at: "#text-strip", says: "the text" },
+  token_embedding: { at: "#character-map", says: "the map of the characters" },
+  position_embedding: { at: "#position-map", says: "the likeness of the places" },
+  residual: INSIDE,
+  layers: { tab: "Attention", at: "#head-grid", says: "every head of every layer" },
+  norm: WHAT_IF,
+  query: INSIDE,
+  key: INSIDE,
+  value: INSIDE,
+  scores: INSIDE,
+  softmax: { tab: "Attention", at: "#head-map", says: "the map of the weights" },
+  mix: INSIDE,
+  projection: INSIDE,
+  norm_2: WHAT_IF,
+  feed_forward: WHAT_IF,
+  final_norm: { tab: "Attention", at: "#logit-lens", says: "what it would say after each layer" },
+  head: { tab: "Attention", at: "#logit-lens", says: "what it would say after each layer" },
+  draw: { at: "#candidates", says: "the candidates for the next character" },
+};
+
+let root, figures, sentences;
+let about = null; // the answer of /about
+let asked = false;
+
+export function mount(piece, told) {
+  root = piece;
+  ({ figures, parts: sentences } = told);
+  mountDrawing();
+  // Asked for when it is first seen: the tab may never be opened.
+  new ResizeObserver(() => root.clientWidth && (asked ? drawFigures() : load())).observe(root);
+  new MutationObserver(drawFigures).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+}
+
+// --- the drawing -----------------------------------------------------------------------------------------------
+
+function mountDrawing() {
+  const svg = root.querySelector(".sg-drawing svg");
+  const said = root.querySelector("#part-said");
+  const partOf = (event) => event.target.closest?.("[data-part]");
+  const tell = (event) => {
+    const part = partOf(event)?.dataset.part;
+    if (part) said.textContent = `${sentences[part]} Leads to ${LEADS[part].says}.`;
+  };
+  const go = (event) => {
+    const part = partOf(event)?.dataset.part;
+    if (part) reveal(LEADS[part], { focus: true });
+  };
+  svg.addEventListener("pointerover", tell);
+  svg.addEventListener("focusin", tell);
+  svg.addEventListener("click", go);
+  svg.addEventListener("keydown", (event) => {
+    if ((event.key !== "Enter" && event.key !== " ") || !partOf(event)) return;
+    event.preventDefault();
+    go(event);
+  });
+}
+
+// --- facts, tables and texts -----------------------------------------------------------------------------------
+
+async function load() {
+  asked = true;
+  try {
+    about = await call("about");
+  } catch (error) {
+    asked = false; // the next time the tab is opened
+    root.querySelector(".sg-model-error").textContent = error.message;
+    return;
+  }
+  root.querySelector(".sg-model-error").textContent = "";
+  writeFacts();
+  writeCharacters();
+  writeOthers();
+  drawFigures();
+  writeSamples();
+}
+
+const number = (value) => value.toLocaleString("en");
+
+function duration(seconds) {
+  const minutes = Math.round(seconds / 60);
+  return minutes < 1 ? `${Math.round(seconds)} s` : minutes < 120 ? `${minutes} min` : `${(minutes / 60).toFixed(1)} h`;
+}
+
+function writeFacts() {
+  const { shape, parameters, training, checkpoint } = about;
+  const facts = [
+    ["Learned numbers", number(parameters)],
+    ["Layers × heads", `${shape.n_layer} × ${shape.n_head}`],
+    ["Width", `${shape.n_embd} numbers a character, ${shape.head_size} in a head`],
+  ];
+  if (training) facts.push(
+    ["Training", `${number(training.steps)} steps, ${number(training.characters)} characters read, ${duration(training.seconds)}`],
+    ...(training.teachers ? [["Teachers", `${training.teachers} earlier ${training.teachers > 1 ? "runs" : "run"}, whose probabilities it learned too, ${duration(training.teachers_seconds)}`]] : []),
+    ...(training.calibration !== 1 ? [["Calibration", `logits divided by ${training.calibration} at the end: it was surer of itself than it may be`]] : []),
+    ["Validation loss", `${training.validation_loss.toFixed(4)} nats a character`]);
+  if (checkpoint) facts.push(["Weights", `sha256 ${checkpoint.slice(0, 12)}…`]);
+  root.querySelector(".sg-facts").replaceChildren(...facts.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]));
+  for (const place of root.querySelectorAll("[data-fact]")) place.textContent = shape[place.dataset.fact];
+  root.querySelector(".sg-loss-line").textContent = training?.history.length
+    ? "The loss on text that it never saw and on the text that it learns from, over the characters that it had read." +
+      (training.calibration === 1 ? "" : " The drop at the end is its calibration.")
+    : "There is no record of the training of these weights.";
+}
+
+function writeCharacters() {
+  const rows = [...about.vocabulary].map((character, i) => element("tr", {},
+    element("th", { scope: "row" }, glyph(character)),
+    element("td", {}, about.characters.nearest[i].map(([other, cosine]) => `${glyph(other)} ${cosine.toFixed(2)}`).join(", "))));
+  root.querySelector("#character-list tbody").replaceChildren(...rows);
+}
+
+function writeOthers() {
+  const { training, parameters, others } = about;
+  const rows = others.map((one) => ({ ...one, value: parseFloat(one.loss), own: false }));
+  if (training) {
+    const time = duration(training.seconds + training.teachers_seconds) + (training.teachers ? " with its teachers" : "");
+    const where = [training.hardware, time].filter(Boolean).join(", ");
+    rows.push({ name: "This model", loss: training.validation_loss.toFixed(4), parameters: `${(parameters / 1e6).toFixed(2)}M`,
+      hardware: where, source: "every character of the last tenth", value: training.validation_loss, own: true });
+  }
+  rows.sort((a, b) => b.value - a.value);
+  root.querySelector("#others tbody").replaceChildren(...rows.map((row) => element("tr", { class: row.own && "sg-chosen-row" },
+    element("th", { scope: "row" }, row.name, element("small", {}, row.source)),
+    element("td", {}, row.loss), element("td", {}, row.parameters || "–"), element("td", {}, row.hardware))));
+}
+
+async function writeSamples() {
+  const place = root.querySelector(".sg-samples");
+  if (place.childElementCount) return;
+  const line = root.querySelector(".sg-samples-line");
+  line.textContent = "The model is writing three samples …";
+  try {
+    const { samples, seed, temperature } = await call("samples");
+    line.textContent = `Written by this model, not picked: seed ${seed}, temperature ${temperature}. What was given to it is in bold.`;
+    place.replaceChildren(...samples.map(({ prompt, text }) => element("div", { class: "sg-sample" }, element("b", {}, prompt), text)));
+  } catch (error) {
+    line.textContent = error.message;
+  }
+}
+
+// --- figures ---------------------------------------------------------------------------------------------------
+
+let drawn = "";
+
+async function drawFigures() {
+  if (!about || !root.clientWidth) return;
+  const colour = getComputedStyle(root).color;
+  const places = ["character-map", "position-map", "loss-curve"].map((id) => root.querySelector(`#${id}`));
+  const now = JSON.stringify([colour, places.map((place) => place.clientWidth)]);
+  if (now === drawn) return;
+  drawn = now;
+  const { react } = await plotly;
+  [characterMap, positionMap, lossCurve].forEach((make, i) => {
+    const figure = make(places[i].clientWidth);
+    if (!figure) return;
+    Object.assign(figure.layout, { width: places[i].clientWidth, font: { color: colour, family: "inherit", size: 12 } });
+    for (const axis of ["xaxis", "yaxis"]) Object.assign(figure.layout[axis], { zerolinecolor: LINE, gridcolor: LINE });
+    react(places[i], figure.data, figure.layout, CONFIG);
+  });
+}
+
+const NARROW = 480; // px
+const LINE = "rgba(128, 136, 152, 0.35)";
+const dark = () => document.body.classList.contains("dark");
+
+// Colours that colour-blind readers can tell apart (Okabe and Ito 2008), each dark enough or light enough to read.
+const KINDS = [
+  ["small vowels", /[aeiou]/, "#b34a00", "#ff9d5c"],
+  ["other small letters", /[a-z]/, "#1b5fa8", "#7cc0ff"],
+  ["capitals", /[A-Z]/, "#00724f", "#4fd6a8"],
+  ["space, line break, signs", /[^]/, "#6b4a78", "#d7a6e8"],
+];
+
+function characterMap(width) {
+  const figure = copy(figures.characters);
+  const { points, nearest, explained } = about.characters;
+  const characters = [...about.vocabulary];
+  const kindOf = (character) => KINDS.findIndex(([, pattern]) => pattern.test(character));
+  figure.data = KINDS.map(([name, , light, bright], kind) => {
+    const own = characters.map((_, i) => i).filter((i) => kindOf(characters[i]) === kind);
+    const hover = (i) => `${glyph(characters[i])}<br>most similar: ${nearest[i].map(([other, cosine]) => `${glyph(other)} ${cosine.toFixed(2)}`).join(", ")}`;
+    return { type: "scatter", mode: "text", name, x: own.map((i) => points[i][0]), y: own.map((i) => points[i][1]),
+      text: own.map((i) => escaped(glyph(characters[i]))), hovertext: own.map((i) => escaped(hover(i)).replaceAll("&lt;br&gt;", "<br>")),
+      hoverinfo: "text", textfont: { size: 17, family: "monospace", color: dark() ? bright : light } };
+  });
+  ["xaxis", "yaxis"].forEach((name, i) => {
+    const title = `${Math.round(100 * explained[i])}%`;
+    figure.layout[name].title.text += width < NARROW ? ` (${title})` : ` (${title} of the differences)`;
+  });
+  figure.layout.height = Math.min(width, 520) + 40;
+  return figure;
+}
+
+function positionMap(width) {
+  const figure = copy(figures.positions);
+  const count = about.shape.context_length;
+  const packed = bytes(about.positions);
+  const size = packed.length / 3; // three planes, as in decode.js
+  const cosine = (i) => (((packed[i] << 16) | (packed[size + i] << 8) | packed[2 * size + i]) / (2 ** 24 - 1)) * 2 - 1;
+  figure.data[0].z = Array.from({ length: count }, (_, q) => Float32Array.from({ length: count }, (_, k) => cosine(rowStart(Math.max(q, k)) + Math.min(q, k))));
+  figure.layout.height = Math.min(width, 520);
+  return figure;
+}
+
+function lossCurve(width) {
+  const history = about.training?.history ?? [];
+  if (!history.length) return null;
+  const figure = copy(figures.loss);
+  const read = history.map(([characters]) => characters);
+  const line = (name, column, look) => ({ type: "scatter", mode: "lines+markers", name, x: read, y: history.map((entry) => entry[column]),
+    line: look, marker: { size: 5 }, hovertemplate: "%{y:.4f} after %{x:,} characters<extra></extra>" });
+  const [strong, quiet] = dark() ? ["#9db7ff", "#aab1c1"] : ["#2b4c9b", "#5a6172"];
+  figure.data = [line("text it never saw", 2, { color: strong, width: 2.5 }), line("text it learns from", 1, { color: quiet, dash: "dash" })];
+  const bounds = { x0: 0, x1: 1, xref: "paper" };
+  const named = about.others.filter(({ loss }) => /^\d\.\d+$/.test(loss) && parseFloat(loss) < 1.7 && parseFloat(loss) > 1.4);
+  const shown = [named[0], named.at(-1)].filter(Boolean);
+  figure.layout.shapes = shown.map(({ loss }) => ({ type: "line", ...bounds, y0: loss, y1: loss, line: { color: quiet, width: 1, dash: "dot" } }));
+  // The curves cross the upper line early and the lower one late: each name stands where they are not.
+  figure.layout.annotations = shown.map(({ name, loss }, i) => ({ xref: "paper", x: i ? 0.01 : 0.99, xanchor: i ? "left" : "right", y: parseFloat(loss), yanchor: "bottom", showarrow: false, text: escaped(`${name} ${loss}`) }));
+  figure.layout.height = Math.min(width, 400);
+  return figure;
+}

@@ -1,0 +1,195 @@
+"""The tab "The model", the table of heads, the training slider and the guided tour: templates and first values.
+
+As in explorer.py the templates are static; what they show travels as JSON and is written by ui/static/*.js.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+import plotly.graph_objects as go
+
+from shakespeare_gpt.model import GPT
+from shakespeare_gpt.pictures import decoder_svg, parts
+from shakespeare_gpt.ui.core import explorer
+from shakespeare_gpt.ui.core.figures import axis, layout
+from shakespeare_gpt.ui.model.api import ModelApi
+
+ROLES = """
+<section class="sg sg-roles" data-piece="roles" aria-label="What the heads do">
+  <details id="roles">
+    <summary>What the heads do</summary>
+    <h3 class="sg-roles-heading">A role for each head, if it has one</h3>
+    <p class="sg-quiet sg-roles-line"></p>
+    <div class="sg-scroll" tabindex="0" role="region" aria-label="Table of all heads">
+      <table><thead></thead><tbody></tbody><tfoot></tfoot></table>
+    </div>
+  </details>
+</section>
+"""
+
+FORMING = """
+<section class="sg sg-forming" data-piece="forming" aria-label="Watch a head form">
+  <details id="forming">
+    <summary>Watch this head form</summary>
+    <p class="sg-quiet sg-forming-line"></p>
+    <div class="sg-forming-body" hidden>
+      <div class="sg-forming-slider">
+        <label for="forming-slider">Moment of the training, in steps</label>
+        <input id="forming-slider" type="range" min="0" max="0" step="1" value="0">
+        <div class="sg-forming-steps" aria-hidden="true"></div>
+      </div>
+      <p id="forming-said" aria-live="polite"></p>
+      <div class="sg-halves">
+        <div><h3 class="sg-forming-heading"></h3><div id="forming-map"></div></div>
+        <div>
+          <h3 class="sg-forming-row-heading"></h3>
+          <ol class="sg-bars"></ol>
+          <h3>What it would have written then</h3>
+          <p class="sg-quiet">120 characters after the text, always with the same seed and a temperature of 0.8.</p>
+          <div class="sg-written" tabindex="0" role="region" aria-label="What it would have written"></div>
+        </div>
+      </div>
+    </div>
+  </details>
+</section>
+"""
+
+TOUR = """
+<section class="sg sg-tour" data-piece="tour" aria-label="Guided tour">
+  <button type="button" id="tour-start">Take the tour: six stops</button>
+</section>
+"""
+
+# The drawing is put in for DRAWING: it depends on the shape of the model and on nothing that a visitor sends.
+MODEL = """
+<section class="sg sg-model" data-piece="model" aria-label="The model">
+  <div class="sg-model-top">
+    <div class="sg-drawing">DRAWING</div>
+    <div>
+      <h3 id="drawing-heading">The decoder, from the text to the next character</h3>
+      <p class="sg-quiet">Press a part to see it at work. T is the number of characters in the text.</p>
+      <p id="part-said" role="status"></p>
+      <dl class="sg-facts"></dl>
+      <h3>What this drawing leaves out</h3>
+      <p>The transformer of 2017 was made to translate: an encoder first reads the whole source sentence in both
+        directions, and each layer of the decoder asks it for what it needs through a second attention,
+        cross-attention. A model that only continues one text has no second text to read, so encoder and
+        cross-attention fall away, and attention among the characters already written and a feed-forward network
+        remain.</p>
+      <h3>Its limits</h3>
+      <ul>
+        <li>It has read one megabyte of plays and nothing else. It knows no facts, and it does not know what it
+          says: it continues the look and sound of the text.</li>
+        <li>It sees the last <span data-fact="context_length"></span> characters. What came before is gone.</li>
+        <li>It knows <span data-fact="vocab_size"></span> characters: no accents, and of the digits only the 3.</li>
+        <li>Words, and now and then a line, may come straight from the plays; names and plots get mixed up.</li>
+      </ul>
+      <h3>The data and its licence</h3>
+      <p>Tiny-shakespeare: about 1.1 million characters from the plays of William Shakespeare, put together by Andrej
+        Karpathy for char-rnn in 2015. The plays are in the public domain. Nine tenths were used for training, the last
+        tenth only to measure.</p>
+    </div>
+  </div>
+  <div class="sg-halves">
+    <div>
+      <h3 id="character-map-heading">The 65 characters as the model sees them</h3>
+      <p class="sg-quiet">Each character is a point in many dimensions, learned in training; this is its shadow on the
+        plane. Characters that are used alike lie close together.</p>
+      <div id="character-map"></div>
+      <details id="character-list"><summary>As a table: the three most similar characters of each</summary>
+        <div class="sg-scroll" tabindex="0" role="region" aria-label="Most similar characters"><table>
+          <thead><tr><th scope="col">Character</th><th scope="col">Most similar, with the cosine</th></tr></thead>
+          <tbody></tbody></table></div>
+      </details>
+    </div>
+    <div>
+      <h3 id="position-map-heading">How alike the places in the text are</h3>
+      <p class="sg-quiet">The cosine between each two position embeddings: 1 is the same direction, 0 has nothing in
+        common. Nobody told the model that places have an order.</p>
+      <div id="position-map"></div>
+    </div>
+  </div>
+  <div class="sg-halves">
+    <div>
+      <h3 id="loss-heading">How it learned</h3>
+      <p class="sg-quiet sg-loss-line"></p>
+      <div id="loss-curve"></div>
+    </div>
+    <div>
+      <h3 id="others-heading">Its loss beside others'</h3>
+      <p class="sg-quiet">All on the same text, character by character, scored on the last tenth of it; lower is
+        better.</p>
+      <div class="sg-scroll" tabindex="0" role="region" aria-label="Losses on the same text"><table id="others">
+        <thead><tr><th scope="col">Model</th><th scope="col">Loss</th><th scope="col">Parameters</th>
+          <th scope="col">Trained on</th></tr></thead><tbody></tbody></table></div>
+    </div>
+  </div>
+  <div>
+    <h3 id="samples-heading">What it writes</h3>
+    <p class="sg-quiet sg-samples-line">Written by this model just now, not picked.</p>
+    <div class="sg-samples"></div>
+  </div>
+  <p class="sg-error sg-model-error" role="status"></p>
+</section>
+"""
+
+
+def figures() -> dict[str, Any]:
+    """The figures of this tab without their numbers."""
+    plain = {"margin": {"l": 46, "r": 8, "t": 8, "b": 42}}
+    characters = go.Figure(layout=layout(**plain, showlegend=True, dragmode=False))
+    characters.update_layout(
+        legend={"orientation": "h", "y": -0.14, "x": 0},
+        xaxis=axis(zeroline=True, title={"text": "direction in which they differ most"}),
+        yaxis=axis(zeroline=True, title={"text": "second such direction"}),
+    )
+    places = go.Figure(
+        go.Heatmap(
+            coloraxis="coloraxis",
+            x0=1, y0=1, dx=1, dy=1,
+            hovertemplate="place %{y} and place %{x}: cosine %{z:.3f}<extra></extra>",
+        ),
+        layout(**plain, dragmode=False),
+    )  # fmt: skip
+    places.update_layout(
+        xaxis=axis(title={"text": "place in the text"}, constraintoward="left"),
+        yaxis=axis(
+            title={"text": "place in the text"}, scaleanchor="x", autorange="reversed", constraintoward="top"
+        ),
+        # Even steps of colour here: the square root of the maps of attention has no meaning below 0.
+        coloraxis={"cmin": -1, "cmax": 1, "colorscale": "Cividis", "showscale": True},
+        coloraxis_colorbar={"title": {"text": "cosine", "side": "right"}, "thickness": 12, "outlinewidth": 0},
+    )
+    loss = go.Figure(layout=layout(**plain, showlegend=True, dragmode=False))
+    loss.update_layout(
+        legend={"orientation": "h", "y": -0.18, "x": 0},
+        xaxis=axis(title={"text": "characters read"}, rangemode="tozero"),
+        yaxis=axis(title={"text": "loss, nats a character"}, showgrid=True),
+    )
+    names = ("characters", "positions", "loss")
+    return dict(zip(names, (figure.to_plotly_json() for figure in (characters, places, loss)), strict=True))
+
+
+def roles(api: ModelApi) -> gr.HTML:
+    """The table of all heads with their roles; it also puts the badges on the thumbnails. Belongs under them."""
+    return explorer.piece(ROLES, api.measured_heads(), elem_id="roles-piece")
+
+
+def forming(api: ModelApi) -> gr.HTML:
+    """The chosen head at several moments of the training. Belongs under the maps of attention."""
+    told = {"moments": api.moments(), "vocab_size": api.model.config.vocab_size}
+    return explorer.piece(FORMING, told, elem_id="forming-piece")
+
+
+def tour() -> gr.HTML:
+    """The button that starts the guided tour. Belongs near the title."""
+    return explorer.piece(TOUR, elem_id="tour")
+
+
+def model(model: GPT) -> gr.HTML:
+    """The whole tab: the drawn decoder, embeddings, training, samples, limits."""
+    sentences = {part.key: part.sentence for part in parts(model.config).values()}
+    template = MODEL.replace("DRAWING", decoder_svg(model.config, page=True))
+    return explorer.piece(template, {"figures": figures(), "parts": sentences}, elem_id="model-piece")

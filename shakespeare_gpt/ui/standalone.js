@@ -1,0 +1,40 @@
+// The first module of the file that "Take it away" makes (standalone_file.js): main.js's part, for one text.
+
+import { held } from "./core/api.js"; // which is standalone_api.js there
+import { data, open, tell } from "./core/data.js";
+import { focus } from "./core/focus.js";
+import * as grid from "./attention/grid.js";
+import * as help from "./core/help.js";
+import * as logitLens from "./attention/logit_lens.js";
+import * as maps from "./attention/maps.js";
+import * as notes from "./text/notes.js";
+import * as pickers from "./gradio_seam/pickers.js";
+import * as readout from "./text/readout.js";
+import { pointer, view } from "./core/store.js";
+import * as strip from "./text/strip.js";
+
+const VIEWS = {
+  strip: [strip, readout, notes],
+  lenses: [{ mount: pickers.mountLenses }],
+  attention: [grid, maps],
+  "logit-lens": [logitLens],
+};
+
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const paint = () => document.body.classList.toggle("dark", dark.matches);
+dark.addEventListener("change", paint);
+paint();
+
+document.querySelector("#candidates").remove(); // only the server knows them
+pickers.mountGradio();
+open(held.first);
+Object.assign(data, { written: held.written, steps: held.steps });
+view.set(held.view);
+for (const piece of document.querySelectorAll("[data-piece]")) {
+  pickers.mountControls(piece);
+  for (const module of VIEWS[piece.dataset.piece]) module.mount(piece);
+  help.mount(piece);
+}
+tell("text");
+
+window.shakespeare = { view, pointer, data, focus };

@@ -1,0 +1,97 @@
+"""How sure the model was of a text that it wrote: for a link, which carries the text and not the probabilities.
+
+As in endpoints.py, annotations are real types: Gradio reads them for the API page.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from shakespeare_gpt.generation import account, kept
+from shakespeare_gpt.model import GPT
+from shakespeare_gpt.ui.core import limits
+from shakespeare_gpt.ui.core.limits import Refused
+from shakespeare_gpt.ui.core.payloads import figure
+
+MAX_SCORED = limits.MAX_PROMPT + limits.MAX_NEW  # characters
+MAX_RUNS = 50
+
+
+class Score:
+    """What a link asks for."""
+
+    def __init__(self, model: GPT) -> None:
+        self.model = model
+
+    def score(self, text: str, runs: list[list[float]]) -> dict[str, Any]:
+        """How sure the model was of each character that it wrote, worked out again from the text alone.
+
+        Args:
+            text: The prompt and what was written, at most 4,000 of the model's 65 characters.
+            runs: For each time that Generate or Write on was pressed [characters, temperature, top_k, top_p]:
+                how many characters it wrote, and the settings, as in /generate. Together they are the end of
+                the text; what stands before them is the prompt, at least one character.
+
+        Returns:
+            "steps": for each written character [probability, rank, entropy, start]: as it was drawn, 1 for the
+            likeliest, in bits; the first character that the model saw then, counted from 1.
+        """
+        if not isinstance(text, str) or len(text) > MAX_SCORED:
+            raise Refused(f"text must be a text of at most {MAX_SCORED:,} characters.")
+        if self.model.tokenizer.normalize(text)[0] != text:
+            raise Refused("text holds characters that the model cannot have written.")
+        asked = self._runs(runs)
+        place = len(text) - sum(count for count, _ in asked)
+        if place < 1:
+            raise Refused(
+                "The runs are longer than the text, which needs a prompt of at least one character."
+            )
+        steps: list[list[float]] = []
+        ids = self.model.tokenizer.encode(text)
+        for count, settings in asked:
+            for start, first, end in windows(place, count, self.model.config.context_length):
+                steps += self._steps(ids, start, first, end, settings)
+            place += count
+        return {"steps": steps}
+
+    def _runs(self, runs: Any) -> list[tuple[int, dict[str, Any]]]:
+        wanted = "runs must be a list of [characters, temperature, top_k, top_p]"
+        if not isinstance(runs, list) or not 1 <= len(runs) <= MAX_RUNS:
+            raise Refused(f"{wanted}, 1 to {MAX_RUNS} of them.")
+        asked = []
+        for run in runs:
+            if not isinstance(run, list) or len(run) != 4:
+                raise Refused(f"{wanted}.")
+            count = limits.whole("characters", run[0], 1, MAX_SCORED)
+            how = limits.sampling(*run[1:], -1, self.model.config.vocab_size)
+            asked.append((count, {"temperature": how.temperature, "top_k": how.top_k, "top_p": how.top_p}))
+        return asked
+
+    @torch.inference_mode()
+    def _steps(self, ids: list[int], start: int, first: int, end: int, settings: dict) -> list[list[float]]:
+        """One window: the characters first to end - 1, chosen by a model that saw those from start on."""
+        device = self.model.token_embedding.weight.device
+        seen = torch.tensor([ids[start : end - 1]], device=device)
+        logits = self.model(seen)[0, first - 1 - start :].float().cpu().numpy()  # (end - first, vocab_size)
+        told = account(logits, **settings)
+        entropies = -(told.probabilities * np.log2(told.probabilities + 1e-300)).sum(axis=-1)
+        return [
+            [figure(told.probabilities[row, i]), int(told.rank[row, i]), figure(entropies[row]), start + 1]
+            for row, i in enumerate(ids[first:end])
+        ]
+
+
+def windows(prompt: int, count: int, context: int) -> Iterator[tuple[int, int, int]]:
+    """What the model saw while it wrote `count` characters after a prompt of that length; see generation.Window.
+
+    Yields:
+        (start, first, end): the characters first to end - 1 were chosen in the window that begins at start; all
+        are indices into the text.
+    """
+    start, first = max(0, prompt - context), prompt
+    while first < prompt + count:
+        end = min(prompt + count, start + context + 1)
+        yield start, first, end
+        start, first = end - kept(context), end

@@ -1,0 +1,147 @@
+// "Take it away": what is shown, as a picture. One SVG holds a heading, the text with its shading and arcs, and the
+// large map with its selection, in the colours of the page. Every word of it is a text node.
+
+import { arc, linked } from "../core/arcs.js";
+import { selected } from "../core/cursor.js";
+import { data, layerOf, promptLength } from "../core/data.js";
+import { focus, links } from "../core/focus.js";
+import { strength } from "../core/colours.js";
+import { lensNames } from "../core/lenses.js";
+import { finish, headFigure } from "../core/head_figure.js";
+import { plotly } from "../core/plotly.js";
+import { sentence, sureness } from "../core/said.js";
+import { view } from "../core/store.js";
+import { glyph } from "../core/text.js";
+
+const WIDTH = 900, // all lengths in px
+  EDGE = 28;
+const CELL = 11, // of a character of the text
+  LINE = 34,
+  SIZE = 17; // of its letters
+const MAP = 760; // height of the map
+const LETTERS = 118; // of a line of the sentence
+const SVG = "http://www.w3.org/2000/svg";
+const MARKS = { "sg-row": 1, "sg-cell": 2 }; // how thick a mark in the map is drawn
+const MARK = "#ff5d5d"; // as in explorer.css
+
+function draw(tag, attributes, text) {
+  const made = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+/** The colours of the page, which knows a light and a dark one. */
+function palette() {
+  const style = getComputedStyle(document.querySelector(".sg"));
+  const colour = (name) => style.getPropertyValue(`--sg-${name}`).trim();
+  return { ink: colour("ink"), quiet: colour("quiet"), paper: colour("paper"), accent: colour("accent"), shade: colour("shade") };
+}
+
+/** The picture: an <svg> element. */
+export async function picture() {
+  const now = focus();
+  const colours = palette();
+  const root = draw("svg", { xmlns: SVG, width: WIDTH, "font-family": "system-ui, sans-serif", fill: colours.ink });
+  const ground = root.appendChild(draw("rect", { width: "100%", height: "100%", fill: colours.paper }));
+  const names = lensNames(now.lens);
+  let y = EDGE + 16;
+  const write = (text, attributes) => {
+    root.append(draw("text", { x: EDGE, y, ...attributes }, text));
+    y += 22;
+  };
+  write(`Shakespeare GPT: layer ${now.layer}, head ${now.head}`, { "font-size": 20, "font-weight": 600 });
+  for (const line of wrapped(`${sentence()}${names.length ? " (altered view)" : ""}`)) write(line, { "font-size": 14 });
+  const text = root.appendChild(strip(now, colours));
+  text.setAttribute("transform", `translate(${EDGE} ${y + 16})`);
+  y += 16 + text.height + 12;
+  const map = root.appendChild(await headMap(now, colours));
+  map.setAttribute("y", y);
+  map.setAttribute("x", EDGE);
+  y += MAP + 24;
+  const from = data.window.checkpoint ? `Checkpoint ${data.window.checkpoint.slice(0, 16)}.` : "";
+  const seen = `Characters ${data.window.start + 1} to ${data.window.start + data.window.length} of ${data.text.length}.`;
+  write(`${seen} ${from}`, { "font-size": 12, fill: colours.quiet });
+  root.setAttribute("height", y);
+  root.setAttribute("viewBox", `0 0 ${WIDTH} ${y}`);
+  ground.setAttribute("height", y);
+  return root;
+}
+
+/** Lines of at most LETTERS letters, broken at spaces. */
+const wrapped = (text) => text.match(new RegExp(`.{1,${LETTERS}}(?=\\s|$)|\\S{${LETTERS}}`, "g")).map((line) => line.trim());
+
+/** The characters that the model saw, in cells of one size. The element's own `height` says how high it became. */
+function strip(now, colours) {
+  const { window } = data;
+  const group = draw("g", { "font-family": "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace", "font-size": SIZE });
+  const perLine = Math.floor((WIDTH - 2 * EDGE) / CELL);
+  const sure = now.direction === "how sure";
+  const weights = sure ? null : links(now);
+  const corners = [];
+  let column = 0,
+    row = 0;
+  window.characters.forEach((character, i) => {
+    if (column === perLine) [column, row] = [0, row + 1];
+    corners.push({ x: column * CELL, y: row * LINE });
+    if (character === "\n") [column, row] = [0, row + 1];
+    else column++;
+  });
+  window.characters.forEach((character, i) => {
+    const position = window.start + i;
+    const { x, y } = corners[i];
+    const alpha = sure ? (sureness(position)?.[0] ?? 0) : strength(weights?.[i] ?? 0, view.get().scale);
+    if (alpha > 0) group.append(draw("rect", { x, y, width: CELL, height: 24, fill: rgb(colours.shade), "fill-opacity": alpha.toFixed(4) }));
+    const marked = position === now.chosen ? colours.accent : position === now.other ? colours.ink : null;
+    if (marked) group.append(draw("rect", { x, y, width: CELL, height: 24, fill: "none", stroke: marked, "stroke-width": 2 }));
+    if (character === " ") return;
+    const letter = draw("text", { x: x + CELL / 2, y: y + 17, "text-anchor": "middle" }, glyph(character));
+    if (position >= promptLength()) letter.setAttribute("font-style", "italic"); // what the model wrote
+    group.append(letter);
+  });
+  if (weights) {
+    const top = (position) => ({ x: corners[position].x + CELL / 2, y: corners[position].y + 3 });
+    for (const index of linked(weights)) {
+      const path = arc(top(now.chosen - window.start), top(index), weights[index]);
+      path.setAttribute("fill", "none");
+      path.setAttribute("stroke", colours.accent);
+      group.append(path);
+    }
+  }
+  group.height = (row + 1) * LINE;
+  return group;
+}
+
+/** CSS writes "247 190 54"; SVG in other programs wants commas. */
+const rgb = (channels) => `rgb(${channels.split(/\s+/).join(",")})`;
+
+/** The large map as an <svg> element, drawn by Plotly; zoomed as on the page. */
+async function headMap(now, colours) {
+  const figure = headFigure(now, await layerOf(data.window, now.layer));
+  delete figure.data[0].hovertext; // nobody points at a picture
+  const shown = document.querySelector("#head-map");
+  finish(figure.layout, shown, now.lens);
+  for (const axis of ["xaxis", "yaxis"]) if (shown.layout) figure.layout[axis].range = [...shown.layout[axis].range];
+  figure.layout.font = { color: colours.ink, family: "system-ui, sans-serif", size: 12 };
+  Object.assign(figure.layout, { width: WIDTH - 2 * EDGE, height: MAP });
+  figure.layout.shapes = selected(now).map(([x0, y0, x1, y1, name]) => ({
+    type: "rect", x0, y0, x1, y1, line: { color: MARK, width: MARKS[name] },
+  }));
+  const { toImage } = await plotly;
+  const drawn = await toImage(figure, { format: "svg", width: WIDTH - 2 * EDGE, height: MAP, imageDataOnly: true });
+  return new DOMParser().parseFromString(drawn, "image/svg+xml").documentElement;
+}
+
+/** The picture as the text of an SVG file. */
+export const svg = async () => new XMLSerializer().serializeToString(await picture());
+
+/** The picture as the Blob of a PNG file, two pixels for one. */
+export async function png() {
+  const drawn = new Image();
+  drawn.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(await svg())}`;
+  await drawn.decode();
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [2 * drawn.width, 2 * drawn.height];
+  canvas.getContext("2d").drawImage(drawn, 0, 0, canvas.width, canvas.height);
+  return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+}

@@ -1,0 +1,130 @@
+// "Take it away": the explorer of this text as one HTML file that needs no server and no network.
+//
+// It holds Plotly, the style sheet, the page's own modules, and the numbers of every layer. Modules find each other
+// through an import map of data: addresses, under "sg/"; in place of core/api.js stands standalone_api.js, which answers
+// from the file. The first module is standalone.js.
+
+import { data, layerOf, logitLens, promptLength } from "../core/data.js";
+import { base64, pack } from "../core/decode.js";
+import { held } from "../core/focus.js";
+import { url } from "./link.js";
+import { view } from "../core/store.js";
+
+const IMPORT = /\b(from|import) "(\.{1,2}\/[\w/.]+\.js)"/g;
+
+/** A file that the server also gives to the page; the browser has most of them already. */
+async function fetched(name) {
+  const answer = await fetch(new URL(`../${name}`, import.meta.url));
+  if (!answer.ok) throw new Error(`The server does not give ${name}.`);
+  return answer.text();
+}
+
+/** The path of an imported module, from that of the importing one: ("text/strip.js", "../core/store.js") -> "core/store.js". */
+const resolved = (importer, imported) => new URL(imported, `file:///${importer}`).pathname.slice(1);
+
+/** {"sg/main.js": address, ...}: a module and all that it imports, rewritten to find each other by these names. */
+async function modules(first) {
+  const found = {};
+  const waiting = [first];
+  while (waiting.length) {
+    const name = waiting.pop();
+    if (found[`sg/${name}`]) continue;
+    const source = await fetched(name === "core/api.js" ? "take_away/standalone_api.js" : name);
+    const named = source.replace(IMPORT, (_, word, imported) => {
+      waiting.push(resolved(name, imported));
+      return `${word} "sg/${waiting.at(-1)}"`;
+    });
+    found[`sg/${name}`] = `data:text/javascript;charset=utf-8,${encodeURIComponent(named)}`;
+  }
+  return found;
+}
+
+/** What the file shows and answers: see standalone.js and standalone_api.js. */
+async function numbers() {
+  const { window, figures } = data;
+  const layers = [];
+  for (let layer = 1; layer <= window.n_layer; layer++) {
+    const { weights, ...told } = await layerOf(window, layer);
+    layers.push({ ...told, weights: pack(weights) });
+  }
+  const { layers: _, asking, lens, text: seen, length, ...overview } = window;
+  Object.assign(overview, {
+    start: window.start + 1,
+    before: data.text.slice(0, window.start),
+    thumbnails: { ...window.thumbnails, data: base64(window.thumbnails.data) },
+  });
+  // The window is all there is: the text ends with it, nothing before it counts as written, nothing is replayed.
+  const text = overview.before + seen;
+  const generated = Math.max(0, text.length - promptLength());
+  const written = Math.min(generated, length);
+  const position = held() === null ? null : held() + 1;
+  return {
+    first: { text, overview, figures, layer: layers[view.get().layer - 1], longest: data.longest, head: view.get().head },
+    written,
+    steps: data.steps.slice(generated - written, generated),
+    view: { ...view.get(), text, position, step: null, generated_from: written ? text.length - written : null },
+    layers,
+    logit_lens: await logitLens(window),
+  };
+}
+
+/** JSON that can't end the <script> around it. */
+const inScript = (value) => JSON.stringify(value).replace(/</g, "\\u003c");
+
+/** JavaScript that can't either: in a string or a regular expression, `\/` is `/`. */
+const closed = (source) => source.replace(/<\/script/gi, "<\\/script").replace(/<!--/g, "<\\!--");
+
+const STYLE = `
+  body { margin: 0 auto; max-width: 1280px; padding: 20px 24px 60px; background: #fbfaf7; font-family: ui-sans-serif, system-ui, sans-serif; }
+  body.dark { background: #15161a; color-scheme: dark; }
+  main { display: grid; grid-template-columns: minmax(0, 1fr); gap: 24px; }
+  h1 { margin: 0 0 4px; font: 600 30px/1.2 var(--sg-serif); }
+  a { color: var(--sg-accent); }
+  .pickers { display: flex; flex-wrap: wrap; gap: 8px 28px; }
+  .pickers fieldset { display: flex; flex-wrap: wrap; gap: 4px 14px; margin: 0; padding: 0; border: 0; }
+  .pickers legend { float: left; margin-right: 12px; padding: 0; font-weight: 600; }
+  .pickers label { display: inline-flex; align-items: center; gap: 5px; min-height: 28px; cursor: pointer; }
+`;
+
+const radios = (name, label, count) => `<fieldset id="${name}"><legend>${label}</legend>${Array.from(
+  { length: count },
+  (_, i) => `<label><input type="radio" name="${name}" value="${i + 1}"> ${i + 1}</label>`,
+).join("")}</fieldset>`;
+
+/** The text of the file. pieces: the templates of explorer.py: {strip, lenses, attention, logit_lens}; space: is it one? */
+export async function html(pieces, space) {
+  const { n_layer, n_head, checkpoint } = data.window;
+  const { layer, head } = view.get();
+  const [held, map, css, more, plotly] = await Promise.all([
+    numbers(), modules("standalone.js"), fetched("core/explorer.css"), fetched("model/model.css"), fetched("core/plotly.min.js"),
+  ]);
+  const sha = checkpoint ? ` Checkpoint ${checkpoint.slice(0, 16)}.` : "";
+  const live = space ? ` <a href="${url().replace(/&/g, "&amp;")}">The same view on the live page</a>.` : "";
+  // The policy holds the file to its word: it may ask nobody for anything.
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline' data:; style-src 'unsafe-inline'; img-src data: blob:">
+<title>Shakespeare GPT: layer ${layer}, head ${head}</title>
+<style>${css}${more}${STYLE}</style>
+<script type="importmap">${inScript({ imports: map })}</script>
+</head>
+<body>
+<main>
+<header class="sg"><h1>Shakespeare GPT</h1>
+<p class="sg-quiet">One text, and what all ${n_layer * n_head} attention heads looked at. This file holds every number; it needs no network.${sha}${live}</p></header>
+${pieces.strip}
+<div class="sg pickers">${radios("layer", "Layer", n_layer)}${radios("head", "Head", n_head)}</div>
+${pieces.lenses}
+${pieces.attention}
+${pieces.logit_lens}
+</main>
+<script type="application/json" id="held">${inScript(held)}</script>
+<script>${closed(plotly)}</script>
+<script type="module">import "sg/standalone.js";</script>
+</body>
+</html>
+`;
+}

@@ -1,0 +1,61 @@
+// The row under the text: the link (link.js) and the downloads, each made when its button is pressed.
+
+import { data } from "../core/data.js";
+import { csv, json } from "./export.js";
+import * as link from "./link.js";
+import { png, svg } from "./picture.js";
+import { view } from "../core/store.js";
+
+const TYPES = {
+  csv: "text/csv;charset=utf-8",
+  json: "application/json",
+  png: "image/png",
+  svg: "image/svg+xml;charset=utf-8",
+  html: "text/html;charset=utf-8",
+};
+
+export function mount(root, told, trigger) {
+  link.mount(root, told, trigger);
+  const make = {
+    csv,
+    json,
+    png,
+    svg,
+    // What only few want is fetched when somebody does.
+    html: async () => (await import("./standalone_file.js")).html(told.pieces, told.space),
+  };
+  for (const button of root.querySelectorAll("[data-format]")) {
+    const { format } = button.dataset;
+    button.addEventListener("click", () => take(button, format, make[format]));
+  }
+}
+
+async function take(button, format, make) {
+  if (button.ariaBusy === "true") return;
+  if (!data.window || data.streaming || data.loading || data.error) {
+    return link.say("The numbers of this text are not here yet: try again when they are shown.");
+  }
+  const { layer, head } = view.get();
+  const name = `shakespeare-gpt-layer-${layer}-head-${head}.${format}`;
+  button.ariaBusy = "true";
+  try {
+    const file = new Blob([await make()], { type: TYPES[format] });
+    save(file, name);
+    link.say(`Saved ${name}, ${size(file.size)}.`);
+  } catch (error) {
+    link.say(`The ${format.toUpperCase()} file could not be made: ${error.message}`);
+  } finally {
+    button.ariaBusy = null;
+  }
+}
+
+/** Hand a file to the browser, which puts it where its downloads go. */
+function save(file, name) {
+  const anchor = document.createElement("a");
+  anchor.href = URL.createObjectURL(file);
+  anchor.download = name;
+  anchor.click();
+  setTimeout(() => URL.revokeObjectURL(anchor.href), 60_000);
+}
+
+const size = (bytes) => (bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} KB` : `${(bytes / 1e6).toFixed(1)} MB`);

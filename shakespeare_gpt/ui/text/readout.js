@@ -1,0 +1,86 @@
+// Beside the strip: the strongest links of the chosen character with their numbers, or how sure the model was of it.
+// Under it: the sentence #said, which a screen reader speaks.
+
+import { current, data } from "../core/data.js";
+import { focus, links } from "../core/focus.js";
+import { SCALES, altered, strongest } from "../core/lenses.js";
+import { at, linkLines, missing, sentence, sureness, surenessSentence } from "../core/said.js";
+import { pointer, view } from "../core/store.js";
+import { perFrame } from "../core/tasks.js";
+import { bar, element, four, named, percent } from "../core/text.js";
+
+const COUNT = 5;
+const PAUSE = 150; // ms: a sentence that changes faster than this can be neither heard nor read
+let readout, said, shading;
+let speaking = 0;
+
+export function mount(root) {
+  readout = root.querySelector("#readout");
+  said = root.querySelector("#said");
+  shading = root.querySelector("#strip-shading");
+  const draw = perFrame(() => {
+    write();
+    clearTimeout(speaking);
+    if (data.streaming) speak(); // news come faster than the pause
+    else speaking = setTimeout(speak, PAUSE);
+  });
+  view.subscribe(draw);
+  pointer.subscribe(draw);
+  data.subscribe(draw);
+  draw();
+}
+
+function speak() {
+  const text = data.streaming
+    ? `Layer ${view.get().layer} head ${view.get().head}: follows when the writing has ended.`
+    : sentence();
+  said.classList.toggle("sg-longer", altered(view.get())); // it names the lenses: room for them at all times
+  if (said.textContent !== text) said.textContent = text;
+}
+
+function write() {
+  const now = focus();
+  if (!now) return;
+  const parts =
+    data.streaming || (now.sure && current())
+      ? sure(now)
+      : current()
+        ? strongestLinks(now)
+        : [element("p", {}, missing())];
+  readout.replaceChildren(...parts);
+  shading.textContent =
+    data.streaming || now.direction === "how sure"
+      ? "Shading is the probability that the model gave."
+      : `Shading follows ${SCALES[now.lens.scale]}; arcs lead to the ${COUNT} strongest at most, none below a twentieth of the first.`;
+}
+
+function strongestLinks(now) {
+  const weights = links(now);
+  const backwards = now.direction === "looked at by";
+  const parts = [element("h3", {}, `${at(now.chosen)} ${backwards ? "is looked at by" : "looks at"}`)];
+  if (!weights) return [...parts, element("p", {}, missing())];
+  const list = element("ol", {});
+  for (const index of strongest(weights, COUNT))
+    list.append(bar(at(index + data.window.start), weights[index], four(weights[index])));
+  parts.push(
+    list.childElementCount
+      ? list
+      : element("p", {}, backwards ? "Nobody, in this head." : "Nothing, in this head."),
+  );
+  const left = weights.reduce((count, weight) => count + (weight > 0), 0) - list.childElementCount;
+  if (left > 0) parts.push(element("p", { class: "sg-quiet" }, `and ${left} more, each weaker`));
+  if (now.other !== null) {
+    const lines = linkLines(now.layer, now.head, now.query, now.key, now.lens);
+    parts.push(element("div", { class: "sg-link" }, ...lines.map((line) => element("p", {}, line))));
+  }
+  return parts;
+}
+
+function sure(now) {
+  const position = data.streaming ? data.text.length - 1 : (now.other ?? now.chosen);
+  const parts = [element("h3", {}, "How sure was it?"), element("p", {}, surenessSentence(position))];
+  const told = sureness(position);
+  if (told)
+    parts.push(element("ol", {}, bar(named(data.text[position], position), told[0], percent(told[0]))));
+  return parts;
+}

@@ -1,0 +1,77 @@
+// Replaying the writing: at each generated character, the attention row that chose it, its probability, the others.
+//
+// A step is exact: it shows the window in which the model really chose that character (its `start` is where that
+// window begins). Attention is causal, so one pass over a window serves all its steps.
+
+import { candidatesAt } from "./candidates.js";
+import { data, promptLength } from "../core/data.js";
+import { view } from "../core/store.js";
+import { element, glyph, named, percent } from "../core/text.js";
+
+const PAUSE = 120; // ms that the slider must rest before the server is asked for the runners-up
+let box, slider, what, others, end;
+let resting = 0;
+
+export function mount(root) {
+  box = root.querySelector("#scrub");
+  [slider, what, others, end] = ["input", ".sg-step", ".sg-others", "button"].map((s) =>
+    box.querySelector(s),
+  );
+  const replay = () => view.set({ step: Number(slider.value), position: null });
+  slider.addEventListener("input", replay);
+  // It rests at the last character: to choose that one, or the only one, does not move it.
+  slider.addEventListener("click", replay);
+  slider.addEventListener("keydown", (event) => event.key === "Enter" && replay());
+  end.addEventListener("click", () => {
+    view.set({ step: null });
+    slider.focus(); // the button goes away: the keyboard stays where it was
+  });
+  view.subscribe((_, changed) => changed.has("step") && draw());
+  data.subscribe((kind) => kind !== "layer" && draw());
+  draw();
+}
+
+function draw() {
+  const { step } = view.get();
+  const count = data.steps.length;
+  box.hidden = !count;
+  if (box.hidden) return;
+  slider.disabled = data.streaming;
+  slider.max = count;
+  slider.value = step ?? count;
+  end.hidden = !step;
+  clearTimeout(resting);
+  if (!step) {
+    what.textContent = data.streaming
+      ? "Follows when the writing has ended."
+      : `Move the slider to see how each of the ${count} written characters was chosen.`;
+    others.replaceChildren();
+    slider.setAttribute("aria-valuetext", "not replaying");
+    return;
+  }
+  const position = promptLength() + step - 1;
+  const { probability, rank, entropy, start } = data.steps[step - 1];
+  const name = named(data.text[position], position);
+  what.textContent =
+    `Character ${step} of ${count}: ${name} was drawn with ${percent(probability)}` +
+    ` (number ${rank} on the list; ${entropy.toFixed(1)} bits of choice).` +
+    ` The model saw ${position === start + 1 ? "character" : "characters"} ${start + 1}${position > start + 1 ? ` to ${position}` : ""};` +
+    ` ${named(data.text[position - 1], position - 1)}, the last of them, looks at what is shaded.`;
+  slider.setAttribute("aria-valuetext", `${step} of ${count}, ${name}, ${percent(probability)}`);
+  others.replaceChildren();
+  resting = setTimeout(() => runnersUp(position, step), PAUSE);
+}
+
+async function runnersUp(position, step) {
+  const told = await candidatesAt(position)?.catch(() => null);
+  if (!told || view.get().step !== step) return;
+  const best = told.candidates.filter((c) => c.character !== told.character && c.probability > 0).slice(0, 5);
+  const items = best.map((c) =>
+    element("li", {}, element("b", {}, glyph(c.character)), ` ${percent(c.probability)}`),
+  );
+  others.replaceChildren(
+    ...(items.length
+      ? [element("span", {}, "Runners-up:"), element("ul", {}, ...items)]
+      : [element("span", {}, "There was no other candidate.")]),
+  );
+}

@@ -1,0 +1,205 @@
+// The text itself: every character can be pointed at, held, and read.
+
+import { strength } from "../core/colours.js";
+import { current, data, promptLength } from "../core/data.js";
+import { focus, held, links } from "../core/focus.js";
+import { sureness } from "../core/said.js";
+import { NOTHING, pointer, view } from "../core/store.js";
+import { perFrame } from "../core/tasks.js";
+import { element } from "../core/text.js";
+import { drawArcs } from "../core/arcs.js";
+
+let strip, prompt, continuation, arcs;
+let cells = []; // one span a character of the whole text
+
+export function mount(root) {
+  strip = root.querySelector("#text-strip");
+  prompt = strip.querySelector(".sg-prompt");
+  continuation = strip.querySelector("#continuation");
+  arcs = root.querySelector(".sg-arcs");
+  strip.addEventListener("pointermove", (event) => {
+    if (event.pointerType === "mouse") pointTo(positionOf(event));
+  });
+  strip.addEventListener("pointerleave", (event) => {
+    if (event.pointerType === "mouse") pointer.set(NOTHING);
+  });
+  strip.addEventListener("scroll", draw); // the arcs do not scroll with it
+  strip.addEventListener("click", click);
+  strip.addEventListener("keydown", key);
+  new ResizeObserver(() => draw()).observe(strip);
+  data.subscribe((what) => {
+    strip.setAttribute("aria-busy", data.loading || data.streaming);
+    if (what === "text" || !cells.length) write();
+    draw();
+  });
+  view.subscribe(draw);
+  pointer.subscribe(draw);
+  if (data.window) {
+    write();
+    draw();
+  }
+}
+
+const positionOf = (event) => {
+  const cell = event.target.closest("[data-position]");
+  return cell ? Number(cell.dataset.position) : null;
+};
+
+const inWindow = (position) =>
+  data.window && position >= data.window.start && position < data.window.start + data.window.length;
+
+function pointTo(position) {
+  if (position !== null && !inWindow(position)) position = null;
+  pointer.set({ ...NOTHING, query: position });
+}
+
+function click(event) {
+  const position = positionOf(event);
+  if (position === null) return;
+  // A finger cannot hover: its first tap points, a second one on the same character holds.
+  if (event.pointerType === "touch" && pointer.get().query !== position && held() !== position)
+    return pointTo(position);
+  hold(position);
+}
+
+/** Hold a character, or let it go if it is held; one that scrolled out of the window brings its window back. */
+function hold(position) {
+  if (inWindow(position)) view.set({ position: view.get().position === position + 1 ? null : position + 1 });
+  else if (position >= promptLength()) view.set({ step: position - promptLength() + 1, position: null });
+}
+
+function key(event) {
+  if (!current()) return;
+  const now = focus();
+  const first = data.window.start;
+  const last = first + data.window.length - 1;
+  const from = event.shiftKey ? (now.other ?? now.chosen) : now.chosen;
+  const to = {
+    ArrowLeft: from - 1,
+    ArrowRight: from + 1,
+    ArrowUp: above(from, -1),
+    ArrowDown: above(from, 1),
+    Home: first,
+    End: last,
+  }[event.key];
+  if (to !== undefined) {
+    const position = Math.min(Math.max(to, first), last);
+    // With Shift a second character moves: the link between the two is read out.
+    if (event.shiftKey) pointTo(position);
+    else {
+      pointer.set(NOTHING);
+      view.set({ position: position + 1 });
+    }
+    if (event.shiftKey && view.get().position === null) view.set({ position: now.chosen + 1 });
+  } else if (event.key === "Enter" || event.key === " ") hold(now.chosen);
+  else if (event.key === "Escape") {
+    pointer.set(NOTHING);
+    view.set({ position: null });
+  } else return;
+  event.preventDefault();
+}
+
+/** The character nearest above or below another one. */
+function above(from, step) {
+  const box = cells[from].getBoundingClientRect();
+  let best = from,
+    bestDistance = Infinity,
+    line = null;
+  for (let i = from + step; i >= 0 && i < cells.length; i += step) {
+    const other = cells[i].getBoundingClientRect();
+    if (Math.abs(other.top - box.top) < box.height / 2) continue;
+    line ??= other.top;
+    if (Math.abs(other.top - line) > box.height / 2) break;
+    const distance = Math.abs(other.left - box.left);
+    if (distance < bestDistance) [best, bestDistance] = [i, distance];
+  }
+  return best;
+}
+
+/** Bring the spans in line with the text; while it streams in, only the new characters are added. */
+function write() {
+  const { text } = data;
+  const length = promptLength();
+  let same = 0;
+  while (same < cells.length && same < text.length && cells[same].textContent === text[same]) same++;
+  const moved = cells.length && prompt.childElementCount !== length; // a prompt became longer or shorter
+  if (moved) same = Math.min(same, length, prompt.childElementCount);
+  for (const cell of cells.splice(same)) cell.remove();
+  const parts = [document.createDocumentFragment(), document.createDocumentFragment()];
+  for (let position = same; position < text.length; position++) {
+    const cell = element(
+      "span",
+      {
+        id: `character-${position}`,
+        role: "option",
+        "aria-selected": "false",
+        "data-position": position,
+        class: text[position] === "\n" ? "sg-break" : null,
+      },
+      text[position],
+    );
+    if (text[position] === "\n") cell.setAttribute("aria-label", "line break");
+    if (text[position] === " ") cell.setAttribute("aria-label", "space");
+    cells.push(cell);
+    parts[position < length ? 0 : 1].append(cell);
+  }
+  prompt.append(parts[0]);
+  continuation.append(parts[1]);
+  strip.closest(".sg-strip").classList.toggle("sg-continued", data.written > 0);
+}
+
+const draw = perFrame(() => {
+  const { window } = data;
+  if (!window || cells.length !== data.text.length) return;
+  const now = focus();
+  const { scale, step } = view.get();
+  const here = current(); // else the weights are another text's, or another window's
+  const sure = data.streaming || now.direction === "how sure";
+  const weights = sure ? null : links(now);
+  const holding = held();
+  const newest = step ? promptLength() + step - 1 : null; // the character whose choice is replayed
+  strip.classList.toggle("sg-held", holding !== null);
+  cells.forEach((cell, position) => {
+    const foretold = sure ? sureness(position) : null; // null also where the model did not tell
+    const inside = inWindow(position) || foretold !== null;
+    const weight = inside && weights ? weights[position - window.start] : 0;
+    const alpha = sure ? (foretold?.[0] ?? 0) : strength(weight, scale);
+    const names = [];
+    if (position === now.chosen && here) names.push(holding === position ? "sg-chosen sg-held" : "sg-chosen");
+    if (position === now.other && here) names.push("sg-other");
+    if (!inside) names.push("sg-outside");
+    if (newest !== null && position === newest) names.push("sg-newest");
+    if (newest !== null && position > newest && !alpha) names.push("sg-later");
+    if (cell.textContent === "\n") names.push("sg-break");
+    const className = names.join(" ");
+    if (cell.className !== className) cell.className = className;
+    const shade = alpha > 0 ? `rgb(var(--sg-shade) / ${alpha.toFixed(4)})` : "";
+    if (cell.sgShade !== shade) cell.style.backgroundColor = cell.sgShade = shade;
+    const selected = String(holding === position);
+    if (cell.getAttribute("aria-selected") !== selected) cell.setAttribute("aria-selected", selected);
+  });
+  if (here) strip.setAttribute("aria-activedescendant", `character-${now.chosen}`);
+  else strip.removeAttribute("aria-activedescendant");
+  follow();
+  drawArcs(arcs, strip, cells, now, weights);
+});
+
+let followed = null;
+
+/** A long text scrolls in its frame: to its end while it is written, to a character that was chosen by other means. */
+function follow() {
+  const holding = held();
+  const wanted = data.streaming
+    ? `end ${data.text.length}`
+    : holding === null
+      ? `end ${data.window.text}`
+      : `held ${holding}`;
+  if (wanted === followed) return;
+  followed = wanted;
+  if (data.streaming || holding === null) strip.scrollTop = strip.scrollHeight;
+  else {
+    const [box, frame] = [cells[holding].getBoundingClientRect(), strip.getBoundingClientRect()];
+    if (box.top < frame.top + 30) strip.scrollTop -= frame.top + 30 - box.top;
+    if (box.bottom > frame.bottom - 30) strip.scrollTop += box.bottom - frame.bottom + 30;
+  }
+}

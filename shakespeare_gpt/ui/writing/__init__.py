@@ -1,0 +1,1 @@
+"""The prompt, the buttons, the sampler's settings, and what was written."""

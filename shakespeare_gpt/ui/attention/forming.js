@@ -29,7 +29,12 @@ export function mount(root, told) {
   said = root.querySelector("#forming-said");
   map = root.querySelector("#forming-map");
   written = root.querySelector(".sg-written");
-  parts = Object.fromEntries(["line", "body", "steps", "heading", "row-heading"].map((name) => [name, root.querySelector(`.sg-forming-${name}`)]));
+  parts = Object.fromEntries(
+    ["line", "body", "steps", "heading", "row-heading"].map((name) => [
+      name,
+      root.querySelector(`.sg-forming-${name}`),
+    ]),
+  );
   parts.bars = root.querySelector(".sg-bars");
   const snapshots = moments.length > 2;
   parts.line.textContent = snapshots
@@ -53,7 +58,10 @@ export function mount(root, told) {
 
 /** Index of the moment in the View; without one, the first. */
 function chosenMoment() {
-  return Math.max(0, moments.findIndex(({ step }) => step === view.get().training_step));
+  return Math.max(
+    0,
+    moments.findIndex(({ step }) => step === view.get().training_step),
+  );
 }
 
 function ask(name, ...args) {
@@ -79,7 +87,11 @@ async function show() {
   slider.setAttribute("aria-valuetext", `after ${moment.step.toLocaleString("en")} steps`);
   [...parts.steps.children].forEach((one, i) => one.classList.toggle("sg-now", i === chosenMoment()));
   parts.heading.textContent = `Layer ${layer} head ${head} ${when(moment)}`;
-  const current = () => window === data.window && moment === moments[chosenMoment()] && layer === view.get().layer && head === view.get().head;
+  const current = () =>
+    window === data.window &&
+    moment === moments[chosenMoment()] &&
+    layer === view.get().layer &&
+    head === view.get().head;
   try {
     const told = await ask("snapshot", window.text, moment.step, layer, head);
     if (!current()) return;
@@ -95,14 +107,21 @@ async function show() {
 }
 
 const when = ({ step }) =>
-  step === 0 ? "before the training" : step === moments.at(-1).step ? "as it is now" : `after ${step.toLocaleString("en")} steps`;
+  step === 0
+    ? "before the training"
+    : step === moments.at(-1).step
+      ? "as it is now"
+      : `after ${step.toLocaleString("en")} steps`;
 
 function sentence(moment, told) {
-  const loss = moment.validation_loss === null
-    ? `validation loss not measured (guessing evenly would give ${Math.log(vocabSize).toFixed(2)})`
-    : `validation loss ${moment.validation_loss.toFixed(4)}`;
+  const loss =
+    moment.validation_loss === null
+      ? `validation loss not measured (guessing evenly would give ${Math.log(vocabSize).toFixed(2)})`
+      : `validation loss ${moment.validation_loss.toFixed(4)}`;
   const own = told.text_loss === null ? "" : `; on your text ${told.text_loss.toFixed(2)}`;
-  const read = moment.step ? `after ${moment.step.toLocaleString("en")} steps and ${moment.characters.toLocaleString("en")} characters read` : "before the first step";
+  const read = moment.step
+    ? `after ${moment.step.toLocaleString("en")} steps and ${moment.characters.toLocaleString("en")} characters read`
+    : "before the first step";
   return `Layer ${told.layer} head ${told.head} ${read}: ${loss}${own}.`;
 }
 
@@ -113,7 +132,9 @@ function drawRow(weights) {
   const q = chosen - window.start;
   const row = weights.subarray(rowStart(q), rowStart(q + 1));
   parts["row-heading"].textContent = `${at(chosen)} looked at`;
-  parts.bars.replaceChildren(...strongest(row, 5).map((k) => bar(at(k + window.start), row[k], four(row[k]))));
+  parts.bars.replaceChildren(
+    ...strongest(row, 5).map((k) => bar(at(k + window.start), row[k], four(row[k]))),
+  );
 }
 
 async function drawMap(weights, question) {
@@ -131,9 +152,14 @@ async function drawMap(weights, question) {
   trace.z = Array.from({ length: window.length }, (_, q) => weights.subarray(rowStart(q), rowStart(q + 1)));
   Object.assign(trace, { x0: window.start + 1, dx: 1, y0: window.start + 1, dy: 1 });
   // Plotly asks for one cell's text at a time; T x T texts made ahead would cost more than the map.
-  trace.hovertext = Array.from({ length: window.length }, (_, q) => new Proxy([], {
-    get: (target, k) => (/^\d+$/.test(String(k)) && k <= q ? hover(window, weights, q, Number(k)) : target[k]),
-  }));
+  trace.hovertext = Array.from(
+    { length: window.length },
+    (_, q) =>
+      new Proxy([], {
+        get: (target, k) =>
+          /^\d+$/.test(String(k)) && k <= q ? hover(window, weights, q, Number(k)) : target[k],
+      }),
+  );
   figure.layout.xaxis.range = range;
   figure.layout.yaxis.range = [...range].reverse();
   figure.layout.font = { color: colour, family: "inherit", size: 12 };

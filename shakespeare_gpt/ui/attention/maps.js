@@ -86,7 +86,10 @@ async function drawLayerMaps() {
   finish(figure.layout, layerMaps, lens);
   Object.assign(figure.layout, { width, height: squareHeight(figure.layout, width), dragmode: false });
   await react(layerMaps, figure, (point) => ({ layer: chosen.layer, head: point.curveNumber + 1 }));
-  names(layerMaps, figure.data.map((_, i) => `head ${i + 1}`));
+  names(
+    layerMaps,
+    figure.data.map((_, i) => `head ${i + 1}`),
+  );
 }
 
 /** The height at which the cells of the first map are as high as they are wide, in px. */

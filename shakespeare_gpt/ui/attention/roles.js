@@ -11,8 +11,14 @@ export let measured = null;
 
 // What fits on a thumbnail; a role without an entry shows its first word.
 const SHORT = {
-  previous_character: "prev", same_character_before: "same", start_of_word: "start", current_word: "word",
-  start_of_line: "line", speaker_name: "name", induction: "copy", first_character: "first",
+  previous_character: "prev",
+  same_character_before: "same",
+  start_of_word: "start",
+  current_word: "word",
+  start_of_line: "line",
+  speaker_name: "name",
+  induction: "copy",
+  first_character: "first",
 };
 const short = (role) => SHORT[role] ?? measured.roles[role].name.split(" ")[0];
 const nameOf = (role) => (role ? measured.roles[role].name : "no clear role");
@@ -27,7 +33,8 @@ export function mount(root, told) {
   line = root.querySelector(".sg-roles-line");
   table = root.querySelector("table");
   if (!measured) {
-    line.textContent = "What the heads do was not measured on these weights yet. One command does it: python -m shakespeare_gpt.training.measure";
+    line.textContent =
+      "What the heads do was not measured on these weights yet. One command does it: python -m shakespeare_gpt.training.measure";
     table.parentElement.hidden = true;
     return;
   }
@@ -46,10 +53,12 @@ function sentence() {
   const given = [...new Set(measured.heads.map((head) => head.role).filter(Boolean))];
   const legend = given.map((role) => `${short(role)} = ${nameOf(role)}`).join(", ");
   const without = measured.heads.filter((head) => !head.role).length;
-  return `Measured on ${measured.text.characters.toLocaleString("en")} characters of text that the model did not learn from. ` +
+  return (
+    `Measured on ${measured.text.characters.toLocaleString("en")} characters of text that the model did not learn from. ` +
     "The numbers are the shares of a head's weight, in percent; induction is measured on random characters written twice. " +
     `A role is given from ${share(measured.threshold)}% of the way between chance and all of the weight: ${without} of ` +
-    `${measured.heads.length} heads have no clear role. Badges on the thumbnails above: ${[...(legend ? [legend] : []), "– = no clear role"].join(", ")}.`;
+    `${measured.heads.length} heads have no clear role. Badges on the thumbnails above: ${[...(legend ? [legend] : []), "– = no clear role"].join(", ")}.`
+  );
 }
 
 /** On the thumbnails, now and whenever they are built again. */
@@ -90,18 +99,44 @@ const onThisText = (head) => here?.heads.get(`${head.layer}.${head.head}`);
 /** {key, name, title, value(head): what it is sorted by, cell(head): what it shows, share: shaded by the value} */
 function columns() {
   const scores = Object.entries(measured.roles).map(([key, role]) => ({
-    key, name: role.name, title: `${role.sentence} Chance: ${share(measured.chance[key])}%.`,
-    value: (head) => head[key], cell: (head) => share(head[key]), share: true,
+    key,
+    name: role.name,
+    title: `${role.sentence} Chance: ${share(measured.chance[key])}%.`,
+    value: (head) => head[key],
+    cell: (head) => share(head[key]),
+    share: true,
   }));
   return [
     { key: "place", name: "Head", value: (head) => head.layer * 1000 + head.head, cell: chooser, row: true },
-    { key: "role", name: "Role", value: (head) => head.role ?? "\uffff", cell: (head) => nameOf(head.role), words: true },
-    { key: "here", name: "On this text", value: (head) => onThisText(head)?.score ?? null, cell: hereCell, words: true },
+    {
+      key: "role",
+      name: "Role",
+      value: (head) => head.role ?? "\uffff",
+      cell: (head) => nameOf(head.role),
+      words: true,
+    },
+    {
+      key: "here",
+      name: "On this text",
+      value: (head) => onThisText(head)?.score ?? null,
+      cell: hereCell,
+      words: true,
+    },
     ...scores,
-    { key: "mean_distance", name: "distance", title: "How many characters back it looks on average.",
-      value: (head) => head.mean_distance, cell: (head) => head.mean_distance?.toFixed(1) ?? "–" },
-    { key: "entropy", name: "spread", title: "0: all weight on one character; 1: the same weight on all (normalised entropy).",
-      value: (head) => head.entropy, cell: (head) => head.entropy?.toFixed(2) ?? "–" },
+    {
+      key: "mean_distance",
+      name: "distance",
+      title: "How many characters back it looks on average.",
+      value: (head) => head.mean_distance,
+      cell: (head) => head.mean_distance?.toFixed(1) ?? "–",
+    },
+    {
+      key: "entropy",
+      name: "spread",
+      title: "0: all weight on one character; 1: the same weight on all (normalised entropy).",
+      value: (head) => head.entropy,
+      cell: (head) => head.entropy?.toFixed(2) ?? "–",
+    },
   ];
 }
 
@@ -115,15 +150,34 @@ function hereCell(head) {
 }
 
 const chooser = ({ layer, head }) =>
-  element("button", { type: "button", class: "sg-choose", onclick: () => view.set({ layer, head }) }, `Layer ${layer} head ${head}`);
+  element(
+    "button",
+    { type: "button", class: "sg-choose", onclick: () => view.set({ layer, head }) },
+    `Layer ${layer} head ${head}`,
+  );
 
 function writeHead() {
-  const cells = columns().map((column) => element("th", { scope: "col", "data-key": column.key, title: column.title },
-    element("button", { type: "button", class: "sg-sort", onclick: () => sortBy(column) }, column.name)));
+  const cells = columns().map((column) =>
+    element(
+      "th",
+      { scope: "col", "data-key": column.key, title: column.title },
+      element("button", { type: "button", class: "sg-sort", onclick: () => sortBy(column) }, column.name),
+    ),
+  );
   table.querySelector("thead").replaceChildren(element("tr", {}, ...cells));
   const chances = Object.keys(measured.roles).map((key) => element("td", {}, share(measured.chance[key])));
-  table.querySelector("tfoot").replaceChildren(element("tr", {},
-    element("th", { scope: "row", colspan: 3 }, "Chance: a head that looks everywhere alike"), ...chances, element("td", {}), element("td", {})));
+  table
+    .querySelector("tfoot")
+    .replaceChildren(
+      element(
+        "tr",
+        {},
+        element("th", { scope: "row", colspan: 3 }, "Chance: a head that looks everywhere alike"),
+        ...chances,
+        element("td", {}),
+        element("td", {}),
+      ),
+    );
 }
 
 /** A second press on the same column turns the order round; numbers begin with the largest. */
@@ -151,14 +205,19 @@ function writeBody() {
 }
 
 function compare(a, b) {
-  if (a === null || b === null || a === undefined || b === undefined) return (b !== null && b !== undefined) - (a !== null && a !== undefined);
+  if (a === null || b === null || a === undefined || b === undefined)
+    return (b !== null && b !== undefined) - (a !== null && a !== undefined);
   return (a < b ? -1 : a > b ? 1 : 0) * (sorted.down ? -1 : 1);
 }
 
 function writeRow(head, all) {
   const row = element("tr", { "data-place": `${head.layer}.${head.head}` });
   for (const column of all) {
-    const cell = element(column.row ? "th" : "td", { scope: column.row ? "row" : null, class: column.words ? "sg-words" : null }, column.cell(head));
+    const cell = element(
+      column.row ? "th" : "td",
+      { scope: column.row ? "row" : null, class: column.words ? "sg-words" : null },
+      column.cell(head),
+    );
     if (column.share) cell.style.setProperty("--share", column.value(head) ?? 0);
     if (column.key === head.role) cell.classList.add("sg-own");
     row.append(cell);

@@ -20,7 +20,12 @@ export const signedScale = () => SIGNED[isDark() ? "dark" : "light"].map((colour
 export function colours(element) {
   const style = getComputedStyle(element);
   const read = (name) => style.getPropertyValue(name).trim();
-  return { ink: read("--sg-ink"), quiet: read("--sg-quiet"), line: read("--sg-line"), accent: read("--sg-accent") };
+  return {
+    ink: read("--sg-ink"),
+    quiet: read("--sg-quiet"),
+    line: read("--sg-line"),
+    accent: read("--sg-accent"),
+  };
 }
 
 /** What every figure shares. */
@@ -85,19 +90,53 @@ export function heat(element, { z, hover, height, named = false, marked = null, 
   const first = named ? data.window.start + 1 : 1;
   const rows = named ? { ...characterAxis() } : { showticklabels: false };
   const trace = {
-    type: "heatmap", z, x0: 1, dx: 1, y0: first, dy: 1, zmin: -most, zmax: most,
-    colorscale: signedScale(), hoverinfo: "text",
+    type: "heatmap",
+    z,
+    x0: 1,
+    dx: 1,
+    y0: first,
+    dy: 1,
+    zmin: -most,
+    zmax: most,
+    colorscale: signedScale(),
+    hoverinfo: "text",
     hovertext: z.map((row, r) => row.map((_, c) => hover(r, c).map(escaped).join("<br>"))),
-    colorbar: { thickness: 10, outlinewidth: 0, xpad: 4, tickmode: "array", tickvals: [-most, 0, most], ticktext: [-most, 0, most].map(short) }, showscale: named,
+    colorbar: {
+      thickness: 10,
+      outlinewidth: 0,
+      xpad: 4,
+      tickmode: "array",
+      tickvals: [-most, 0, most],
+      ticktext: [-most, 0, most].map(short),
+    },
+    showscale: named,
   };
-  const frame = marked === null ? [] : [{
-    type: "rect", x0: 0.5, x1: z[0].length + 0.5, y0: first + marked - 0.5, y1: first + marked + 0.5, line: { color: ink, width: 1.5 },
-  }];
+  const frame =
+    marked === null
+      ? []
+      : [
+          {
+            type: "rect",
+            x0: 0.5,
+            x1: z[0].length + 0.5,
+            y0: first + marked - 0.5,
+            y1: first + marked + 0.5,
+            line: { color: ink, width: 1.5 },
+          },
+        ];
   const range = named ? [rows.range[1], rows.range[0]] : [z.length + 0.5, 0.5];
-  return draw(element, [trace], layout(element, {
-    height, shapes: frame, margin: { l: 46, r: 58, t: 4, b: 24 }, // the columns of all vectors stand under each other
-    xaxis: { range: [0.5, z[0].length + 0.5] }, yaxis: { ...rows, range, showgrid: false, zeroline: false },
-  }), on);
+  return draw(
+    element,
+    [trace],
+    layout(element, {
+      height,
+      shapes: frame,
+      margin: { l: 46, r: 58, t: 4, b: 24 }, // the columns of all vectors stand under each other
+      xaxis: { range: [0.5, z[0].length + 0.5] },
+      yaxis: { ...rows, range, showgrid: false, zeroline: false },
+    }),
+    on,
+  );
 }
 
 /**
@@ -112,8 +151,14 @@ export function bars(element, { y, hover, colour, height = 130, later = 0, on, r
   const first = window.start + 1;
   const end = window.start + window.length + 0.5;
   const ends = {
-    type: "scatter", mode: "lines", line: { width: 0 }, x0: first, dx: 1, y,
-    hoverinfo: "text", hovertext: y.map((_, i) => hover(i).map(escaped).join("<br>")),
+    type: "scatter",
+    mode: "lines",
+    line: { width: 0 },
+    x0: first,
+    dx: 1,
+    y,
+    hoverinfo: "text",
+    hovertext: y.map((_, i) => hover(i).map(escaped).join("<br>")),
   };
   const paths = new Map();
   y.forEach((value, i) => {
@@ -125,12 +170,42 @@ export function bars(element, { y, hover, colour, height = 130, later = 0, on, r
     path.y.push(0, value, value, 0);
   });
   const filled = [...paths].map(([fillcolor, path]) => ({
-    type: "scatter", mode: "lines", line: { width: 0 }, fill: "toself", fillcolor, hoverinfo: "skip", ...path,
+    type: "scatter",
+    mode: "lines",
+    line: { width: 0 },
+    fill: "toself",
+    fillcolor,
+    hoverinfo: "skip",
+    ...path,
   }));
-  const hidden = later ? [{ type: "rect", layer: "below", yref: "paper", x0: end - later, x1: end, y0: 0, y1: 1, fillcolor: line, opacity: 0.6, line: { width: 0 } }] : [];
-  return draw(element, [ends, ...filled], layout(element, {
-    height, shapes: hidden, hovermode: "x", xaxis: characterAxis(), yaxis: { rangemode: "tozero", ...(range && { range }) },
-  }), on);
+  const hidden = later
+    ? [
+        {
+          type: "rect",
+          layer: "below",
+          yref: "paper",
+          x0: end - later,
+          x1: end,
+          y0: 0,
+          y1: 1,
+          fillcolor: line,
+          opacity: 0.6,
+          line: { width: 0 },
+        },
+      ]
+    : [];
+  return draw(
+    element,
+    [ends, ...filled],
+    layout(element, {
+      height,
+      shapes: hidden,
+      hovermode: "x",
+      xaxis: characterAxis(),
+      yaxis: { rangemode: "tozero", ...(range && { range }) },
+    }),
+    on,
+  );
 }
 
 /**
@@ -143,5 +218,8 @@ export function whenShown(element, run) {
       if (!element.clientWidth) element.querySelectorAll(".js-plotly-plot").forEach(purge);
     });
   new ResizeObserver(() => (element.clientWidth ? run() : takeDown())).observe(element);
-  new MutationObserver(() => element.clientWidth && run()).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+  new MutationObserver(() => element.clientWidth && run()).observe(document.body, {
+    attributes: true,
+    attributeFilter: ["class"],
+  });
 }

@@ -33,8 +33,7 @@ export function cursor(figure, now, head) {
         r = Math.min(at(x, right), x._offset + x._length);
       const t = Math.max(at(y, top), y._offset),
         b = Math.min(at(y, bottom), y._offset + y._length);
-      if (r > l && b > t)
-        marks.push([l - margin, t - margin, r - l + 2 * margin, b - t + 2 * margin, name]);
+      if (r > l && b > t) marks.push([l - margin, t - margin, r - l + 2 * margin, b - t + 2 * margin, name]);
     };
     for (const [left, top, right, bottom, name] of selected(now)) box(left, top, right, bottom, name);
     if (number === head) box(first, first, last, last, "sg-frame", 3);

@@ -234,7 +234,12 @@ export function written() {
 }
 
 /** The text on the page with all that is known of its writing, for `restore`. */
-export const remember = () => ({ text: data.text, written: data.written, steps: data.steps, notes: data.notes });
+export const remember = () => ({
+  text: data.text,
+  written: data.written,
+  steps: data.steps,
+  notes: data.notes,
+});
 
 /** Show a remembered text again. The View has been set to it before: its text, and what was generated of it. */
 export function restore(remembered) {

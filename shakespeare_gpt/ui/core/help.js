@@ -114,9 +114,19 @@ let count = 0;
 export function help(heading, sentences) {
   const id = `help-${++count}`;
   const panel = element("p", { class: "sg-help-text", id, hidden: true }, sentences.join(" "));
-  const button = element("button", { type: "button", class: "sg-help", "aria-expanded": "false", "aria-controls": id,
-    "aria-label": `Help: ${(heading.querySelector("label") ?? heading).textContent.trim() || "this view"}`, onclick: () => open(panel.hidden),
-    onkeydown: (event) => event.key === "Escape" && open(false) }, "?");
+  const button = element(
+    "button",
+    {
+      type: "button",
+      class: "sg-help",
+      "aria-expanded": "false",
+      "aria-controls": id,
+      "aria-label": `Help: ${(heading.querySelector("label") ?? heading).textContent.trim() || "this view"}`,
+      onclick: () => open(panel.hidden),
+      onkeydown: (event) => event.key === "Escape" && open(false),
+    },
+    "?",
+  );
   const open = (shown) => {
     panel.hidden = !shown;
     button.setAttribute("aria-expanded", shown);

@@ -6,7 +6,8 @@ import { altered, lensNames, plainRow, rank, shownRow, strongest } from "./lense
 import { four, named, percent } from "./text.js";
 
 /** 'E' at 5, in the window: what the weights are about, also while another text is on its way. */
-export const at = (position, window = data.window) => named(window.characters[position - window.start], position);
+export const at = (position, window = data.window) =>
+  named(window.characters[position - window.start], position);
 
 /** In place of numbers that are not here. */
 export const missing = () => (data.error ? "The numbers did not arrive." : "The numbers are on their way.");

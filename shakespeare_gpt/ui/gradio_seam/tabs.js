@@ -19,7 +19,11 @@ export function mount() {
     if (open !== null) view.set({ tab: nameOf(now) });
     open = nameOf(now);
   });
-  new MutationObserver(look).observe(document.body, { subtree: true, childList: true, attributeFilter: ["aria-selected"] });
+  new MutationObserver(look).observe(document.body, {
+    subtree: true,
+    childList: true,
+    attributeFilter: ["aria-selected"],
+  });
   view.subscribe((chosen, changed) => {
     if (changed.has("tab")) openTab(chosen.tab);
   });
@@ -29,7 +33,7 @@ const PATIENCE = 4000; // ms that a tab may take to be drawn for the first time
 
 /** Open a tab; a link may ask for it before Gradio has drawn it. */
 async function openTab(name) {
-  for (const end = performance.now() + PATIENCE; performance.now() < end; ) {
+  for (const end = performance.now() + PATIENCE; performance.now() < end;) {
     const tab = buttons().find((one) => nameOf(one) === name);
     if (tab && !isOpen(tab)) tab.click();
     if (tab || view.get().tab !== name) return;
@@ -39,8 +43,10 @@ async function openTab(name) {
 
 /** A promise of the first element that the selector finds and that is to be seen; null after a few seconds. */
 async function found(selector) {
-  for (const end = performance.now() + PATIENCE; performance.now() < end; ) {
-    const element = [...document.querySelectorAll(selector)].find((one) => one.closest("details") || one.getClientRects().length);
+  for (const end = performance.now() + PATIENCE; performance.now() < end;) {
+    const element = [...document.querySelectorAll(selector)].find(
+      (one) => one.closest("details") || one.getClientRects().length,
+    );
     if (element) return element;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
@@ -57,7 +63,8 @@ export async function reveal({ tab, at }, { block = "center", focus = false } = 
   if (tab) view.set({ tab });
   const element = await found(at);
   if (!element) return null;
-  for (let details = element.closest("details"); details; details = details.parentElement.closest("details")) details.open = true;
+  for (let details = element.closest("details"); details; details = details.parentElement.closest("details"))
+    details.open = true;
   element.scrollIntoView({ block, behavior: calm() ? "auto" : "smooth" });
   element.classList.add("sg-shown");
   setTimeout(() => element.classList.remove("sg-shown"), 1600);

@@ -22,7 +22,9 @@ let drawing = 0;
 
 export function mount(piece) {
   root = piece;
-  [slider, pair, problem] = ["#inside-key", "#inside-pair", "#inside-problem"].map((s) => root.querySelector(s));
+  [slider, pair, problem] = ["#inside-key", "#inside-pair", "#inside-problem"].map((s) =>
+    root.querySelector(s),
+  );
   slider.addEventListener("input", () => follow(Number(slider.value) - 1 - data.window.start));
   root.querySelector("#inside-next").addEventListener("change", () => later("inside parts", drawParts));
   view.subscribe(update);
@@ -85,7 +87,12 @@ function drawAll() {
   if (!shown || shown.window !== data.window || !root.clientWidth) return;
   const { layer, head, head_size, write } = shown;
   root.querySelector("#inside-heading").textContent = `Layer ${layer} head ${head}, at ${name(shown.query_)}`;
-  const fill = { character: name(shown.query_), head_size, root: Math.sqrt(head_size).toFixed(4), n_embd: write.length };
+  const fill = {
+    character: name(shown.query_),
+    head_size,
+    root: Math.sqrt(head_size).toFixed(4),
+    n_embd: write.length,
+  };
   for (const place of root.querySelectorAll("[data-fill]")) place.textContent = fill[place.dataset.fill];
   slider.min = shown.window.start + 1;
   slider.max = shown.window.start + shown.window.length;
@@ -105,8 +112,10 @@ function drawPair() {
   slider.value = shown.window.start + followed + 1;
   slider.setAttribute("aria-valuetext", name(followed));
   const masked = shown.masked[followed] === null;
-  pair.textContent = `${name(shown.query_)} looks at ${name(followed)}: score ${four(shown.scores[followed])}, scaled ` +
-    `${four(shown.scaled[followed])}, ` + (masked ? "hidden by the mask, weight 0." : `weight ${four(shown.weights[followed])}.`);
+  pair.textContent =
+    `${name(shown.query_)} looks at ${name(followed)}: score ${four(shown.scores[followed])}, scaled ` +
+    `${four(shown.scaled[followed])}, ` +
+    (masked ? "hidden by the mask, weight 0." : `weight ${four(shown.weights[followed])}.`);
   later("inside keys", () => table("keys", shown.keys, "key of"));
   later("inside scores", () => row("scores", "score"));
   later("inside scaled", () => row("scaled", "scaled score"));
@@ -116,11 +125,22 @@ function drawPair() {
   const weighted = shown.values.map((value, k) => value.map((x) => x * shown.weights[k]));
   later("inside weighted", () => table("weighted", weighted, "weight times value of"));
   const hiddenCount = shown.window.length - 1 - shown.query_;
-  note("masked", hiddenCount ? `${hiddenCount} later ${hiddenCount === 1 ? "character is" : "characters are"} hidden.` : "Nothing comes later here: this is the last character.");
+  note(
+    "masked",
+    hiddenCount
+      ? `${hiddenCount} later ${hiddenCount === 1 ? "character is" : "characters are"} hidden.`
+      : "Nothing comes later here: this is the last character.",
+  );
   note("keys", `The frame is ${name(followed)}.`);
-  note("weights", `The largest weight is on ${name(largest(shown.weights))}: ${four(Math.max(...shown.weights))}.`);
+  note(
+    "weights",
+    `The largest weight is on ${name(largest(shown.weights))}: ${four(Math.max(...shown.weights))}.`,
+  );
   const mine = ++drawing; // a key of its own, so that it stands behind all the others
-  later(`inside drawn ${mine}`, () => mine === drawing && shown.question === question && root.removeAttribute("aria-busy"));
+  later(
+    `inside drawn ${mine}`,
+    () => mine === drawing && shown.question === question && root.removeAttribute("aria-busy"),
+  );
   explain();
 }
 
@@ -130,7 +150,8 @@ const note = (step, text) => (root.querySelector(`[data-note="${step}"]`).textCo
 const on = (indexOf) => ({
   hover: (point) => {
     const key = indexOf(point);
-    if (key <= shown.query_) pointer.set({ ...NOTHING, query: shown.window.start + shown.query_, key: shown.window.start + key });
+    if (key <= shown.query_)
+      pointer.set({ ...NOTHING, query: shown.window.start + shown.query_, key: shown.window.start + key });
   },
   leave: () => pointer.set(NOTHING),
   click: (point) => follow(indexOf(point)),
@@ -140,13 +161,20 @@ const on = (indexOf) => ({
 function vector(where, values, what) {
   const width = values.length > 64 && values.length % 64 === 0 ? 64 : values.length;
   const z = Array.from({ length: values.length / width }, (_, r) => values.slice(r * width, (r + 1) * width));
-  heat(figure(where), { z, height: 42 + 18 * z.length, hover: (r, c) => [`${what} ${r * width + c + 1}`, four(z[r][c])] });
+  heat(figure(where), {
+    z,
+    height: 42 + 18 * z.length,
+    hover: (r, c) => [`${what} ${r * width + c + 1}`, four(z[r][c])],
+  });
 }
 
 /** One vector a character. */
 function table(where, z, what) {
   heat(figure(where), {
-    z, named: true, marked: followed, height: Math.min(Math.max(10 * z.length, 130), 420) + 28,
+    z,
+    named: true,
+    marked: followed,
+    height: Math.min(Math.max(10 * z.length, 130), 420) + 28,
     hover: (r, c) => [`${what} ${name(r)}`, `number ${c + 1}: ${four(z[r][c])}`],
     on: on((point) => point.pointIndex[0]),
   });
@@ -168,10 +196,26 @@ function row(where, what) {
 /** The characters that the head's addition favours and disfavours. */
 function drawAdds() {
   const most = Math.max(...shown.adds.map(([, logit]) => Math.abs(logit))) || 1;
-  const list = (id, pairs) => root.querySelector(id).replaceChildren(...pairs.map(([character, logit]) =>
-    bar(`'${glyph(character)}'`, Math.abs(logit) / most, `${logit > 0 ? "+" : "−"}${four(Math.abs(logit))}`)));
+  const list = (id, pairs) =>
+    root
+      .querySelector(id)
+      .replaceChildren(
+        ...pairs.map(([character, logit]) =>
+          bar(
+            `'${glyph(character)}'`,
+            Math.abs(logit) / most,
+            `${logit > 0 ? "+" : "−"}${four(Math.abs(logit))}`,
+          ),
+        ),
+      );
   list("#inside-more", shown.adds.filter(([, logit]) => logit > 0).slice(0, SHOWN));
-  list("#inside-less", shown.adds.filter(([, logit]) => logit < 0).reverse().slice(0, SHOWN));
+  list(
+    "#inside-less",
+    shown.adds
+      .filter(([, logit]) => logit < 0)
+      .reverse()
+      .slice(0, SHOWN),
+  );
 }
 
 /** The arithmetic of the followed pair, from the server, where it is tested against the Trace. */
@@ -182,12 +226,34 @@ function explain() {
   explain.waiting = setTimeout(async () => {
     try {
       const told = await ask("arithmetic", window.text, layer, head, query_ + 1, key + 1);
-      if (!shown || shown.window !== window || followed !== key || shown.query_ !== query_ || shown.head !== head || shown.layer !== layer) return;
-      root.querySelector("#inside-asked").textContent = `How much does ${name(query_)} look at ${name(key)} in layer ${layer} head ${head}?`;
-      root.querySelector("#inside-arithmetic").replaceChildren(...told.steps.map(([sentence, sum]) => element("li", {},
-        element("p", {}, sentence),
-        element("div", { class: "in-sum" }, element("code", {}, sum),
-          element("button", { type: "button", onclick: (event) => copy(event.target, sum) }, "Copy")))));
+      if (
+        !shown ||
+        shown.window !== window ||
+        followed !== key ||
+        shown.query_ !== query_ ||
+        shown.head !== head ||
+        shown.layer !== layer
+      )
+        return;
+      root.querySelector("#inside-asked").textContent =
+        `How much does ${name(query_)} look at ${name(key)} in layer ${layer} head ${head}?`;
+      root
+        .querySelector("#inside-arithmetic")
+        .replaceChildren(
+          ...told.steps.map(([sentence, sum]) =>
+            element(
+              "li",
+              {},
+              element("p", {}, sentence),
+              element(
+                "div",
+                { class: "in-sum" },
+                element("code", {}, sum),
+                element("button", { type: "button", onclick: (event) => copy(event.target, sum) }, "Copy"),
+              ),
+            ),
+          ),
+        );
     } catch (error) {
       problem.textContent = error.message;
       problem.hidden = false;
@@ -217,26 +283,58 @@ function drawSizes() {
   const layers = stream.attention.map((_, i) => `${narrow ? "" : "layer "}${i + 1}`);
   const start = narrow ? "start" : "embedding";
   const hover = (what, values) => values.map((value) => `${what}: length ${four(value)}`);
-  const group = (label, values, colour) => ({ type: "bar", name: label, x: layers, y: values, marker: { color: colour },
-    hoverinfo: "text", textposition: "none", hovertext: hover(`${label} adds`, values) });
+  const group = (label, values, colour) => ({
+    type: "bar",
+    name: label,
+    x: layers,
+    y: values,
+    marker: { color: colour },
+    hoverinfo: "text",
+    textposition: "none",
+    hovertext: hover(`${label} adds`, values),
+  });
   const traces = [
     group("attention", stream.attention, accent),
     group("feed-forward", stream.feed_forward, quiet),
-    { type: "scatter", mode: "lines+markers", name: "the stream itself", x: [start, ...layers], y: stream.stream, line: { color: ink, width: 2 },
-      hoverinfo: "text", hovertext: hover("the stream", stream.stream) },
+    {
+      type: "scatter",
+      mode: "lines+markers",
+      name: "the stream itself",
+      x: [start, ...layers],
+      y: stream.stream,
+      line: { color: ink, width: 2 },
+      hoverinfo: "text",
+      hovertext: hover("the stream", stream.stream),
+    },
   ];
-  plot(place, traces, layout(place, {
-    height: narrow ? 300 : 240, showlegend: true, legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 }, margin: { l: 46, r: 6, t: narrow ? 72 : 30, b: narrow ? 40 : 30 },
-    xaxis: { categoryorder: "array", categoryarray: [start, ...layers], type: "category", title: narrow ? { text: "layer", standoff: 4 } : undefined }, yaxis: { rangemode: "tozero" },
-  }));
+  plot(
+    place,
+    traces,
+    layout(place, {
+      height: narrow ? 300 : 240,
+      showlegend: true,
+      legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
+      margin: { l: 46, r: 6, t: narrow ? 72 : 30, b: narrow ? 40 : 30 },
+      xaxis: {
+        categoryorder: "array",
+        categoryarray: [start, ...layers],
+        type: "category",
+        title: narrow ? { text: "layer", standoff: 4 } : undefined,
+      },
+      yaxis: { rangemode: "tozero" },
+    }),
+  );
 }
 
 /** The likeliest next characters to choose from. */
 function fillNext() {
   const select = root.querySelector("#inside-next");
   const before = select.value;
-  select.replaceChildren(...stream.characters.map((character, i) =>
-    element("option", { value: character }, `'${glyph(character)}' (${percent(stream.probabilities[i])})`)));
+  select.replaceChildren(
+    ...stream.characters.map((character, i) =>
+      element("option", { value: character }, `'${glyph(character)}' (${percent(stream.probabilities[i])})`),
+    ),
+  );
   const keep = select.dataset.for === shown.question; // drawn again, not anew
   select.dataset.for = shown.question;
   select.value = keep ? before : stream.characters[0];
@@ -254,15 +352,37 @@ function drawParts() {
   const where = figure("parts");
   const narrow = where.clientWidth < 560;
   const trace = {
-    type: "heatmap", z, x: columns, y: rows, zmin: -most, zmax: most, colorscale: signedScale(), showscale: !narrow, xgap: 2, ygap: 2,
-    hoverinfo: "text", hovertext: z.map((line, r) => line.map((logit, k) => `${rows[r]}, ${columns[k]}<br>${four(logit)} for '${escaped(glyph(select.value))}'`)),
-    text: z.map((line) => line.map((logit) => logit.toFixed(2))), texttemplate: narrow ? "" : "%{text}",
+    type: "heatmap",
+    z,
+    x: columns,
+    y: rows,
+    zmin: -most,
+    zmax: most,
+    colorscale: signedScale(),
+    showscale: !narrow,
+    xgap: 2,
+    ygap: 2,
+    hoverinfo: "text",
+    hovertext: z.map((line, r) =>
+      line.map(
+        (logit, k) => `${rows[r]}, ${columns[k]}<br>${four(logit)} for '${escaped(glyph(select.value))}'`,
+      ),
+    ),
+    text: z.map((line) => line.map((logit) => logit.toFixed(2))),
+    texttemplate: narrow ? "" : "%{text}",
     colorbar: { thickness: 10, outlinewidth: 0, nticks: 5 },
   };
-  plot(where, [trace], layout(where, {
-    height: (narrow ? 88 : 56) + 32 * rows.length, margin: { l: 58, r: 6, t: 4, b: narrow ? 84 : 28 },
-    xaxis: { type: "category", tickangle: narrow ? -60 : 0 }, yaxis: { type: "category", autorange: "reversed", showgrid: false, zeroline: false },
-  }), { click: ({ pointIndex: [r, k] }) => k < heads[0].length && view.set({ layer: r + 1, head: k + 1 }) });
+  plot(
+    where,
+    [trace],
+    layout(where, {
+      height: (narrow ? 88 : 56) + 32 * rows.length,
+      margin: { l: 58, r: 6, t: 4, b: narrow ? 84 : 28 },
+      xaxis: { type: "category", tickangle: narrow ? -60 : 0 },
+      yaxis: { type: "category", autorange: "reversed", showgrid: false, zeroline: false },
+    }),
+    { click: ({ pointIndex: [r, k] }) => k < heads[0].length && view.set({ layer: r + 1, head: k + 1 }) },
+  );
   const sum = z.flat().reduce((a, b) => a + b, 0);
   root.querySelector("#inside-total").textContent =
     `Heads and feed-forwards ${four(sum)}, the character's own embedding ${four(token[c])}, its position ${four(place[c])}: together ` +

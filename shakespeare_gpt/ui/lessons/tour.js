@@ -20,7 +20,8 @@ const STOPS = [
   },
   {
     title: "Looking back",
-    say: (head) => `To foretell what comes next, a character looks back at earlier ones and gives each a weight; all its weights add up to 1. This is how one head does it: ${head.words} Each row of the map is a character that looks, and the held character's row is marked.`,
+    say: (head) =>
+      `To foretell what comes next, a character looks back at earlier ones and gives each a weight; all its weights add up to 1. This is how one head does it: ${head.words} Each row of the map is a character that looks, and the held character's row is marked.`,
     view: { tab: "Attention", direction: "looks at" },
     role: ["previous_character"],
     after: "yonder wind",
@@ -28,9 +29,18 @@ const STOPS = [
   },
   {
     title: "Every head has its own habit",
-    say: (head) => `The model has many heads: a row of pictures for each layer. Here another one is chosen: ${head.words} Badges name what some heads do, measured on other text; many have no simple role.`,
+    say: (head) =>
+      `The model has many heads: a row of pictures for each layer. Here another one is chosen: ${head.words} Badges name what some heads do, measured on other text; many have no simple role.`,
     view: { tab: "Attention", direction: "looks at" },
-    role: ["start_of_line", "speaker_name", "current_word", "start_of_word", "same_character_before", "induction", "first_character"],
+    role: [
+      "start_of_line",
+      "speaker_name",
+      "current_word",
+      "start_of_word",
+      "same_character_before",
+      "induction",
+      "first_character",
+    ],
     after: "yonder wind",
     at: "#head-grid",
   },
@@ -64,7 +74,9 @@ function headFor(roles) {
   if (!best) return { layer: 1, head: 1, words: "look at the map." };
   const { sentence, name } = measured.roles[role];
   const place = `layer ${best.layer} head ${best.head}`;
-  const words = best.roles.includes(role) ? `${place}. ${sentence}` : `${place} comes closest to the role “${name}”, but not close enough to be given it.`;
+  const words = best.roles.includes(role)
+    ? `${place}. ${sentence}`
+    : `${place} comes closest to the role “${name}”, but not close enough to be given it.`;
   return { layer: best.layer, head: best.head, words };
 }
 
@@ -76,7 +88,8 @@ export function stop(index) {
   const position = after ? TEXT.indexOf(after) + after.length : null;
   const { sampling } = view.get();
   return {
-    title, at,
+    title,
+    at,
     say: typeof say === "function" ? say(head) : say,
     view: { ...VIEW, sampling, text: TEXT, layer, head: number, position, ...shown },
   };
@@ -94,12 +107,16 @@ export function mount(root) {
   document.querySelector("#tour-card")?.remove();
   card = build();
   document.body.append(card);
-  document.addEventListener("keydown", (event) => {
-    if (now === null || event.key !== "Escape") return;
-    event.preventDefault();
-    event.stopPropagation();
-    leave();
-  }, true);
+  document.addEventListener(
+    "keydown",
+    (event) => {
+      if (now === null || event.key !== "Escape") return;
+      event.preventDefault();
+      event.stopPropagation();
+      leave();
+    },
+    true,
+  );
 }
 
 function build() {
@@ -114,8 +131,21 @@ function build() {
     link: element("a", { class: "sg-tour-link", target: "_blank" }, "Link to this stop"),
   };
   parts.next.classList.add("sg-tour-next");
-  return element("div", { class: "sg sg-tour-card", id: "tour-card", role: "dialog", "aria-labelledby": "tour-title", "aria-describedby": "tour-say", hidden: true },
-    parts.place, parts.title, parts.say, element("div", { class: "sg-tour-buttons" }, parts.back, parts.next, parts.link, parts.leave));
+  return element(
+    "div",
+    {
+      class: "sg sg-tour-card",
+      id: "tour-card",
+      role: "dialog",
+      "aria-labelledby": "tour-title",
+      "aria-describedby": "tour-say",
+      hidden: true,
+    },
+    parts.place,
+    parts.title,
+    parts.say,
+    element("div", { class: "sg-tour-buttons" }, parts.back, parts.next, parts.link, parts.leave),
+  );
 }
 
 function begin() {

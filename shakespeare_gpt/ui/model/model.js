@@ -8,7 +8,11 @@ import { element, escaped, glyph } from "../core/text.js";
 
 // Where each part of the drawing leads: a tab, and what to bring into sight there.
 const INSIDE = { tab: "Inside a head", at: '[data-piece="inside"]', says: "“Inside a head”, step by step" };
-const WHAT_IF = { tab: "What if?", at: '[data-piece="what-if"]', says: "“What if?”, where it can be switched off" };
+const WHAT_IF = {
+  tab: "What if?",
+  at: '[data-piece="what-if"]',
+  says: "“What if?”, where it can be switched off",
+};
 const LEADS = {
   text: { at: "#text-strip", says: "the text" },
   token_embedding: { at: "#character-map", says: "the map of the characters" },
@@ -90,7 +94,11 @@ const number = (value) => value.toLocaleString("en");
 
 function duration(seconds) {
   const minutes = Math.round(seconds / 60);
-  return minutes < 1 ? `${Math.round(seconds)} s` : minutes < 120 ? `${minutes} min` : `${(minutes / 60).toFixed(1)} h`;
+  return minutes < 1
+    ? `${Math.round(seconds)} s`
+    : minutes < 120
+      ? `${minutes} min`
+      : `${(minutes / 60).toFixed(1)} h`;
 }
 
 function writeFacts() {
@@ -100,13 +108,36 @@ function writeFacts() {
     ["Layers × heads", `${shape.n_layer} × ${shape.n_head}`],
     ["Width", `${shape.n_embd} numbers a character, ${shape.head_size} in a head`],
   ];
-  if (training) facts.push(
-    ["Training", `${number(training.steps)} steps, ${number(training.characters)} characters read, ${duration(training.seconds)}`],
-    ...(training.teachers ? [["Teachers", `${training.teachers} earlier ${training.teachers > 1 ? "runs" : "run"}, whose probabilities it learned too, ${duration(training.teachers_seconds)}`]] : []),
-    ...(training.calibration !== 1 ? [["Calibration", `logits divided by ${training.calibration} at the end: it was surer of itself than it may be`]] : []),
-    ["Validation loss", `${training.validation_loss.toFixed(4)} nats a character`]);
+  if (training)
+    facts.push(
+      [
+        "Training",
+        `${number(training.steps)} steps, ${number(training.characters)} characters read, ${duration(training.seconds)}`,
+      ],
+      ...(training.teachers
+        ? [
+            [
+              "Teachers",
+              `${training.teachers} earlier ${training.teachers > 1 ? "runs" : "run"}, whose probabilities it learned too, ${duration(training.teachers_seconds)}`,
+            ],
+          ]
+        : []),
+      ...(training.calibration !== 1
+        ? [
+            [
+              "Calibration",
+              `logits divided by ${training.calibration} at the end: it was surer of itself than it may be`,
+            ],
+          ]
+        : []),
+      ["Validation loss", `${training.validation_loss.toFixed(4)} nats a character`],
+    );
   if (checkpoint) facts.push(["Weights", `sha256 ${checkpoint.slice(0, 12)}…`]);
-  root.querySelector(".sg-facts").replaceChildren(...facts.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]));
+  root
+    .querySelector(".sg-facts")
+    .replaceChildren(
+      ...facts.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]),
+    );
   for (const place of root.querySelectorAll("[data-fact]")) place.textContent = shape[place.dataset.fact];
   root.querySelector(".sg-loss-line").textContent = training?.history.length
     ? "The loss on text that it never saw and on the text that it learns from, over the characters that it had read." +
@@ -115,9 +146,20 @@ function writeFacts() {
 }
 
 function writeCharacters() {
-  const rows = [...about.vocabulary].map((character, i) => element("tr", {},
-    element("th", { scope: "row" }, glyph(character)),
-    element("td", {}, about.characters.nearest[i].map(([other, cosine]) => `${glyph(other)} ${cosine.toFixed(2)}`).join(", "))));
+  const rows = [...about.vocabulary].map((character, i) =>
+    element(
+      "tr",
+      {},
+      element("th", { scope: "row" }, glyph(character)),
+      element(
+        "td",
+        {},
+        about.characters.nearest[i]
+          .map(([other, cosine]) => `${glyph(other)} ${cosine.toFixed(2)}`)
+          .join(", "),
+      ),
+    ),
+  );
   root.querySelector("#character-list tbody").replaceChildren(...rows);
 }
 
@@ -125,15 +167,35 @@ function writeOthers() {
   const { training, parameters, others } = about;
   const rows = others.map((one) => ({ ...one, value: parseFloat(one.loss), own: false }));
   if (training) {
-    const time = duration(training.seconds + training.teachers_seconds) + (training.teachers ? " with its teachers" : "");
+    const time =
+      duration(training.seconds + training.teachers_seconds) +
+      (training.teachers ? " with its teachers" : "");
     const where = [training.hardware, time].filter(Boolean).join(", ");
-    rows.push({ name: "This model", loss: training.validation_loss.toFixed(4), parameters: `${(parameters / 1e6).toFixed(2)}M`,
-      hardware: where, source: "every character of the last tenth", value: training.validation_loss, own: true });
+    rows.push({
+      name: "This model",
+      loss: training.validation_loss.toFixed(4),
+      parameters: `${(parameters / 1e6).toFixed(2)}M`,
+      hardware: where,
+      source: "every character of the last tenth",
+      value: training.validation_loss,
+      own: true,
+    });
   }
   rows.sort((a, b) => b.value - a.value);
-  root.querySelector("#others tbody").replaceChildren(...rows.map((row) => element("tr", { class: row.own && "sg-chosen-row" },
-    element("th", { scope: "row" }, row.name, element("small", {}, row.source)),
-    element("td", {}, row.loss), element("td", {}, row.parameters || "–"), element("td", {}, row.hardware))));
+  root
+    .querySelector("#others tbody")
+    .replaceChildren(
+      ...rows.map((row) =>
+        element(
+          "tr",
+          { class: row.own && "sg-chosen-row" },
+          element("th", { scope: "row" }, row.name, element("small", {}, row.source)),
+          element("td", {}, row.loss),
+          element("td", {}, row.parameters || "–"),
+          element("td", {}, row.hardware),
+        ),
+      ),
+    );
 }
 
 async function writeSamples() {
@@ -144,7 +206,11 @@ async function writeSamples() {
   try {
     const { samples, seed, temperature } = await call("samples");
     line.textContent = `Written by this model, not picked: seed ${seed}, temperature ${temperature}. What was given to it is in bold.`;
-    place.replaceChildren(...samples.map(({ prompt, text }) => element("div", { class: "sg-sample" }, element("b", {}, prompt), text)));
+    place.replaceChildren(
+      ...samples.map(({ prompt, text }) =>
+        element("div", { class: "sg-sample" }, element("b", {}, prompt), text),
+      ),
+    );
   } catch (error) {
     line.textContent = error.message;
   }
@@ -165,8 +231,12 @@ async function drawFigures() {
   [characterMap, positionMap, lossCurve].forEach((make, i) => {
     const figure = make(places[i].clientWidth);
     if (!figure) return;
-    Object.assign(figure.layout, { width: places[i].clientWidth, font: { color: colour, family: "inherit", size: 12 } });
-    for (const axis of ["xaxis", "yaxis"]) Object.assign(figure.layout[axis], { zerolinecolor: LINE, gridcolor: LINE });
+    Object.assign(figure.layout, {
+      width: places[i].clientWidth,
+      font: { color: colour, family: "inherit", size: 12 },
+    });
+    for (const axis of ["xaxis", "yaxis"])
+      Object.assign(figure.layout[axis], { zerolinecolor: LINE, gridcolor: LINE });
     react(places[i], figure.data, figure.layout, CONFIG);
   });
 }
@@ -190,10 +260,19 @@ function characterMap(width) {
   const kindOf = (character) => KINDS.findIndex(([, pattern]) => pattern.test(character));
   figure.data = KINDS.map(([name, , light, bright], kind) => {
     const own = characters.map((_, i) => i).filter((i) => kindOf(characters[i]) === kind);
-    const hover = (i) => `${glyph(characters[i])}<br>most similar: ${nearest[i].map(([other, cosine]) => `${glyph(other)} ${cosine.toFixed(2)}`).join(", ")}`;
-    return { type: "scatter", mode: "text", name, x: own.map((i) => points[i][0]), y: own.map((i) => points[i][1]),
-      text: own.map((i) => escaped(glyph(characters[i]))), hovertext: own.map((i) => escaped(hover(i)).replaceAll("&lt;br&gt;", "<br>")),
-      hoverinfo: "text", textfont: { size: 17, family: "monospace", color: dark() ? bright : light } };
+    const hover = (i) =>
+      `${glyph(characters[i])}<br>most similar: ${nearest[i].map(([other, cosine]) => `${glyph(other)} ${cosine.toFixed(2)}`).join(", ")}`;
+    return {
+      type: "scatter",
+      mode: "text",
+      name,
+      x: own.map((i) => points[i][0]),
+      y: own.map((i) => points[i][1]),
+      text: own.map((i) => escaped(glyph(characters[i]))),
+      hovertext: own.map((i) => escaped(hover(i)).replaceAll("&lt;br&gt;", "<br>")),
+      hoverinfo: "text",
+      textfont: { size: 17, family: "monospace", color: dark() ? bright : light },
+    };
   });
   ["xaxis", "yaxis"].forEach((name, i) => {
     const title = `${Math.round(100 * explained[i])}%`;
@@ -208,8 +287,11 @@ function positionMap(width) {
   const count = about.shape.context_length;
   const packed = bytes(about.positions);
   const size = packed.length / 3; // three planes, as in decode.js
-  const cosine = (i) => (((packed[i] << 16) | (packed[size + i] << 8) | packed[2 * size + i]) / (2 ** 24 - 1)) * 2 - 1;
-  figure.data[0].z = Array.from({ length: count }, (_, q) => Float32Array.from({ length: count }, (_, k) => cosine(rowStart(Math.max(q, k)) + Math.min(q, k))));
+  const cosine = (i) =>
+    (((packed[i] << 16) | (packed[size + i] << 8) | packed[2 * size + i]) / (2 ** 24 - 1)) * 2 - 1;
+  figure.data[0].z = Array.from({ length: count }, (_, q) =>
+    Float32Array.from({ length: count }, (_, k) => cosine(rowStart(Math.max(q, k)) + Math.min(q, k))),
+  );
   figure.layout.height = Math.min(width, 520);
   return figure;
 }
@@ -219,16 +301,43 @@ function lossCurve(width) {
   if (!history.length) return null;
   const figure = copy(figures.loss);
   const read = history.map(([characters]) => characters);
-  const line = (name, column, look) => ({ type: "scatter", mode: "lines+markers", name, x: read, y: history.map((entry) => entry[column]),
-    line: look, marker: { size: 5 }, hovertemplate: "%{y:.4f} after %{x:,} characters<extra></extra>" });
+  const line = (name, column, look) => ({
+    type: "scatter",
+    mode: "lines+markers",
+    name,
+    x: read,
+    y: history.map((entry) => entry[column]),
+    line: look,
+    marker: { size: 5 },
+    hovertemplate: "%{y:.4f} after %{x:,} characters<extra></extra>",
+  });
   const [strong, quiet] = dark() ? ["#9db7ff", "#aab1c1"] : ["#2b4c9b", "#5a6172"];
-  figure.data = [line("text it never saw", 2, { color: strong, width: 2.5 }), line("text it learns from", 1, { color: quiet, dash: "dash" })];
+  figure.data = [
+    line("text it never saw", 2, { color: strong, width: 2.5 }),
+    line("text it learns from", 1, { color: quiet, dash: "dash" }),
+  ];
   const bounds = { x0: 0, x1: 1, xref: "paper" };
-  const named = about.others.filter(({ loss }) => /^\d\.\d+$/.test(loss) && parseFloat(loss) < 1.7 && parseFloat(loss) > 1.4);
+  const named = about.others.filter(
+    ({ loss }) => /^\d\.\d+$/.test(loss) && parseFloat(loss) < 1.7 && parseFloat(loss) > 1.4,
+  );
   const shown = [named[0], named.at(-1)].filter(Boolean);
-  figure.layout.shapes = shown.map(({ loss }) => ({ type: "line", ...bounds, y0: loss, y1: loss, line: { color: quiet, width: 1, dash: "dot" } }));
+  figure.layout.shapes = shown.map(({ loss }) => ({
+    type: "line",
+    ...bounds,
+    y0: loss,
+    y1: loss,
+    line: { color: quiet, width: 1, dash: "dot" },
+  }));
   // The curves cross the upper line early and the lower one late: each name stands where they are not.
-  figure.layout.annotations = shown.map(({ name, loss }, i) => ({ xref: "paper", x: i ? 0.01 : 0.99, xanchor: i ? "left" : "right", y: parseFloat(loss), yanchor: "bottom", showarrow: false, text: escaped(`${name} ${loss}`) }));
+  figure.layout.annotations = shown.map(({ name, loss }, i) => ({
+    xref: "paper",
+    x: i ? 0.01 : 0.99,
+    xanchor: i ? "left" : "right",
+    y: parseFloat(loss),
+    yanchor: "bottom",
+    showarrow: false,
+    text: escaped(`${name} ${loss}`),
+  }));
   figure.layout.height = Math.min(width, 400);
   return figure;
 }

@@ -45,7 +45,10 @@ export async function json() {
 
 /** JSON in ASCII: no reader can take a part of it for a line, a cell or a tag of its own. */
 export const ascii = (value) =>
-  JSON.stringify(value).replace(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  JSON.stringify(value).replace(
+    /[^\x20-\x7e]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 
 /** A cell of a CSV file (RFC 4180). A spreadsheet would run what begins like a formula, so that gets a quote in front. */
 export function quoted(text) {

@@ -78,19 +78,24 @@ function runs() {
 
 /** The whole address of a View. */
 export function url(chosen = view.get()) {
-  const page = told.space ? `https://huggingface.co/spaces/${told.space}` : location.origin + location.pathname;
+  const page = told.space
+    ? `https://huggingface.co/spaces/${told.space}`
+    : location.origin + location.pathname;
   return `${page}#${parameters(chosen)}`;
 }
 
 // --- reading a link --------------------------------------------------------------------------------------------
 
-const number = (text, least, most) => (/^-?\d{1,10}(\.\d{1,6})?$/.test(text) && text >= least && text <= most ? Number(text) : undefined);
+const number = (text, least, most) =>
+  /^-?\d{1,10}(\.\d{1,6})?$/.test(text) && text >= least && text <= most ? Number(text) : undefined;
 const whole = (text, least, most) => (/^-?\d{1,10}$/.test(text) ? number(text, least, most) : undefined);
 
 /** A list such as 2.5 without doubles; undefined if an entry is not read. */
 function list(text, read) {
   const entries = text.split(".").map(read);
-  return entries.includes(undefined) || new Set(entries.map(String)).size < entries.length ? undefined : entries;
+  return entries.includes(undefined) || new Set(entries.map(String)).size < entries.length
+    ? undefined
+    : entries;
 }
 
 /**
@@ -134,7 +139,11 @@ export function read(given, { n_layer, n_head }) {
     if (value !== null) found.sampling[name] = value;
   }
   found.position = take("position", (it) => (text === null ? undefined : whole(it, 1, LONGEST)), null); // the text as it is read may be longer
-  const from = take("generated_from", (it) => (text === null ? undefined : whole(it, 1, text.length - 1)), null);
+  const from = take(
+    "generated_from",
+    (it) => (text === null ? undefined : whole(it, 1, text.length - 1)),
+    null,
+  );
   const written = from === null ? null : readRuns(given.getAll("run"), text.length - from);
   if (from !== null && !written) bad.push("run");
   found.generated_from = written && from;
@@ -147,8 +156,13 @@ function readRuns(given, count) {
   const { temperature, top_k, top_p } = told.settings;
   const found = given.slice(0, RUNS).map((text) => {
     const [n, t, k, p, seed, more] = text.split("_");
-    const run = [whole(n, 1, count), number(t, temperature.least, temperature.most), whole(k, top_k.least, top_k.most),
-      number(p, top_p.least, top_p.most), whole(seed, 0, told.max_seed)];
+    const run = [
+      whole(n, 1, count),
+      number(t, temperature.least, temperature.most),
+      whole(k, top_k.least, top_k.most),
+      number(p, top_p.least, top_p.most),
+      whole(seed, 0, told.max_seed),
+    ];
     return more !== undefined || run.includes(undefined) ? null : run;
   });
   const good = found.length && !found.includes(null) && found.reduce((sum, [n]) => sum + n, 0) === count;
@@ -158,8 +172,21 @@ function readRuns(given, count) {
 // --- opening a link --------------------------------------------------------------------------------------------
 
 const NAMES = new Set([
-  "text", "generated_from", "run", "step", "position", "layer", "head", "training_step", "heads_off", "model",
-  ...Object.keys(CHOICES), ...FLAGS, ...SWITCHES, ...LAYERS, ...SETTINGS,
+  "text",
+  "generated_from",
+  "run",
+  "step",
+  "position",
+  "layer",
+  "head",
+  "training_step",
+  "heads_off",
+  "model",
+  ...Object.keys(CHOICES),
+  ...FLAGS,
+  ...SWITCHES,
+  ...LAYERS,
+  ...SETTINGS,
 ]);
 
 /** What the address of the page says; null if it says nothing of ours. */
@@ -180,7 +207,9 @@ async function apply(given) {
   const other = given.get("model");
   const remarks = [
     bad.length ? `Parts of this link could not be read, so they stand as usual: ${bad.join(", ")}.` : "",
-    other && other !== data.window.checkpoint?.slice(0, 8) ? "This link was made with another training of the model, so its numbers were different." : "",
+    other && other !== data.window.checkpoint?.slice(0, 8)
+      ? "This link was made with another training of the model, so its numbers were different."
+      : "",
   ];
   const { text, generated_from: from, position, step, ...rest } = found;
   pointer.set(NOTHING);
@@ -200,12 +229,18 @@ async function apply(given) {
   view.set({ ...rest, step: null, position: null });
   say("Opening the link.");
   try {
-    const { steps } = await call("score", text, written.map((run) => run.slice(0, 4)));
+    const { steps } = await call(
+      "score",
+      text,
+      written.map((run) => run.slice(0, 4)),
+    );
     if (question !== applying) return;
     show(text, from, written, steps);
     view.set({ position, step });
     const seeds = [...new Set(written.map((run) => run[4]))];
-    remarks.push(`The text from character ${from + 1} on was written by the model, with the seed${seeds.length > 1 ? "s" : ""} ${seeds.join(", ")}.`);
+    remarks.push(
+      `The text from character ${from + 1} on was written by the model, with the seed${seeds.length > 1 ? "s" : ""} ${seeds.join(", ")}.`,
+    );
   } catch (error) {
     if (question !== applying) return;
     view.set({ text: text.slice(-TYPED), generated_from: null });
@@ -215,11 +250,12 @@ async function apply(given) {
 }
 
 /** The typed text has been read by the model, or it was refused. */
-const arrived = (text) => new Promise((resolve) => {
-  const look = () => data.raw === text && !data.loading;
-  if (look()) return resolve();
-  const end = data.subscribe(() => look() && (end(), resolve()));
-});
+const arrived = (text) =>
+  new Promise((resolve) => {
+    const look = () => data.raw === text && !data.loading;
+    if (look()) return resolve();
+    const end = data.subscribe(() => look() && (end(), resolve()));
+  });
 
 /** A written text, as if it had just been written: run after run. */
 function show(text, from, written, steps) {
@@ -227,9 +263,18 @@ function show(text, from, written, steps) {
   let place = from;
   written.forEach(([count, temperature, top_k, top_p, seed], i) => {
     writing({
-      run: `link ${applying} ${i}`, offset: 0, before: place - from, prompt: text.slice(0, place), seed, notes: [],
-      text: text.slice(place, place + count), settings: { temperature, top_k, top_p }, done: i === written.length - 1,
-      steps: steps.slice(place - from, place - from + count).map(([probability, rank, entropy, start]) => ({ probability, rank, entropy, start: start - 1 })),
+      run: `link ${applying} ${i}`,
+      offset: 0,
+      before: place - from,
+      prompt: text.slice(0, place),
+      seed,
+      notes: [],
+      text: text.slice(place, place + count),
+      settings: { temperature, top_k, top_p },
+      done: i === written.length - 1,
+      steps: steps
+        .slice(place - from, place - from + count)
+        .map(([probability, rank, entropy, start]) => ({ probability, rank, entropy, start: start - 1 })),
     });
     place += count;
   });
@@ -248,8 +293,10 @@ async function copy() {
   if (told.space && document.referrer.startsWith("https://huggingface.co/")) {
     window.parent.postMessage({ hash: fragment }, "https://huggingface.co");
   }
-  const short = chosen.text.length > LONGEST || runs().length > RUNS
-    ? `The text is longer than a link can carry: the link holds its last ${TYPED.toLocaleString("en")} characters, as if they had been typed.` : "";
+  const short =
+    chosen.text.length > LONGEST || runs().length > RUNS
+      ? `The text is longer than a link can carry: the link holds its last ${TYPED.toLocaleString("en")} characters, as if they had been typed.`
+      : "";
   try {
     await navigator.clipboard.writeText(address);
     field.hidden = true;
@@ -267,7 +314,9 @@ async function copy() {
 export function mount(root, given, trigger) {
   told = given;
   tellGradio = trigger;
-  [notes, field, button] = ["#link-notes", "#link-text", "#copy-link"].map((selector) => root.querySelector(selector));
+  [notes, field, button] = ["#link-notes", "#link-text", "#copy-link"].map((selector) =>
+    root.querySelector(selector),
+  );
   button.addEventListener("click", copy);
   if (told.space) {
     const duplicate = root.querySelector(".ta-duplicate");
@@ -283,4 +332,6 @@ export function mount(root, given, trigger) {
   const end = data.subscribe(() => data.window && (end(), open()));
 }
 
-window.shakespeare = Object.assign(window.shakespeare ?? {}, { link: { url, read, settings: () => settings } });
+window.shakespeare = Object.assign(window.shakespeare ?? {}, {
+  link: { url, read, settings: () => settings },
+});

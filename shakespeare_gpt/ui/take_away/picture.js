@@ -35,14 +35,25 @@ function draw(tag, attributes, text) {
 function palette() {
   const style = getComputedStyle(document.querySelector(".sg"));
   const colour = (name) => style.getPropertyValue(`--sg-${name}`).trim();
-  return { ink: colour("ink"), quiet: colour("quiet"), paper: colour("paper"), accent: colour("accent"), shade: colour("shade") };
+  return {
+    ink: colour("ink"),
+    quiet: colour("quiet"),
+    paper: colour("paper"),
+    accent: colour("accent"),
+    shade: colour("shade"),
+  };
 }
 
 /** The picture: an <svg> element. */
 export async function picture() {
   const now = focus();
   const colours = palette();
-  const root = draw("svg", { xmlns: SVG, width: WIDTH, "font-family": "system-ui, sans-serif", fill: colours.ink });
+  const root = draw("svg", {
+    xmlns: SVG,
+    width: WIDTH,
+    "font-family": "system-ui, sans-serif",
+    fill: colours.ink,
+  });
   const ground = root.appendChild(draw("rect", { width: "100%", height: "100%", fill: colours.paper }));
   const names = lensNames(now.lens);
   let y = EDGE + 16;
@@ -51,7 +62,8 @@ export async function picture() {
     y += 22;
   };
   write(`Shakespeare GPT: layer ${now.layer}, head ${now.head}`, { "font-size": 20, "font-weight": 600 });
-  for (const line of wrapped(`${sentence()}${names.length ? " (altered view)" : ""}`)) write(line, { "font-size": 14 });
+  for (const line of wrapped(`${sentence()}${names.length ? " (altered view)" : ""}`))
+    write(line, { "font-size": 14 });
   const text = root.appendChild(strip(now, colours));
   text.setAttribute("transform", `translate(${EDGE} ${y + 16})`);
   y += 16 + text.height + 12;
@@ -69,12 +81,16 @@ export async function picture() {
 }
 
 /** Lines of at most LETTERS letters, broken at spaces. */
-const wrapped = (text) => text.match(new RegExp(`.{1,${LETTERS}}(?=\\s|$)|\\S{${LETTERS}}`, "g")).map((line) => line.trim());
+const wrapped = (text) =>
+  text.match(new RegExp(`.{1,${LETTERS}}(?=\\s|$)|\\S{${LETTERS}}`, "g")).map((line) => line.trim());
 
 /** The characters that the model saw, in cells of one size. The element's own `height` says how high it became. */
 function strip(now, colours) {
   const { window } = data;
-  const group = draw("g", { "font-family": "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace", "font-size": SIZE });
+  const group = draw("g", {
+    "font-family": "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace",
+    "font-size": SIZE,
+  });
   const perLine = Math.floor((WIDTH - 2 * EDGE) / CELL);
   const sure = now.direction === "how sure";
   const weights = sure ? null : links(now);
@@ -91,9 +107,22 @@ function strip(now, colours) {
     const position = window.start + i;
     const { x, y } = corners[i];
     const alpha = sure ? (sureness(position)?.[0] ?? 0) : strength(weights?.[i] ?? 0, view.get().scale);
-    if (alpha > 0) group.append(draw("rect", { x, y, width: CELL, height: 24, fill: rgb(colours.shade), "fill-opacity": alpha.toFixed(4) }));
+    if (alpha > 0)
+      group.append(
+        draw("rect", {
+          x,
+          y,
+          width: CELL,
+          height: 24,
+          fill: rgb(colours.shade),
+          "fill-opacity": alpha.toFixed(4),
+        }),
+      );
     const marked = position === now.chosen ? colours.accent : position === now.other ? colours.ink : null;
-    if (marked) group.append(draw("rect", { x, y, width: CELL, height: 24, fill: "none", stroke: marked, "stroke-width": 2 }));
+    if (marked)
+      group.append(
+        draw("rect", { x, y, width: CELL, height: 24, fill: "none", stroke: marked, "stroke-width": 2 }),
+      );
     if (character === " ") return;
     const letter = draw("text", { x: x + CELL / 2, y: y + 17, "text-anchor": "middle" }, glyph(character));
     if (position >= promptLength()) letter.setAttribute("font-style", "italic"); // what the model wrote
@@ -121,14 +150,25 @@ async function headMap(now, colours) {
   delete figure.data[0].hovertext; // nobody points at a picture
   const shown = document.querySelector("#head-map");
   finish(figure.layout, shown, now.lens);
-  for (const axis of ["xaxis", "yaxis"]) if (shown.layout) figure.layout[axis].range = [...shown.layout[axis].range];
+  for (const axis of ["xaxis", "yaxis"])
+    if (shown.layout) figure.layout[axis].range = [...shown.layout[axis].range];
   figure.layout.font = { color: colours.ink, family: "system-ui, sans-serif", size: 12 };
   Object.assign(figure.layout, { width: WIDTH - 2 * EDGE, height: MAP });
   figure.layout.shapes = selected(now).map(([x0, y0, x1, y1, name]) => ({
-    type: "rect", x0, y0, x1, y1, line: { color: MARK, width: MARKS[name] },
+    type: "rect",
+    x0,
+    y0,
+    x1,
+    y1,
+    line: { color: MARK, width: MARKS[name] },
   }));
   const { toImage } = await plotly;
-  const drawn = await toImage(figure, { format: "svg", width: WIDTH - 2 * EDGE, height: MAP, imageDataOnly: true });
+  const drawn = await toImage(figure, {
+    format: "svg",
+    width: WIDTH - 2 * EDGE,
+    height: MAP,
+    imageDataOnly: true,
+  });
   return new DOMParser().parseFromString(drawn, "image/svg+xml").documentElement;
 }
 

@@ -59,10 +59,23 @@ async function numbers() {
   const written = Math.min(generated, length);
   const position = held() === null ? null : held() + 1;
   return {
-    first: { text, overview, figures, layer: layers[view.get().layer - 1], longest: data.longest, head: view.get().head },
+    first: {
+      text,
+      overview,
+      figures,
+      layer: layers[view.get().layer - 1],
+      longest: data.longest,
+      head: view.get().head,
+    },
     written,
     steps: data.steps.slice(generated - written, generated),
-    view: { ...view.get(), text, position, step: null, generated_from: written ? text.length - written : null },
+    view: {
+      ...view.get(),
+      text,
+      position,
+      step: null,
+      generated_from: written ? text.length - written : null,
+    },
     layers,
     logit_lens: await logitLens(window),
   };
@@ -86,17 +99,22 @@ const STYLE = `
   .pickers label { display: inline-flex; align-items: center; gap: 5px; min-height: 28px; cursor: pointer; }
 `;
 
-const radios = (name, label, count) => `<fieldset id="${name}"><legend>${label}</legend>${Array.from(
-  { length: count },
-  (_, i) => `<label><input type="radio" name="${name}" value="${i + 1}"> ${i + 1}</label>`,
-).join("")}</fieldset>`;
+const radios = (name, label, count) =>
+  `<fieldset id="${name}"><legend>${label}</legend>${Array.from(
+    { length: count },
+    (_, i) => `<label><input type="radio" name="${name}" value="${i + 1}"> ${i + 1}</label>`,
+  ).join("")}</fieldset>`;
 
 /** The text of the file. pieces: the templates of explorer.py: {strip, lenses, attention, logit_lens}; space: is it one? */
 export async function html(pieces, space) {
   const { n_layer, n_head, checkpoint } = data.window;
   const { layer, head } = view.get();
   const [held, map, css, more, plotly] = await Promise.all([
-    numbers(), modules("standalone.js"), fetched("core/explorer.css"), fetched("model/model.css"), fetched("core/plotly.min.js"),
+    numbers(),
+    modules("standalone.js"),
+    fetched("core/explorer.css"),
+    fetched("model/model.css"),
+    fetched("core/plotly.min.js"),
   ]);
   const sha = checkpoint ? ` Checkpoint ${checkpoint.slice(0, 16)}.` : "";
   const live = space ? ` <a href="${url().replace(/&/g, "&amp;")}">The same view on the live page</a>.` : "";

@@ -21,7 +21,8 @@ export function mount(root) {
   const draw = perFrame(() => {
     write();
     clearTimeout(speaking);
-    if (data.streaming) speak(); // news come faster than the pause
+    if (data.streaming)
+      speak(); // news come faster than the pause
     else speaking = setTimeout(speak, PAUSE);
   });
   view.subscribe(draw);

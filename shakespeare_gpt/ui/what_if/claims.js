@@ -15,8 +15,21 @@ let question = 0;
 export function mount(piece, told) {
   root = piece;
   box = root.querySelector("#what-if-claim");
-  root.querySelector("#what-if-claims").replaceChildren(...told.claims.map(({ claim, title }) =>
-    element("li", {}, element("button", { type: "button", "data-claim": claim, "aria-pressed": "false", onclick: () => test(claim) }, title))));
+  root
+    .querySelector("#what-if-claims")
+    .replaceChildren(
+      ...told.claims.map(({ claim, title }) =>
+        element(
+          "li",
+          {},
+          element(
+            "button",
+            { type: "button", "data-claim": claim, "aria-pressed": "false", onclick: () => test(claim) },
+            title,
+          ),
+        ),
+      ),
+    );
   // It stays while the visitor looks at it from other heads, ends when a switch is changed by hand (also while the
   // answer is on its way), and is tested again on another text.
   view.subscribe((chosen, changed) => {
@@ -35,7 +48,8 @@ function drop() {
 }
 
 function mark() {
-  for (const button of root.querySelectorAll("[data-claim]")) button.setAttribute("aria-pressed", button.dataset.claim === tested?.claim);
+  for (const button of root.querySelectorAll("[data-claim]"))
+    button.setAttribute("aria-pressed", button.dataset.claim === tested?.claim);
 }
 
 async function test(claim, { layer, head } = view.get()) {
@@ -64,28 +78,60 @@ function show(...parts) {
 
 function draw() {
   const { told } = tested;
-  const verdict = (holds) => ({ true: "✓ holds", false: "✗ does not hold here", null: "nothing to see here" })[String(holds)];
+  const verdict = (holds) =>
+    ({ true: "✓ holds", false: "✗ does not hold here", null: "nothing to see here" })[String(holds)];
   const parts = [
     element("h3", {}, told.title),
     element("p", {}, told.look),
-    element("ul", { class: "wi-checks" }, ...told.checks.map(({ sentence, holds }) =>
-      element("li", { "data-holds": String(holds) }, element("b", {}, verdict(holds)), ` ${sentence}`))),
+    element(
+      "ul",
+      { class: "wi-checks" },
+      ...told.checks.map(({ sentence, holds }) =>
+        element("li", { "data-holds": String(holds) }, element("b", {}, verdict(holds)), ` ${sentence}`),
+      ),
+    ),
   ];
   if (told.shuffled) {
-    const row = ([character, p, q]) => element("tr", {}, element("th", { scope: "row" }, `'${glyph(character)}'`), element("td", {}, percent(p)), element("td", {}, percent(q)));
+    const row = ([character, p, q]) =>
+      element(
+        "tr",
+        {},
+        element("th", { scope: "row" }, `'${glyph(character)}'`),
+        element("td", {}, percent(p)),
+        element("td", {}, percent(q)),
+      );
     parts.push(
       element("p", { class: "sg-quiet" }, "The text in its other order (the last character stays):"),
       element("p", { class: "wi-shuffled" }, told.shuffled.text.replaceAll("\n", "⏎")),
-      element("table", {}, element("caption", {}, "What comes next, with the same things switched off"),
-        element("tr", {}, element("td", {}), element("th", { scope: "col" }, "in order"), element("th", { scope: "col" }, "shuffled")), ...told.shuffled.next.map(row)),
+      element(
+        "table",
+        {},
+        element("caption", {}, "What comes next, with the same things switched off"),
+        element(
+          "tr",
+          {},
+          element("td", {}),
+          element("th", { scope: "col" }, "in order"),
+          element("th", { scope: "col" }, "shuffled"),
+        ),
+        ...told.shuffled.next.map(row),
+      ),
     );
   }
   if (told.price) {
     const { price, standard_error, loss } = told.price;
-    parts.push(element("p", {}, `On validation text it costs ${price.toFixed(3)} ± ${(standard_error ?? 0).toFixed(3)} nats a character: the loss is ${loss.toFixed(3)}.`));
+    parts.push(
+      element(
+        "p",
+        {},
+        `On validation text it costs ${price.toFixed(3)} ± ${(standard_error ?? 0).toFixed(3)} nats a character: the loss is ${loss.toFixed(3)}.`,
+      ),
+    );
   }
   if (told.claim === "positions" && view.get().layer !== 1) {
-    parts.push(element("button", { type: "button", onclick: () => view.set({ layer: 1 }) }, "Choose layer 1"));
+    parts.push(
+      element("button", { type: "button", onclick: () => view.set({ layer: 1 }) }, "Choose layer 1"),
+    );
   }
   show(...parts);
 }

@@ -25,7 +25,8 @@ export function mount(piece, told) {
   draw();
 }
 
-const set = (field, value) => view.set({ intervention: canonical({ ...view.get().intervention, [field]: value }) });
+const set = (field, value) =>
+  view.set({ intervention: canonical({ ...view.get().intervention, [field]: value }) });
 
 /** Is anything off? */
 export const changed = () => Object.keys(view.get().intervention).length > 0;
@@ -42,15 +43,25 @@ function toggle(field, entries) {
 
 /** What is off, in words. */
 export function words(intervention = view.get().intervention) {
-  const listed = Object.keys(EVERYWHERE).filter((field) => intervention[field]).map((field) => EVERYWHERE[field]);
+  const listed = Object.keys(EVERYWHERE)
+    .filter((field) => intervention[field])
+    .map((field) => EVERYWHERE[field]);
   const byLayer = new Map();
-  for (const [layer, head] of intervention.heads_off ?? []) byLayer.set(layer, [...(byLayer.get(layer) ?? []), head]);
+  for (const [layer, head] of intervention.heads_off ?? [])
+    byLayer.set(layer, [...(byLayer.get(layer) ?? []), head]);
   for (const [layer, heads] of byLayer) {
-    listed.push(heads.length === shape.n_head ? `all heads of layer ${layer}` : `layer ${layer} head ${heads.join(", ")}`);
+    listed.push(
+      heads.length === shape.n_head
+        ? `all heads of layer ${layer}`
+        : `layer ${layer} head ${heads.join(", ")}`,
+    );
   }
   for (const [field, [, name]] of Object.entries(LAYERS)) {
     const layers = intervention[field] ?? [];
-    if (layers.length) listed.push(`${name} of ${layers.length === shape.n_layer ? "all layers" : `layer ${layers.join(", ")}`}`);
+    if (layers.length)
+      listed.push(
+        `${name} of ${layers.length === shape.n_layer ? "all layers" : `layer ${layers.join(", ")}`}`,
+      );
   }
   return listed.join("; ");
 }
@@ -62,46 +73,107 @@ function build() {
   const heads = Array.from({ length: shape.n_head }, (_, j) => j + 1);
   const layers = Array.from({ length: shape.n_layer }, (_, i) => i + 1);
   const whole = (label, spoken, field, entries) =>
-    element("button", { type: "button", class: "wi-whole-line", "aria-label": spoken, title: spoken, onclick: () => toggle(field, entries) }, label);
-  const cell = (field, at, spoken) => element("button", { type: "button", class: "wi-cell", "data-switch": field, "data-at": JSON.stringify(at),
-    "data-spoken": spoken, onclick: () => toggle(field, [at]) });
-  const rows = [element("tr", {}, element("td", {}), ...heads.map((j) => element("th", { scope: "col" }, element("span", {}, "head "), String(j))),
-    ...Object.entries(LAYERS).map(([field, [short, name]]) =>
-      element("th", { scope: "col" }, whole(short, `Switch the ${name} of all layers`, field, layers))))];
+    element(
+      "button",
+      {
+        type: "button",
+        class: "wi-whole-line",
+        "aria-label": spoken,
+        title: spoken,
+        onclick: () => toggle(field, entries),
+      },
+      label,
+    );
+  const cell = (field, at, spoken) =>
+    element("button", {
+      type: "button",
+      class: "wi-cell",
+      "data-switch": field,
+      "data-at": JSON.stringify(at),
+      "data-spoken": spoken,
+      onclick: () => toggle(field, [at]),
+    });
+  const rows = [
+    element(
+      "tr",
+      {},
+      element("td", {}),
+      ...heads.map((j) => element("th", { scope: "col" }, element("span", {}, "head "), String(j))),
+      ...Object.entries(LAYERS).map(([field, [short, name]]) =>
+        element("th", { scope: "col" }, whole(short, `Switch the ${name} of all layers`, field, layers)),
+      ),
+    ),
+  ];
   for (const i of layers) {
-    rows.push(element("tr", {},
-      element("th", { scope: "row" }, whole(`layer\u00a0${i}`, `Switch all heads of layer ${i}`, "heads_off", heads.map((j) => [i, j]))),
-      ...heads.map((j) => element("td", {}, cell("heads_off", [i, j], `Layer ${i} head ${j}`))),
-      ...Object.entries(LAYERS).map(([field, [, name]]) => element("td", {}, cell(field, i, `Layer ${i}, ${name}`)))));
+    rows.push(
+      element(
+        "tr",
+        {},
+        element(
+          "th",
+          { scope: "row" },
+          whole(
+            `layer\u00a0${i}`,
+            `Switch all heads of layer ${i}`,
+            "heads_off",
+            heads.map((j) => [i, j]),
+          ),
+        ),
+        ...heads.map((j) => element("td", {}, cell("heads_off", [i, j], `Layer ${i} head ${j}`))),
+        ...Object.entries(LAYERS).map(([field, [, name]]) =>
+          element("td", {}, cell(field, i, `Layer ${i}, ${name}`)),
+        ),
+      ),
+    );
   }
   grid.replaceChildren(element("table", {}, ...rows));
 }
 
-const priceOf = (intervention) => prices?.prices.find((entry) => same(canonical(entry.intervention), canonical(intervention)));
+const priceOf = (intervention) =>
+  prices?.prices.find((entry) => same(canonical(entry.intervention), canonical(intervention)));
 
 function draw() {
   const { intervention, layer, head } = view.get();
   const showPrices = Boolean(prices) && root.querySelector("#what-if-prices input").checked;
-  for (const box of root.querySelectorAll(".wi-whole [data-switch]")) box.checked = Boolean(intervention[box.dataset.switch]);
+  for (const box of root.querySelectorAll(".wi-whole [data-switch]"))
+    box.checked = Boolean(intervention[box.dataset.switch]);
   const cells = [...root.querySelectorAll(".wi-cell")];
   const found = cells.map(({ dataset }) => priceOf({ [dataset.switch]: [JSON.parse(dataset.at)] }));
   // Heads and the rest are coloured apart: a layer without its norm may cost a hundred heads.
-  const most = Math.max(...cells.map((cell, i) => (cell.dataset.switch === "heads_off" && found[i]?.price) || 0), 1e-9);
+  const most = Math.max(
+    ...cells.map((cell, i) => (cell.dataset.switch === "heads_off" && found[i]?.price) || 0),
+    1e-9,
+  );
   cells.forEach((cell, i) => {
     const at = JSON.parse(cell.dataset.at);
     const off = (intervention[cell.dataset.switch] ?? []).some((entry) => same(entry, at));
     const { price, standard_error } = (showPrices && found[i]) || {};
     cell.setAttribute("aria-pressed", off);
-    cell.setAttribute("aria-label", `${cell.dataset.spoken}: ${off ? "off" : "on"}${price === undefined ? "" : `, worth ${price.toFixed(4)} ± ${(standard_error ?? 0).toFixed(4)} nats`}`);
+    cell.setAttribute(
+      "aria-label",
+      `${cell.dataset.spoken}: ${off ? "off" : "on"}${price === undefined ? "" : `, worth ${price.toFixed(4)} ± ${(standard_error ?? 0).toFixed(4)} nats`}`,
+    );
     cell.title = cell.getAttribute("aria-label");
-    cell.textContent = price === undefined ? (off ? "off" : "on") : Math.round(price * 1000).toString().replace("-", "−");
+    cell.textContent =
+      price === undefined
+        ? off
+          ? "off"
+          : "on"
+        : Math.round(price * 1000)
+            .toString()
+            .replace("-", "−");
     cell.classList.toggle("wi-chosen", cell.dataset.switch === "heads_off" && same(at, [layer, head]));
     cell.classList.toggle("wi-priced", price !== undefined);
-    cell.style.setProperty("--price", price === undefined ? 0 : Math.sqrt(Math.min(Math.max(price, 0) / most, 1)));
+    cell.style.setProperty(
+      "--price",
+      price === undefined ? 0 : Math.sqrt(Math.min(Math.max(price, 0) / most, 1)),
+    );
   });
   const banner = root.querySelector("#what-if-banner");
   banner.hidden = !changed();
-  banner.querySelector("p").textContent = changed() ? `Switched off: ${words()}. Left = as trained, right = changed.` : "";
+  banner.querySelector("p").textContent = changed()
+    ? `Switched off: ${words()}. Left = as trained, right = changed.`
+    : "";
 }
 
 /** Arrow keys move between the cells. */
@@ -109,7 +181,9 @@ function arrows(event) {
   const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
   const here = event.target.closest("td, th");
   if (!step || !here) return;
-  const to = here.closest("table").rows[here.parentNode.rowIndex + step[0]]?.cells[here.cellIndex + step[1]]?.querySelector("button");
+  const to = here
+    .closest("table")
+    .rows[here.parentNode.rowIndex + step[0]]?.cells[here.cellIndex + step[1]]?.querySelector("button");
   to?.focus();
   event.preventDefault();
 }

@@ -111,12 +111,22 @@ async function write() {
   if (now !== asked.writing) return;
   try {
     const { temperature, top_k, top_p } = sampling;
-    const told = await ask("what_if_continuation", window.text, intervention, LENGTH, temperature, top_k, top_p, seed);
+    const told = await ask(
+      "what_if_continuation",
+      window.text,
+      intervention,
+      LENGTH,
+      temperature,
+      top_k,
+      top_p,
+      seed,
+    );
     if (now !== asked.writing) return;
     sides.forEach((side, i) => {
       const text = [told.before, told.after][i];
       side.textContent = text;
-      if (text.length < LENGTH) side.append(element("p", { class: "sg-quiet" }, "(ended early: it took too long)"));
+      if (text.length < LENGTH)
+        side.append(element("p", { class: "sg-quiet" }, "(ended early: it took too long)"));
     });
     for (const side of sides) side.classList.remove("wi-old");
   } catch (error) {
@@ -141,10 +151,23 @@ function drawNext() {
     filled.style.setProperty("--share", p);
     return [filled, element("span", { class: "sg-figure" }, percent(p))];
   };
-  const heading = element("li", { class: "sg-quiet", "aria-hidden": "true" }, ...["", "as trained", "changed"].map((text) => element("span", {}, text)));
-  find("next").replaceChildren(heading, ...listed.map(([character, p, q]) =>
-    element("li", { title: `'${glyph(character)}': as trained ${four(p)}, changed ${four(q)}`, "data-next": character },
-      element("span", { class: "sg-name" }, `'${glyph(character)}'`), ...side(p), ...side(q))));
+  const heading = element(
+    "li",
+    { class: "sg-quiet", "aria-hidden": "true" },
+    ...["", "as trained", "changed"].map((text) => element("span", {}, text)),
+  );
+  find("next").replaceChildren(
+    heading,
+    ...listed.map(([character, p, q]) =>
+      element(
+        "li",
+        { title: `'${glyph(character)}': as trained ${four(p)}, changed ${four(q)}`, "data-next": character },
+        element("span", { class: "sg-name" }, `'${glyph(character)}'`),
+        ...side(p),
+        ...side(q),
+      ),
+    ),
+  );
 }
 
 function drawNumbers() {
@@ -153,9 +176,14 @@ function drawNumbers() {
   const average = divergence.reduce((a, b) => a + b, 0) / divergence.length;
   const rows = [
     ["Loss on this text, nats a character", loss ? loss[0].toFixed(3) : "–", loss ? loss[1].toFixed(3) : "–"],
-    ["Loss on validation text, nats a character", prices ? prices.as_trained.loss.toFixed(3) : "not measured",
-      price ? price.loss.toFixed(3) : "not measured"],
-    ...(price ? [["What it costs there", "", `${signed(price.price, 3)} ± ${(price.standard_error ?? 0).toFixed(3)}`]] : []),
+    [
+      "Loss on validation text, nats a character",
+      prices ? prices.as_trained.loss.toFixed(3) : "not measured",
+      price ? price.loss.toFixed(3) : "not measured",
+    ],
+    ...(price
+      ? [["What it costs there", "", `${signed(price.price, 3)} ± ${(price.standard_error ?? 0).toFixed(3)}`]]
+      : []),
     [`KL divergence of the prediction after ${name(index)}, nats`, "", divergence[index].toFixed(4)],
     ["KL divergence, mean over this text", "", average.toFixed(4)],
     [`${rowOf}: entropy, nats`, four(entropy[0][index]), four(entropy[1][index])],
@@ -165,8 +193,17 @@ function drawNumbers() {
     ["All rows and heads: mean largest weight", ...mean.largest.map(four)],
     ["All rows and heads: mean weight on later characters", four(0), four(mean.future)],
   ];
-  find("numbers").tBodies[0].replaceChildren(...rows.map(([what, before, after]) =>
-    element("tr", {}, element("th", { scope: "row" }, what), element("td", {}, before), element("td", {}, after))));
+  find("numbers").tBodies[0].replaceChildren(
+    ...rows.map(([what, before, after]) =>
+      element(
+        "tr",
+        {},
+        element("th", { scope: "row" }, what),
+        element("td", {}, before),
+        element("td", {}, after),
+      ),
+    ),
+  );
 }
 
 const signed = (x, digits) => `${x < 0 ? "−" : "+"}${Math.abs(x).toFixed(digits)}`;
@@ -185,7 +222,9 @@ function unpack({ before, after, full }, length) {
   };
   const left = triangle(before);
   const [flat] = full ? triangles(after, 1) : [null];
-  const right = full ? Array.from({ length }, (_, q) => flat.subarray(q * length, (q + 1) * length)) : triangle(after);
+  const right = full
+    ? Array.from({ length }, (_, q) => flat.subarray(q * length, (q + 1) * length))
+    : triangle(after);
   // As trained, nothing flows to later characters; where that is changed, the change is the whole weight.
   const difference = right.map((row, q) => row.map((weight, k) => weight - (k > q ? 0 : left[q][k])));
   return { left, right, difference };
@@ -196,7 +235,10 @@ function drawFigures() {
   later("what if maps", drawMaps);
   later("what if divergence", drawDivergence);
   const mine = ++drawing; // a key of its own, so that it stands behind all the others
-  later(`what if drawn ${mine}`, () => mine === drawing && shown?.question === asked.comparison && result.removeAttribute("aria-busy"));
+  later(
+    `what if drawn ${mine}`,
+    () => mine === drawing && shown?.question === asked.comparison && result.removeAttribute("aria-busy"),
+  );
 }
 
 function drawMaps() {
@@ -204,15 +246,27 @@ function drawMaps() {
   const { left, right, difference } = shown.maps;
   const { scale } = view.get();
   find("maps-heading").textContent = `Attention in layer ${shown.layer} head ${shown.head}`;
-  const most = difference.reduce((found, row) => row.reduce((a, b) => (Math.abs(b) > a ? Math.abs(b) : a), found), 0) || 1e-9;
-  const off = shown.intervention.heads_off?.some(([layer, head]) => layer === shown.layer && head === shown.head);
-  find("difference-caption").textContent = "changed less as trained" + (most > 1e-9 ? "" : ": no difference in this head") +
+  const most =
+    difference.reduce((found, row) => row.reduce((a, b) => (Math.abs(b) > a ? Math.abs(b) : a), found), 0) ||
+    1e-9;
+  const off = shown.intervention.heads_off?.some(
+    ([layer, head]) => layer === shown.layer && head === shown.head,
+  );
+  find("difference-caption").textContent =
+    "changed less as trained" +
+    (most > 1e-9 ? "" : ": no difference in this head") +
     (off ? "; a head that is off still looks, but what it finds is dropped" : "");
   const weights = { cmin: 0, cmax: 1, colorscale: data.figures.colorscales[scale] };
   const title = `weight (colour follows ${scale === "sqrt" ? "its square root" : "it"})`;
   map(find("before"), left, { ...weights, title, tickvals: [0, 0.1, 0.25, 0.5, 1] });
   map(find("after"), right, { ...weights, title, tickvals: [0, 0.1, 0.25, 0.5, 1] });
-  map(find("difference"), difference, { cmin: -most, cmax: most, colorscale: signedScale(), title: "change of the weight", tickvals: most > 1e-9 ? [-most, 0, most] : [0] });
+  map(find("difference"), difference, {
+    cmin: -most,
+    cmax: most,
+    colorscale: signedScale(),
+    title: "change of the weight",
+    tickvals: most > 1e-9 ? [-most, 0, most] : [0],
+  });
 }
 
 function map(where, z, { title, tickvals, ...coloraxis }) {
@@ -220,17 +274,45 @@ function map(where, z, { title, tickvals, ...coloraxis }) {
   const width = where.clientWidth;
   const figure = copy(data.figures.head_map);
   const range = [window.start + 0.5, window.start + window.length + 0.5];
-  Object.assign(figure.data[0], { z, x0: window.start + 1, dx: 1, y0: window.start + 1, dy: 1, hovertext: hoverTexts((q, k) => lines(q, k).map(escaped).join("<br>")) });
+  Object.assign(figure.data[0], {
+    z,
+    x0: window.start + 1,
+    dx: 1,
+    y0: window.start + 1,
+    dy: 1,
+    hovertext: hoverTexts((q, k) => lines(q, k).map(escaped).join("<br>")),
+  });
   Object.assign(figure.layout.xaxis, { range, title: undefined });
   Object.assign(figure.layout.yaxis, { range: [range[1], range[0]], title: undefined });
   Object.assign(figure.layout.coloraxis, coloraxis, {
-    colorbar: { orientation: "h", y: -0.1, yanchor: "top", thickness: 10, outlinewidth: 0, tickmode: "array", tickvals,
-      ticktext: tickvals.map(short), title: { text: title, side: "bottom" } },
+    colorbar: {
+      orientation: "h",
+      y: -0.1,
+      yanchor: "top",
+      thickness: 10,
+      outlinewidth: 0,
+      tickmode: "array",
+      tickvals,
+      ticktext: tickvals.map(short),
+      title: { text: title, side: "bottom" },
+    },
   });
   Object.assign(figure.layout, {
-    width, height: width + 66, dragmode: false, margin: { l: 34, r: 8, t: 4, b: 78 },
+    width,
+    height: width + 66,
+    dragmode: false,
+    margin: { l: 34, r: 8, t: 4, b: 78 },
     font: { color: colours(root).ink, family: "inherit", size: 12 },
-    shapes: [{ type: "rect", x0: range[0], x1: range[1], y0: window.start + shown.index + 0.5, y1: window.start + shown.index + 1.5, line: { color: "#ff5d5d", width: 1 } }],
+    shapes: [
+      {
+        type: "rect",
+        x0: range[0],
+        x1: range[1],
+        y0: window.start + shown.index + 0.5,
+        y1: window.start + shown.index + 1.5,
+        line: { color: "#ff5d5d", width: 1 },
+      },
+    ],
   });
   plot(where, figure.data, figure.layout, {
     hover: ({ pointIndex: [q, k] }) => {
@@ -249,14 +331,20 @@ function lines(q, k) {
   const { left, right, difference } = shown.maps;
   const weight = (map) => (Number.isNaN(map[q][k]) ? "hidden by the mask" : four(map[q][k]));
   const change = Number.isNaN(difference[q][k]) ? "" : signed(difference[q][k], 4);
-  return [`${name(q)} looks at ${name(k)}`, `as trained ${weight(left)}`, `changed ${weight(right)}`, `difference ${change || "none"}`];
+  return [
+    `${name(q)} looks at ${name(k)}`,
+    `as trained ${weight(left)}`,
+    `changed ${weight(right)}`,
+    `difference ${change || "none"}`,
+  ];
 }
 
 function drawDivergence() {
   if (!shown || shown.window !== data.window) return;
   const { accent, quiet } = colours(root);
   bars(find("divergence"), {
-    y: shown.divergence, height: 150,
+    y: shown.divergence,
+    height: 150,
     colour: (i) => (i === shown.index ? accent : quiet),
     hover: (i) => [`after ${name(i)}`, `${shown.divergence[i].toFixed(4)} nats`],
     on: {

@@ -47,22 +47,27 @@ def corpus() -> str:
     return Path(path).read_text(encoding="ascii")
 
 
-def may_not_skip(report: pytest.TestReport | pytest.CollectReport, is_browser: bool) -> None:
-    """Browser tests skip where there is no browser, but in CI they must run: there a skip is a failure."""
-    if is_browser and report.skipped and not hasattr(report, "wasxfail") and os.environ.get("CI"):
+# They skip where there is no browser, or no node with its packages; in CI they must run.
+MAY_NOT_SKIP = {"browser", "javascript"}
+
+
+def may_not_skip(report: pytest.TestReport | pytest.CollectReport, kinds: set[str]) -> None:
+    """In CI a skip of a test of one of these kinds is a failure."""
+    kinds &= MAY_NOT_SKIP
+    if kinds and report.skipped and not hasattr(report, "wasxfail") and os.environ.get("CI"):
         report.outcome = "failed"
-        report.longrepr = f"Browser tests may not be skipped in CI: {report.longrepr[2]}"
+        report.longrepr = f"Tests of the kind {kinds.pop()} may not be skipped in CI: {report.longrepr[2]}"
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item):
     report = yield
-    may_not_skip(report, item.get_closest_marker("browser") is not None)
+    may_not_skip(report, {mark.name for mark in item.iter_markers()})
     return report
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report(collector: pytest.Collector):
     report = yield
-    may_not_skip(report, "browser" in collector.path.parts)  # a whole file that skips itself
+    may_not_skip(report, set(collector.path.parts))  # a whole file that skips itself
     return report

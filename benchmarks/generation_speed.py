@@ -79,7 +79,8 @@ def measure(rounds: int) -> dict[str, float]:
 
     import shakespeare_gpt as sg
     from shakespeare_gpt.fast_decode import Weights
-    from shakespeare_gpt.generation import KVCache, decode, prefill
+    from shakespeare_gpt.generation import decode, prefill
+    from shakespeare_gpt.model import KVCache
 
     torch.set_num_threads(int(os.environ["THREADS"]))
     model = sg.load()

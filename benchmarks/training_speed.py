@@ -25,7 +25,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from shakespeare_gpt import model as ours
+from shakespeare_gpt.tokenizer import Tokenizer
 from shakespeare_gpt.training.train import Recipe, Run, keep_freed_memory
+
+VOCABULARY = "".join(map(chr, range(33, 98)))  # any 65 characters
 
 
 class AttentionWithDropout(ours.SelfAttention):
@@ -47,7 +50,7 @@ class AttentionWithDropout(ours.SelfAttention):
 
 def measure(side: str, steps: int, batch_size: int) -> list[float]:
     """Characters a second in each of `steps` steps, after two to warm up."""
-    text = "".join(chr(33 + int(i)) for i in torch.randint(65, (200_000,)))
+    text = "".join(VOCABULARY[int(i)] for i in torch.randint(65, (200_000,)))
     recipe = Recipe(characters=1_000_000, dropout=0.2, precision="auto", batch_size=batch_size)
     if side == "ours":
         keep_freed_memory()
@@ -58,7 +61,8 @@ def measure(side: str, steps: int, batch_size: int) -> list[float]:
         step = run.train_step
     else:
         ours.SelfAttention, ours.Dropout = AttentionWithDropout, nn.Dropout
-        model = ours.GPT(ours.GPTConfig(dropout=recipe.dropout)).train()
+        tokenizer = Tokenizer(VOCABULARY)
+        model = ours.GPT(ours.GPTConfig(dropout=recipe.dropout), tokenizer).train()
         optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.99), weight_decay=0.1)
         ids = torch.randint(65, (200_000,))
         T = recipe.context_length

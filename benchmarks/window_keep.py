@@ -15,6 +15,7 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"  # read when numpy is imported
 
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -23,7 +24,8 @@ import torch
 
 import shakespeare_gpt as sg
 from shakespeare_gpt.fast_decode import FastDecoder
-from shakespeare_gpt.generation import KVCache, prefill
+from shakespeare_gpt.generation import prefill
+from shakespeare_gpt.model import KVCache
 from shakespeare_gpt.training.corpus import find_corpus, split
 from shakespeare_gpt.training.evaluate import encode, losses_by_position
 
@@ -46,16 +48,24 @@ def main() -> None:
     ids = validation[None, :T]
     prefill(model, cache, ids[:, : T // 2])
     decoder = FastDecoder(model, cache)
-    decode_ms = median_ms(lambda: (setattr(cache, "length", T // 2), decoder.decode([0])), 300)
+
+    def decode_at_half() -> None:
+        cache.reset()
+        cache.advance(T // 2)
+        decoder.decode([0])
+
+    def prefill_part(count: int) -> None:
+        cache.reset()
+        prefill(model, cache, ids[:, :count])
+
+    decode_ms = median_ms(decode_at_half, 300)
 
     print(f"a full window: {best:.4f} nats a character; one decode: {decode_ms:.2f} ms")
     print("keep   loss past the context   above a full window   ms a character")
     for eighths in range(1, 8):
         keep = T * eighths // 8
         mean = float(loss[keep - 1 :].mean())
-        prefill_ms = median_ms(
-            lambda keep=keep: (setattr(cache, "length", 0), prefill(model, cache, ids[:, :keep])), 15
-        )
+        prefill_ms = median_ms(partial(prefill_part, keep), 15)
         # One prefill writes a character as well, and then T - keep decodes fill the window.
         cost = (prefill_ms + (T - keep) * decode_ms) / (T - keep + 1)
         print(f"{keep:4d}   {mean:21.4f}   {mean - best:19.4f}   {cost:14.2f}")

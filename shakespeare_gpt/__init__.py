@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 __all__ = ["generate", "load", "stream", "trace"]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> object:
     """`generate` and `stream`, imported when they are first asked for.
 
     `python -m shakespeare_gpt.generation` imports this file first; had it imported generation.py already,

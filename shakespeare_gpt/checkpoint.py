@@ -8,13 +8,14 @@ import json
 import os
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
-from shakespeare_gpt.model import GPT, GPTConfig
+from shakespeare_gpt.model import GPT, Checkpoint, GPTConfig
 from shakespeare_gpt.tokenizer import Tokenizer
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
@@ -179,8 +180,23 @@ def load(source: str | Path | None = None) -> GPT:
         ) from error
     if not all(torch.isfinite(parameter).all() for parameter in model.parameters()):
         raise CheckpointError(f"{weights_path} holds a number that is not finite. {remedy}")
-    model.checkpoint = {"sha256": sha256, "training": config.get("training", {})}
+    model.checkpoint = Checkpoint(sha256, config.get("training", {}))
     return model.eval()
+
+
+def sha256_of(model: GPT) -> str | None:
+    """By which the files that were made from this checkpoint are recognised; None for an unsaved model."""
+    return model.checkpoint.sha256 if model.checkpoint else None
+
+
+def read_derived(model: GPT, path: Path) -> dict[str, Any] | None:
+    """A JSON file made from this checkpoint; None if there is none, or it was made from another one."""
+    try:
+        derived = json.loads(path.read_text(encoding="utf-8"))
+        fits = model.checkpoint is not None and derived["sha256"] == model.checkpoint.sha256
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return derived if fits else None
 
 
 REMEDY = "Get the file again with `git checkout -- assets`, or train a new one: `python -m shakespeare_gpt.training.train`."

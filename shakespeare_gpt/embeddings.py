@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from shakespeare_gpt.arrays import float32, float64
 from shakespeare_gpt.model import GPT
 
 
@@ -28,7 +29,7 @@ def embedding_map(model: GPT) -> EmbeddingMap:
     An axis may point either way; here the character that is furthest out lies on its positive side, so that the
     map is the same everywhere.
     """
-    embeddings = model.token_embedding.weight.detach().double().cpu().numpy()  # (V, C)
+    embeddings = float64(model.token_embedding.weight)  # (V, C)
     left, sizes, _ = np.linalg.svd(embeddings - embeddings.mean(0), full_matrices=False)
     points = left[:, :2] * sizes[:2]
     furthest = np.abs(points).argmax(0)
@@ -41,6 +42,21 @@ def position_similarity(model: GPT) -> np.ndarray:
 
     1: same direction; 0: nothing in common; -1: opposite.
     """
-    positions = model.position_embedding.weight.detach().float().cpu().numpy()  # (T, C)
-    directions = positions / np.linalg.norm(positions, axis=-1, keepdims=True)
+    return cosines(float32(model.position_embedding.weight))
+
+
+def nearest(model: GPT, count: int = 3) -> list[list[tuple[str, float]]]:
+    """For each character of the vocabulary the most similar others: (character, cosine of their embeddings)."""
+    similarity = cosines(float32(model.token_embedding.weight))  # (V, V)
+    np.fill_diagonal(similarity, -np.inf)  # not itself
+    order = np.argsort(-similarity, axis=-1, kind="stable")[:, : min(count, len(similarity) - 1)]
+    vocabulary = model.tokenizer.vocabulary
+    return [
+        [(vocabulary[i], float(row[i])) for i in best] for row, best in zip(similarity, order, strict=True)
+    ]
+
+
+def cosines(vectors: np.ndarray) -> np.ndarray:
+    """The cosine of the angle between each two of N vectors, (N, C) -> (N, N)."""
+    directions = vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
     return directions @ directions.T

@@ -11,11 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from shakespeare_gpt.checkpoint import ASSETS
-from shakespeare_gpt.generation import generate
-from shakespeare_gpt.heads import entropy, read_derived
+from shakespeare_gpt.arrays import log_softmax, softmax
+from shakespeare_gpt.checkpoint import ASSETS, read_derived
+from shakespeare_gpt.generation import continuation
+from shakespeare_gpt.heads import entropy
 from shakespeare_gpt.intervention import Intervention
 from shakespeare_gpt.model import GPT
+from shakespeare_gpt.sampling import UNCHANGED, Sampling
 from shakespeare_gpt.trace import Trace, trace
 
 PRICES = ASSETS / "prices.json"
@@ -76,8 +78,8 @@ def compare(
     intervention: Intervention,
     before: Trace | None = None,
     max_new_tokens: int = 0,
+    sampling: Sampling = UNCHANGED,
     seed: int = 0,
-    **sampling,
 ) -> Comparison:
     """Run the model on a text as trained and changed.
 
@@ -85,21 +87,20 @@ def compare(
         intervention: what to switch off; Intervention() gives two Traces that are equal bit for bit.
         before: the Trace of this text as trained, if it is known already.
         max_new_tokens: how many characters both write on from the text; 0 for none.
-        seed: of both continuations, so that only the model differs.
-        sampling: temperature, top_k, top_p, time_limit: see `generate`.
+        sampling, seed: of both continuations, so that only the model differs.
 
     Raises:
-        ValueError: a layer or head that the model does not have, or a setting out of its range.
+        ValueError: a layer or head that the model does not have, or a number out of its range.
     """
     if before is None:
         before = trace(model, text)
     after = trace(model, text, intervention)
-    continuations = None
-    if max_new_tokens:
-        continuations = tuple(
-            generate(model, text, max_new_tokens, seed=seed, intervention=change, **sampling)
-            for change in (None, intervention)
-        )
+    if not max_new_tokens:
+        return Comparison(before, after)
+    continuations = (
+        continuation(model, text, max_new_tokens, sampling, seed),
+        continuation(model, text, max_new_tokens, sampling, seed, intervention),
+    )
     return Comparison(before, after, continuations)
 
 
@@ -166,14 +167,3 @@ def price(prices: dict | None, intervention: Intervention) -> dict | None:
     """The entry of exactly this intervention: {"name", "loss", "price", "standard_error", ...}; None if not priced."""
     told = intervention.to_json()
     return next((entry for entry in (prices or {}).get("prices", []) if entry["intervention"] == told), None)
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """exp(x) / sum of exp(x) along the last dimension, float64."""
-    return np.exp(log_softmax(logits))
-
-
-def log_softmax(logits: np.ndarray) -> np.ndarray:
-    """x - ln(sum of exp(x)) along the last dimension, float64."""
-    shifted = logits.astype(np.float64) - logits.max(-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))

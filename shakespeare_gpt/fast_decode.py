@@ -15,19 +15,18 @@ from __future__ import annotations
 
 import math
 import weakref
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from shakespeare_gpt.model import GPT
-
-if TYPE_CHECKING:
-    from shakespeare_gpt.generation import KVCache
+from shakespeare_gpt.arrays import float64
+from shakespeare_gpt.model import GPT, KVCache
 
 
 class Weights:
     """The weights of a model, each as (inputs, outputs), with every constant factor multiplied in.
+
+    They are multiplied in float64, so that each is rounded once, at the end.
 
     - A layer norm is norm(x) = g (x - mean(x)) / sqrt(mean((x - mean(x))^2) + eps). Its weight g goes into the
       matrix that comes next. And as every use of the residual stream begins with a norm, which takes the mean
@@ -41,24 +40,24 @@ class Weights:
 
     def __init__(self, model: GPT) -> None:
         C, head_size = model.config.n_embd, model.config.head_size
-        self.token = single(centred(array(model.token_embedding.weight)))  # (vocab_size, C)
-        self.position = single(centred(array(model.position_embedding.weight)))  # (context_length, C)
+        self.token = single(centred(float64(model.token_embedding.weight)))  # (vocab_size, C)
+        self.position = single(centred(float64(model.position_embedding.weight)))  # (context_length, C)
         self.blocks = []
         for block in model.blocks:
             attention, feed_forward = block.attention, block.feed_forward
-            norm_1 = array(block.norm_1.weight)[:, None] * math.sqrt(C)
-            norm_2 = array(block.norm_2.weight)[:, None] * math.sqrt(C)
-            query = array(attention.query.weight).T / math.sqrt(head_size)
-            key, value = array(attention.key.weight).T, array(attention.value.weight).T
+            norm_1 = float64(block.norm_1.weight)[:, None] * math.sqrt(C)
+            norm_2 = float64(block.norm_2.weight)[:, None] * math.sqrt(C)
+            query = float64(attention.query.weight).T / math.sqrt(head_size)
+            key, value = float64(attention.key.weight).T, float64(attention.value.weight).T
             matrices = (
                 norm_1 * np.concatenate((query, key, value), axis=1),  # (C, 3C)
-                centred(array(attention.projection.weight).T),  # (C, C)
-                norm_2 * array(feed_forward.expand.weight).T / math.sqrt(2),  # (C, 4C)
-                centred(array(feed_forward.projection.weight).T) / math.sqrt(2),  # (4C, C)
+                centred(float64(attention.projection.weight).T),  # (C, C)
+                norm_2 * float64(feed_forward.expand.weight).T / math.sqrt(2),  # (C, 4C)
+                centred(float64(feed_forward.projection.weight).T) / math.sqrt(2),  # (4C, C)
             )
             self.blocks.append(tuple(single(matrix) for matrix in matrices))
-        norm = array(model.norm.weight)[:, None] * math.sqrt(C)
-        self.head = single(norm * array(model.token_embedding.weight).T)  # (C, vocab_size)
+        norm = float64(model.norm.weight)[:, None] * math.sqrt(C)
+        self.head = single(norm * float64(model.token_embedding.weight).T)  # (C, vocab_size)
         self.eps = C * model.norm.eps
 
     @staticmethod
@@ -75,11 +74,6 @@ class Weights:
 
 
 _kept: weakref.WeakKeyDictionary[GPT, tuple[list, Weights]] = weakref.WeakKeyDictionary()
-
-
-def array(parameter: torch.Tensor) -> np.ndarray:
-    """In float64, so that what is multiplied in is rounded once, at the end."""
-    return parameter.detach().double().numpy()
 
 
 def single(a: np.ndarray) -> np.ndarray:
@@ -152,7 +146,7 @@ class FastDecoder:
             gelu += 1
             gelu *= u
             x += product(gelu, contract, out=added)
-        self.cache.length = S
+        self.cache.advance(1)
         logits = np.empty((B, weights.head.shape[1]), dtype=np.float32)
         return product(self.norm(), weights.head, out=logits)
 

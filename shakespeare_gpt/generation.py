@@ -1,11 +1,9 @@
-"""Writing on from a text: KV cache, sampling, streaming."""
+"""Writing on from a text, a character at a time: in the context and past it, one text or several, and the command."""
 
 from __future__ import annotations
 
 import argparse
 import math
-import numbers
-import operator
 import os
 import random
 import secrets
@@ -19,48 +17,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from shakespeare_gpt.arrays import float64
 from shakespeare_gpt.checkpoint import CheckpointError, load
 from shakespeare_gpt.fast_decode import FastDecoder
 from shakespeare_gpt.intervention import Intervention
-from shakespeare_gpt.model import GPT, NOTHING
+from shakespeare_gpt.model import GPT, NOTHING, KVCache
+from shakespeare_gpt.sampling import Distribution, Sampling, distribution, is_number, sample, whole_number
 
 # --- the model, a character at a time ----------------------------------------------------------------------
-
-
-class KVCache:
-    """The keys and values of everything the model has seen so far, so that no character is computed twice.
-
-    Attributes:
-        keys, values: (n_layer, B, n_head, context_length, head_size), allocated once; the first `length`
-            positions are filled.
-        both: (n_layer, 2, B, n_head, context_length, head_size), the one piece of memory that they are.
-        length: how many characters are in it. `GPT.forward` sets it; 0 empties the cache.
-    """
-
-    def __init__(self, model: GPT, batch_size: int = 1) -> None:
-        c, like = model.config, model.token_embedding.weight
-        shape = (c.n_layer, 2, batch_size, c.n_head, c.context_length, c.head_size)
-        self._use(torch.zeros(shape, dtype=like.dtype, device=like.device), 0)
-
-    def _use(self, both: Tensor, length: int) -> None:
-        self.both, self.keys, self.values, self.length = both, both[:, 0], both[:, 1], length
-
-    def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Add the keys and values of T new characters, each (B, n_head, T, head_size), to a layer.
-
-        Returns:
-            All keys and all values of the layer, each (B, n_head, length + T, head_size).
-        """
-        end = self.length + k.shape[2]
-        self.keys[layer, :, :, self.length : end] = k
-        self.values[layer, :, :, self.length : end] = v
-        return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
-
-    def repeat(self, batch_size: int) -> KVCache:
-        """A cache of `batch_size` rows that all hold what the one row of this cache holds."""
-        copy = KVCache.__new__(KVCache)
-        copy._use(self.both.repeat(1, 1, batch_size, 1, 1, 1), self.length)
-        return copy
 
 
 @torch.inference_mode()
@@ -125,21 +89,21 @@ class Window:
         length, context = len(self.texts[0]), self.model.config.context_length
         if self.change.no_mask:
             self.start = max(0, length - context)
-            return array(prefill(self.model, None, self._ids(self.start), self.change))
+            return float64(prefill(self.model, None, self._ids(self.start), self.change))
         if self.cache is None:  # the prompt is the same in every text: read it once
             cache = KVCache(self.model)
             logits = prefill(self.model, cache, self._ids(self.start)[:1], self.change)
             self.cache = cache.repeat(len(self.texts)) if len(self.texts) > 1 else cache
             if not self.change and FastDecoder.suits(self.model):
                 self.fast = FastDecoder(self.model, self.cache)
-            return array(logits).repeat(len(self.texts), axis=0)
+            return float64(logits).repeat(len(self.texts), axis=0)
         if self.cache.length == context:
             self.start = length - kept(context)
-            self.cache.length = 0
-            return array(prefill(self.model, self.cache, self._ids(self.start), self.change))
+            self.cache.reset()
+            return float64(prefill(self.model, self.cache, self._ids(self.start), self.change))
         if self.fast is not None:
             return self.fast.decode([text[-1] for text in self.texts])
-        return array(decode(self.model, self.cache, self._ids(length - 1)[:, 0], self.change))
+        return float64(decode(self.model, self.cache, self._ids(length - 1)[:, 0], self.change))
 
     def _ids(self, start: int) -> Tensor:
         device = self.model.token_embedding.weight.device
@@ -151,103 +115,6 @@ def kept(context_length: int) -> int:
     return max(1, context_length // 2)
 
 
-def array(tensor: Tensor) -> np.ndarray:
-    return tensor.cpu().double().numpy()
-
-
-# --- sampling ----------------------------------------------------------------------------------------------
-
-
-def odds(
-    logits: np.ndarray, temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None
-) -> np.ndarray:
-    """Numbers in proportion to the probabilities to draw with, (..., vocab_size).
-
-    Temperature first: softmax(logits / temperature); 0 puts everything on the most likely character. Then
-    top-k and top-p, see `keep`.
-
-    Args:
-        logits: float64 (..., vocab_size).
-    """
-    if temperature == 0:
-        tempered = np.zeros_like(logits)
-        np.put_along_axis(tempered, logits.argmax(axis=-1, keepdims=True), 1, axis=-1)
-    else:
-        # No smaller temperature would change anything, but its division would overflow.
-        tempered = np.exp((logits - logits.max(axis=-1, keepdims=True)) / max(temperature, 1e-30))
-    if top_k is None and top_p is None:
-        return tempered
-    return tempered * keep(logits, tempered, top_k, top_p)
-
-
-def keep(logits: np.ndarray, tempered: np.ndarray, top_k: int | None, top_p: float | None) -> np.ndarray:
-    """True where a character is kept, (..., vocab_size).
-
-    Top-k keeps the k most likely. Then top-p keeps the fewest of these, most likely first, that hold at least
-    the part p of what top-k left: nucleus sampling, Holtzman et al. 2020, equation 2. Of equally likely
-    characters the one with the smaller id comes first.
-    """
-    order = np.argsort(-logits, axis=-1, kind="stable")
-    place = np.argsort(order, axis=-1)  # of each character in that order
-    keeps = np.ones_like(tempered, dtype=bool) if top_k is None else place < top_k
-    if top_p is not None and top_p < 1:  # 1 keeps all, whatever rounding says
-        left = np.take_along_axis(tempered * keeps, order, axis=-1)
-        sums = left.cumsum(axis=-1)
-        short = sums - left < top_p * sums[..., -1:]  # the more likely ones do not hold p yet
-        keeps &= np.take_along_axis(short, place, axis=-1)
-    return keeps
-
-
-def draw(odds: np.ndarray, number: float) -> int:
-    """The id, of (vocab_size,), on which a number from [0, 1) falls when it is scaled to the sum of the odds."""
-    sums = odds.cumsum()
-    # Even for the largest number below 1 the product is below the sum, so what has no odds is never drawn.
-    return int(sums.searchsorted(number * sums[-1], side="right"))
-
-
-@dataclass(frozen=True)
-class Account:
-    """How logits become the distribution to draw from; every array is (..., vocab_size).
-
-    Attributes:
-        logits: what the model said.
-        rank: 1 for the largest logit; of equal ones the smaller id comes first.
-        tempered: probabilities after the temperature alone, softmax(logits / temperature).
-        kept: True where top-k and top-p leave the character in.
-        probabilities: of the kept ones, made to add up to 1; 0 for the others.
-    """
-
-    logits: np.ndarray
-    rank: np.ndarray
-    tempered: np.ndarray
-    kept: np.ndarray
-    probabilities: np.ndarray
-
-    @property
-    def entropy(self) -> np.ndarray:
-        """The entropy of `probabilities` in bits, (...,); 0 means that there was no choice."""
-        # The tiny number keeps the logarithm of a 0 finite; times that 0 it adds nothing.
-        return -(self.probabilities * np.log2(self.probabilities + 1e-300)).sum(axis=-1)
-
-
-def account(
-    logits: np.ndarray, temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None
-) -> Account:
-    """The whole way from logits, (..., vocab_size), to the distribution that `stream` draws from.
-
-    Raises:
-        ValueError: a setting is out of its range.
-    """
-    check_settings(temperature, top_k, top_p)
-    logits = np.asarray(logits, dtype=np.float64)
-    rank = np.argsort(np.argsort(-logits, axis=-1, kind="stable"), axis=-1) + 1
-    tempered = odds(logits, temperature)
-    keeps = keep(logits, tempered, top_k, top_p)
-    tempered /= tempered.sum(axis=-1, keepdims=True)
-    probabilities = tempered * keeps
-    return Account(logits, rank, tempered, keeps, probabilities / probabilities.sum(axis=-1, keepdims=True))
-
-
 @dataclass(frozen=True)
 class Step:
     """One character written, and how sure the model was of it.
@@ -257,36 +124,34 @@ class Step:
         start: the model saw the characters from this index of prompt + continuation on, up to this one; the
             prompt is the normalized one, or a line break if that is empty.
         logits: the model's, float64 (vocab_size,).
-        temperature, top_k, top_p: what it was drawn with.
+        sampling: what it was drawn with.
     """
 
     character: str
     id: int
     start: int
     logits: np.ndarray = field(repr=False, compare=False)
-    temperature: float
-    top_k: int | None
-    top_p: float | None
+    sampling: Sampling
 
     @cached_property
-    def account(self) -> Account:
-        """How the logits became the distribution that the character was drawn from."""
-        return account(self.logits, self.temperature, self.top_k, self.top_p)
+    def distribution(self) -> Distribution:
+        """What the character was drawn from."""
+        return distribution(self.logits, self.sampling)
 
     @property
     def probability(self) -> float:
         """The character's, in the distribution it was drawn from (after temperature and cuts)."""
-        return float(self.account.probabilities[self.id])
+        return float(self.distribution.probabilities[self.id])
 
     @property
     def rank(self) -> int:
         """1 if the model found it the most likely character."""
-        return int(self.account.rank[self.id])
+        return int(self.distribution.rank[self.id])
 
     @property
     def entropy(self) -> float:
         """Of the distribution it was drawn from, in bits; 0 means that there was no choice."""
-        return float(self.account.entropy)
+        return float(self.distribution.entropy)
 
 
 # --- the public functions ----------------------------------------------------------------------------------
@@ -318,9 +183,8 @@ def stream(
     Raises:
         ValueError: a setting is out of its range; at the call, before the first character.
     """
-    steps = stream_samples(
-        model, prompt, 1, max_new_tokens, temperature, top_k, top_p, seed, intervention, time_limit
-    )
+    sampling = Sampling(temperature, top_k, top_p)
+    steps = stream_samples(model, prompt, 1, max_new_tokens, sampling, seed, intervention, time_limit)
     return (row[0] for row in steps)
 
 
@@ -328,10 +192,8 @@ def stream_samples(
     model: GPT,
     prompt: str,
     num_samples: int,
-    max_new_tokens: int = 200,
-    temperature: float = 0.8,
-    top_k: int | None = None,
-    top_p: float | None = None,
+    max_new_tokens: int,
+    sampling: Sampling,
     seed: int | None = None,
     intervention: Intervention | None = None,
     time_limit: float | None = None,
@@ -339,9 +201,8 @@ def stream_samples(
     """Write several continuations at once, as one batch: a list of `num_samples` Steps for each character.
 
     Continuation i (from 0) is drawn with seed + i, so that it can be had alone. The arguments are those of
-    `stream`.
+    `stream`, with temperature, top_k and top_p as one Sampling.
     """
-    check_settings(temperature, top_k, top_p)
     max_new_tokens = whole_number("max_new_tokens", max_new_tokens, 0)
     num_samples = whole_number("num_samples", num_samples, 1)
     seed = secrets.randbits(31) if seed is None else whole_number("seed", seed, 0)
@@ -361,17 +222,27 @@ def stream_samples(
             if time.monotonic() >= deadline:
                 return
             logits = window.logits()
-            chosen = [
-                draw(row, generator.random())
-                for row, generator in zip(odds(logits, temperature, top_k, top_p), generators, strict=True)
-            ]
+            chosen = sample(logits, sampling, generators)
             window.append(chosen)
             yield [
-                Step(vocabulary[i], i, window.start, logits[row], temperature, top_k, top_p)
-                for row, i in enumerate(chosen)
+                Step(vocabulary[i], i, window.start, logits[row], sampling) for row, i in enumerate(chosen)
             ]
 
     return steps()
+
+
+def continuation(
+    model: GPT,
+    prompt: str,
+    max_new_tokens: int,
+    sampling: Sampling,
+    seed: int | None = None,
+    intervention: Intervention | None = None,
+    time_limit: float | None = None,
+) -> str:
+    """What one continuation says; the arguments are those of `stream_samples`."""
+    steps = stream_samples(model, prompt, 1, max_new_tokens, sampling, seed, intervention, time_limit)
+    return "".join(step.character for (step,) in steps)
 
 
 def generate(
@@ -395,38 +266,14 @@ def generate(
     Returns:
         One str; with num_samples above 1 a list of them.
     """
+    sampling = Sampling(temperature, top_k, top_p)
     rows = stream_samples(
-        model, prompt, num_samples, max_new_tokens, temperature, top_k, top_p, seed, intervention, time_limit
+        model, prompt, num_samples, max_new_tokens, sampling, seed, intervention, time_limit
     )
     texts = [""] * num_samples
     for row in rows:
         texts = [text + step.character for text, step in zip(texts, row, strict=True)]
     return texts[0] if num_samples == 1 else texts
-
-
-def check_settings(temperature: float, top_k: int | None, top_p: float | None) -> None:
-    """ValueError, with a message that names the range, if a sampling setting is out of it."""
-    if not is_number(temperature) or not 0 <= temperature < math.inf:
-        raise ValueError(f"temperature must be a finite number of at least 0, not {temperature!r}.")
-    if top_k is not None:
-        whole_number("top_k", top_k, 1)
-    if top_p is not None and not (is_number(top_p) and 0 < top_p <= 1):
-        raise ValueError(f"top_p must be above 0 and at most 1, or None, not {top_p!r}.")
-
-
-def is_number(value: object) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
-
-
-def whole_number(name: str, value: int, least: int) -> int:
-    """The value as an int; ValueError if it is not a whole number or below `least`."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = least - 1
-    if isinstance(value, bool) or number < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}, not {value!r}.")
-    return number
 
 
 # --- the command line --------------------------------------------------------------------------------------

@@ -11,7 +11,6 @@ and a role is given only to a head that is well above it (THRESHOLD).
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from shakespeare_gpt.checkpoint import ASSETS
+from shakespeare_gpt.checkpoint import ASSETS, read_derived
 from shakespeare_gpt.model import GPT
 
 HEADS = ASSETS / "heads.json"
@@ -264,16 +263,6 @@ def read_heads(model: GPT, path: Path = HEADS) -> dict | None:
     See training/measure.py for what stands in it.
     """
     return read_derived(model, path)
-
-
-def read_derived(model: GPT, path: Path) -> dict | None:
-    """A JSON file made from this checkpoint; None if there is none, or it was made from another one."""
-    try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        fits = told["sha256"] == getattr(model, "checkpoint", {}).get("sha256")
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return told if fits else None
 
 
 def on_this_text(heads: Sequence[Mapping], attention: np.ndarray, characters: Sequence[str]) -> list[dict]:

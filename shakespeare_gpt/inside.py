@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from shakespeare_gpt.arrays import float32, float64, softmax
 from shakespeare_gpt.model import GPT
 from shakespeare_gpt.trace import Trace
 
@@ -94,16 +95,37 @@ def head_outputs(trace: Trace, position: int) -> np.ndarray:
 def head_writes(model: GPT, trace: Trace, position: int) -> np.ndarray:
     """What every head adds to the residual stream at a position, (n_layer, n_head, C).
 
-    The heads side by side go through one output projection; a head's share is the part of that product that
-    its own columns make (Elhage et al. 2021, "attention heads are independent and additive").
+    A head's share of the attention's output is its own output through its slice of the projection (Elhage et
+    al. 2021, "attention heads are independent and additive").
     """
     outputs = head_outputs(trace, position)
-    writes = []
-    for block, output in zip(model.blocks, outputs, strict=True):
-        projection = array(block.attention.projection.weight)  # (C, C): out, in
-        columns = projection.reshape(len(projection), *output.shape)  # (C, n_head, head_size)
-        writes.append(np.einsum("chd,hd->hc", columns, output))
-    return np.stack(writes)
+    return np.stack(
+        [
+            np.einsum("chd,hd->hc", output_projection(model, layer), output)
+            for layer, output in enumerate(outputs)
+        ]
+    )
+
+
+def moved_vectors(model: GPT, trace: Trace, layer: int) -> np.ndarray:
+    """What each character would add to a looking character at weight 1, (n_head, T, C).
+
+    Its value through the head's slice of the output projection. The attention-weighted sum of these vectors
+    over all heads is what attention adds.
+
+    Args:
+        layer: from 0.
+    """
+    return np.einsum("htd,chd->htc", trace.value[layer], output_projection(model, layer))
+
+
+def output_projection(model: GPT, layer: int) -> np.ndarray:
+    """The output projection of a layer (W_O) in slices, one a head, (C, n_head, head_size).
+
+    It acts on the heads side by side, so that each head owns head_size of its columns.
+    """
+    weight = float32(model.blocks[layer].attention.projection.weight)  # (C, C): out, in
+    return weight.reshape(len(weight), model.config.n_head, model.config.head_size)
 
 
 @dataclass(frozen=True)
@@ -137,7 +159,7 @@ def logit_parts(model: GPT, trace: Trace, position: int) -> LogitParts:
     """
     check(trace, 0, 0, position)
     change = trace.intervention
-    token = array(model.token_embedding.weight)[model.tokenizer.encode(trace.characters[position])[0]]
+    token = float32(model.token_embedding.weight)[model.tokenizer.encode(trace.characters[position])[0]]
     writes = head_writes(model, trace, position)
     forward = trace.feed_forward_added[:, position].copy()
     embeddings = np.stack([token, trace.residual[0, position] - token])
@@ -162,7 +184,22 @@ def to_logits(model: GPT, trace: Trace, position: int, part: np.ndarray) -> np.n
     """
     deviation = math.sqrt(float(trace.residual[-1, position].var()) + model.norm.eps)
     centred = part - part.mean(-1, keepdims=True)
-    return centred / np.float32(deviation) * array(model.norm.weight) @ array(model.token_embedding.weight).T
+    return (
+        centred / np.float32(deviation) * float32(model.norm.weight) @ float32(model.token_embedding.weight).T
+    )
+
+
+@torch.no_grad()
+def layer_probabilities(model: GPT, trace: Trace) -> np.ndarray:
+    """What the model would say if it ended after each layer, (n_layer + 1, T, vocab_size), float64.
+
+    The logit lens (nostalgebraist, 2020): the final norm and the head, applied to the residual stream before
+    the first block and after each. The last entry is the model's own output.
+    """
+    weight = model.token_embedding.weight
+    residual = torch.from_numpy(trace.residual[:-1]).to(weight)
+    early = float64(model.norm(residual) @ weight.T)
+    return softmax(np.concatenate([early, trace.logits[None]]))
 
 
 def favours(vocabulary: str, logits: np.ndarray, count: int = 5) -> tuple[list, list]:
@@ -313,8 +350,3 @@ def check(trace: Trace, layer: int, head: int, position: int) -> None:
     ):
         if not 0 <= given < size:
             raise ValueError(f"There is no {name} {given}: they go from 0 to {size - 1}.")
-
-
-def array(weight: torch.Tensor) -> np.ndarray:
-    """A weight as float32 numpy."""
-    return weight.detach().float().cpu().numpy()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -23,14 +24,14 @@ class Intervention:
         norm_off: layers without their two layer norms.
     """
 
-    heads_off: frozenset[tuple[int, int]] = frozenset()
+    heads_off: Collection[tuple[int, int]] = frozenset()
     no_scale: bool = False
     no_mask: bool = False
     no_positions: bool = False
     uniform_attention: bool = False
-    feed_forward_off: frozenset[int] = frozenset()
-    residual_off: frozenset[int] = frozenset()
-    norm_off: frozenset[int] = frozenset()
+    feed_forward_off: Collection[int] = frozenset()
+    residual_off: Collection[int] = frozenset()
+    norm_off: Collection[int] = frozenset()
 
     def __post_init__(self) -> None:
         # Any iterable is welcome; what is kept is hashable, so that an Intervention can key a cache.
@@ -44,13 +45,13 @@ class Intervention:
 
     def check(self, n_layer: int, n_head: int) -> None:
         """ValueError if a layer or head is named that the model does not have."""
-        layers = {i for i, _ in self.heads_off} | self.feed_forward_off | self.residual_off | self.norm_off
+        layers = {i for i, _ in self.heads_off}.union(self.feed_forward_off, self.residual_off, self.norm_off)
         if any(not 0 <= i < n_layer for i in layers):
             raise ValueError(f"An intervention names a layer outside 0 to {n_layer - 1}.")
         if any(not 0 <= j < n_head for _, j in self.heads_off):
             raise ValueError(f"An intervention names a head outside 0 to {n_head - 1}.")
 
-    def to_json(self) -> dict:
+    def to_json(self) -> dict[str, Any]:
         """What is changed, for links and HTTP: layers and heads count from 1, {} means "as trained".
 
         >>> Intervention(heads_off={(0, 2)}, no_mask=True).to_json()
@@ -76,11 +77,11 @@ class Intervention:
         """
         if not isinstance(told, Mapping):
             raise ValueError(f"An intervention must be an object such as {{}}, not {type(told).__name__}.")
-        known = {field.name: field.default for field in fields(cls)}
+        known: dict[str, Any] = {field.name: field.default for field in fields(cls)}
         for key in told:
             if key not in known:
                 raise ValueError(f"An intervention has no {str(key)[:40]!r}; it has {', '.join(known)}.")
-        read = {}
+        read: dict[str, Any] = {}
         for key, value in told.items():
             if isinstance(known[key], bool):
                 if not isinstance(value, bool):

@@ -1,10 +1,14 @@
-"""The decoder: token and position embeddings, blocks of causal self-attention and feed-forward, a head."""
+"""The decoder: token and position embeddings, blocks of causal self-attention and feed-forward, a head.
+
+Beside it the KVCache, which lets it read on without computing again what it has read.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -75,7 +79,13 @@ class SelfAttention(nn.Module):
         self.value = nn.Linear(config.n_embd, config.n_embd, bias=False)  # what a character hands over
         self.projection = nn.Linear(config.n_embd, config.n_embd, bias=False)
 
-    def forward(self, x: Tensor, cache=None, record: Record | None = None, change: Intervention = NOTHING):
+    def forward(
+        self,
+        x: Tensor,
+        cache: KVCache | None = None,
+        record: Record | None = None,
+        change: Intervention = NOTHING,
+    ) -> Tensor:
         B, T, C = x.shape
         # One product for the three: the weights stay apart for the reader and for the optimizer.
         weight = torch.cat((self.query.weight, self.key.weight, self.value.weight))  # (3C, C)
@@ -143,7 +153,13 @@ class Block(nn.Module):
         # None on the attention weights: it would cost PyTorch's fused CPU attention.
         self.dropout = Dropout(config.dropout)
 
-    def forward(self, x: Tensor, cache=None, record: Record | None = None, change: Intervention = NOTHING):
+    def forward(
+        self,
+        x: Tensor,
+        cache: KVCache | None = None,
+        record: Record | None = None,
+        change: Intervention = NOTHING,
+    ) -> Tensor:
         norm_off, residual_off = self.layer in change.norm_off, self.layer in change.residual_off
         added = self.attention(x if norm_off else self.norm_1(x), cache, record, change)
         if record is not None:
@@ -158,18 +174,39 @@ class Block(nn.Module):
         return self.dropout(added) if residual_off else x + self.dropout(added)
 
 
-class GPT(nn.Module):
-    """The whole decoder. `forward` is the one readable statement of the model."""
+@dataclass(frozen=True)
+class Checkpoint:
+    """The files that a model's weights were read from.
 
-    def __init__(self, config: GPTConfig, tokenizer: Tokenizer | None = None) -> None:
+    Attributes:
+        sha256: of model.safetensors; every file derived from the weights carries it too.
+        training: what config.json tells about the training.
+    """
+
+    sha256: str
+    training: Mapping[str, Any]
+
+
+class GPT(nn.Module):
+    """The whole decoder. `forward` is the one readable statement of the model.
+
+    Attributes:
+        config, tokenizer: its shape, and what its ids stand for.
+        checkpoint: where the weights came from (see checkpoint.load); None for weights that were not loaded.
+    """
+
+    def __init__(self, config: GPTConfig, tokenizer: Tokenizer) -> None:
         super().__init__()
-        if tokenizer is not None and len(tokenizer) != config.vocab_size:
+        if len(tokenizer) != config.vocab_size:
             raise ValueError(f"The tokenizer has {len(tokenizer)} characters, not {config.vocab_size}.")
         self.config, self.tokenizer = config, tokenizer
+        self.checkpoint: Checkpoint | None = None
         self.token_embedding = nn.Embedding(config.vocab_size, config.n_embd)
         self.position_embedding = nn.Embedding(config.context_length, config.n_embd)
         self.dropout = Dropout(config.dropout)
-        self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.n_layer))
+        # The cast, because nn.ModuleList does not tell the type of what it holds.
+        blocks = nn.ModuleList(Block(config, layer) for layer in range(config.n_layer))
+        self.blocks = cast(Sequence[Block], blocks)
         self.norm = nn.LayerNorm(config.n_embd, bias=False)
         self.apply(self._init)
         for block in self.blocks:  # 2 n_layer branches add up in the residual stream (GPT-2, section 2.3)
@@ -184,7 +221,7 @@ class GPT(nn.Module):
     def forward(
         self,
         ids: Tensor,
-        cache=None,
+        cache: KVCache | None = None,
         record: Record | None = None,
         change: Intervention | None = None,
     ) -> Tensor:
@@ -192,7 +229,7 @@ class GPT(nn.Module):
 
         Args:
             ids: character ids, (B, T), T at most context_length less what the cache holds.
-            cache: a generation.KVCache; the new keys and values are appended to it.
+            cache: what was read before; the new keys and values are added to it.
             record: called with (name, layer, tensor) for everything a Trace keeps; takes the explicit path.
             change: an Intervention; takes the explicit path. None or Intervention() changes nothing.
 
@@ -222,12 +259,62 @@ class GPT(nn.Module):
             if record is not None:
                 record("residual", layer + 1, x)
         if cache is not None:
-            cache.length = end
+            cache.advance(ids.shape[1])
         return F.linear(self.norm(x), self.token_embedding.weight)  # the head is tied to the token embedding
 
     def num_parameters(self) -> int:
         """How many numbers are learned; the tied weight counts once."""
         return sum(parameter.numel() for parameter in self.parameters())
+
+
+class KVCache:
+    """The keys and values of everything the model has read so far, so that no character is computed twice.
+
+    A layer `append`s what it has computed for the new characters; when all layers have, `advance` counts them.
+
+    Attributes:
+        both: (n_layer, 2, B, n_head, context_length, head_size), allocated once; the first `length` positions
+            are filled.
+        keys, values: views of it, each (n_layer, B, n_head, context_length, head_size).
+    """
+
+    def __init__(self, model: GPT, batch_size: int = 1) -> None:
+        c, like = model.config, model.token_embedding.weight
+        shape = (c.n_layer, 2, batch_size, c.n_head, c.context_length, c.head_size)
+        self._use(torch.zeros(shape, dtype=like.dtype, device=like.device), 0)
+
+    def _use(self, both: Tensor, length: int) -> None:
+        self.both, self.keys, self.values, self._length = both, both[:, 0], both[:, 1], length
+
+    @property
+    def length(self) -> int:
+        """How many characters are in it."""
+        return self._length
+
+    def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Write the keys and values of T new characters, each (B, n_head, T, head_size), of one layer.
+
+        Returns:
+            All keys and all values of the layer, each (B, n_head, length + T, head_size).
+        """
+        end = self._length + k.shape[2]
+        self.keys[layer, :, :, self._length : end] = k
+        self.values[layer, :, :, self._length : end] = v
+        return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
+
+    def advance(self, count: int) -> None:
+        """Count so many new characters, which every layer has appended."""
+        self._length += count
+
+    def reset(self) -> None:
+        """Empty it; the memory stays."""
+        self._length = 0
+
+    def repeat(self, batch_size: int) -> KVCache:
+        """A cache of `batch_size` rows that all hold what the one row of this cache holds."""
+        copy = KVCache.__new__(KVCache)
+        copy._use(self.both.repeat(1, 1, batch_size, 1, 1, 1), self._length)
+        return copy
 
 
 def causal_mask(T: int, S: int, device: torch.device | None = None) -> Tensor:

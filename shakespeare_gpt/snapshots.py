@@ -13,8 +13,7 @@ from pathlib import Path
 
 import torch
 
-from shakespeare_gpt.checkpoint import ASSETS, load_snapshot
-from shakespeare_gpt.heads import read_derived
+from shakespeare_gpt.checkpoint import ASSETS, load_snapshot, read_derived
 from shakespeare_gpt.model import GPT
 
 FOLDER, RECORD = "snapshots", "training.json"
@@ -48,7 +47,7 @@ class Snapshots:
 
     def __init__(self, model: GPT, folder: Path = ASSETS) -> None:
         self._model, self._folder = model, folder / FOLDER
-        self._record = read_derived(model, folder / RECORD)
+        self._record = read_derived(model, folder / RECORD) or {}
         self._loaded: dict[int, GPT] = {}
         self._lock = threading.Lock()
         self.moments = self._moments()

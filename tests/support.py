@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ASSETS = ROOT / "assets"
 # The 65 characters of tiny-shakespeare, in order.
 VOCABULARY = "\n !$&',-.3:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+TOKENIZER = Tokenizer(VOCABULARY)
 TEXT = "ROMEO:\nBut, soft! what light through yonder window breaks?\nIt is the east, and Juliet is the sun.\n"
 
 
@@ -31,7 +32,7 @@ def small_gpt(
     """
     torch.manual_seed(seed)
     sizes = {"n_layer": 3, "n_head": 4, "n_embd": 32, "context_length": 24, **shape}
-    model = GPT(GPTConfig(**sizes), Tokenizer(VOCABULARY)).eval()
+    model = GPT(GPTConfig(**sizes), TOKENIZER).eval()
     if std is not None:
         with torch.no_grad():
             for parameter in model.parameters():

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from shakespeare_gpt.checkpoint import ASSETS, CheckpointError, load, write
+from shakespeare_gpt.checkpoint import ASSETS, CheckpointError, load, read_derived, sha256_of, write
 from shakespeare_gpt.experiments import PRICES
 from shakespeare_gpt.heads import (
     HEADS,
@@ -32,7 +32,6 @@ from shakespeare_gpt.heads import (
     chances,
     induction,
     measure,
-    read_derived,
     repeated_random_text,
     roles,
     score,
@@ -272,7 +271,7 @@ def main(arguments: list[str] | None = None) -> int:
         windows = sample(validation, args.windows, model.config.context_length)
         for path, make in ((HEADS, measure_heads), (PRICES, measure_prices)):
             if args.only in (None, path.stem):
-                told = {"sha256": model.checkpoint["sha256"], **make(model, windows)}
+                told = {"sha256": sha256_of(model), **make(model, windows)}
                 write(args.checkpoint / path.name, as_json(told))
                 print(f"Written: {args.checkpoint / path.name}")
     except (CheckpointError, CorpusError) as error:

@@ -64,7 +64,7 @@ def build_optimizers(
     model: GPT, muon_lr: float, adamw_lr: float, weight_decay: float, momentum: float = 0.95
 ) -> list[Optimizer]:
     """Muon on the 2-D matrices of the blocks; AdamW, without weight decay, on embeddings and norms."""
-    matrices = [p for p in model.blocks.parameters() if p.dim() == 2]
+    matrices = [p for block in model.blocks for p in block.parameters() if p.dim() == 2]
     inside = {id(p) for p in matrices}
     rest = [p for p in model.parameters() if id(p) not in inside]
     optimizers = [

@@ -108,9 +108,9 @@ class Run:
         for teacher in teachers:
             if teacher.tokenizer.vocabulary != tokenizer.vocabulary:
                 raise ValueError("A teacher knows other characters than the corpus has.")
-        self.teachers = [teacher.checkpoint["sha256"] for teacher in teachers]
+        self.teachers = [teacher.checkpoint.sha256 for teacher in teachers if teacher.checkpoint]
         self.teachers_seconds = sum(
-            teacher.checkpoint["training"].get("seconds", 0) for teacher in teachers
+            teacher.checkpoint.training.get("seconds", 0) for teacher in teachers if teacher.checkpoint
         )  # not the time of teachers' teachers, unless these teach too, as with --generations
         self.expected = None  # what the teachers expect after each character, (N, vocab_size)
         if teachers:

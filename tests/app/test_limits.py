@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shakespeare_gpt.sampling import Sampling
 from shakespeare_gpt.ui.core import limits
 from shakespeare_gpt.ui.core.limits import Refused
 
@@ -64,21 +65,23 @@ def test_text_gives_back_the_text_itself_or_refuses(value):
 
 
 def test_off_and_random_in_the_words_of_the_sampler():
-    assert limits.sampling(0, 0, 1, -1, 65) == limits.Sampling(0.0, None, None, None)
-    assert limits.sampling(5.0, 65, 0.5, 0, 65) == limits.Sampling(5.0, 65, 0.5, 0)
+    assert limits.sampling(0, 0, 1, 65) == Sampling(0.0, None, None)
+    assert limits.sampling(5.0, 65, 0.5, 65) == Sampling(5.0, 65, 0.5)
+    assert limits.seed(-1) is None and limits.seed(0) == 0
 
 
 @given(anything, anything, anything, anything)
 def test_sampling_is_the_samplers_or_refused(temperature, top_k, top_p, seed):
     """Whatever comes in, what comes out is something that the sampler takes."""
     try:
-        how = limits.sampling(temperature, top_k, top_p, seed, 65)
+        how = limits.sampling(temperature, top_k, top_p, 65)
+        drawn_with = limits.seed(seed)
     except Refused:
         return
     assert 0 <= how.temperature <= limits.MAX_TEMPERATURE
     assert how.top_k is None or 1 <= how.top_k <= 65
     assert how.top_p is None or 0 < how.top_p < 1
-    assert how.seed is None or 0 <= how.seed <= limits.MAX_SEED
+    assert drawn_with is None or 0 <= drawn_with <= limits.MAX_SEED
 
 
 @given(anything)

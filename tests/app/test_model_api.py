@@ -40,7 +40,7 @@ def folder(tmp_path_factory):
         "role": "previous_character",
         "roles": ["previous_character"],
     }  # so that there is one
-    told = {"sha256": model.checkpoint["sha256"], **told}
+    told = {"sha256": model.checkpoint.sha256, **told}
     (folder / "heads.json").write_bytes(measure.as_json(told))
     return folder
 
@@ -134,7 +134,7 @@ def test_what_it_would_have_written(api, tiny, folder):
 
 def test_what_was_written_once_is_kept_but_not_for_ever(api, monkeypatch):
     written = []
-    monkeypatch.setattr(model_api, "generate", lambda *args, **more: written.append(args[1]) or "x")
+    monkeypatch.setattr(model_api, "continuation", lambda *args, **more: written.append(args[1]) or "x")
     monkeypatch.setattr(model_api, "KEPT", 2)
     for text in ("a", "a", "b", "a", "c", "a"):
         api.snapshot_text(text, 4)
@@ -247,7 +247,7 @@ def test_over_http(http, model):
         return response.json()["data"][0]
 
     about = answer("about")
-    assert about["checkpoint"] == model.checkpoint["sha256"]
+    assert about["checkpoint"] == model.checkpoint.sha256
     last = about["training"]["moments"][-1]["step"]
     told = answer("snapshot", PROMPT, last, 3, 2)
     expected = sg.trace(model, PROMPT).attention[2, 1][np.tril_indices(len(PROMPT))]

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 import shakespeare_gpt as sg
+from shakespeare_gpt.arrays import softmax
 from shakespeare_gpt.checkpoint import ASSETS
-from shakespeare_gpt.experiments import Comparison, compare, shuffle, softmax, text_loss
+from shakespeare_gpt.experiments import Comparison, compare, shuffle, text_loss
 from shakespeare_gpt.intervention import Intervention
 from shakespeare_gpt.ui.core.endpoints import TraceCache
 from shakespeare_gpt.ui.core.limits import Refused

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pages import alphas, expect_weight, hover, ready, said, settle, shown, type_text, z
-from shakespeare_gpt.ui.core.payloads import moved_vectors
+from shakespeare_gpt.inside import moved_vectors
 
 
 def turn(page, **lenses) -> None:
@@ -85,7 +85,7 @@ def test_of_equal_links_the_first_are_kept_and_no_more_than_needed(page):
 def test_weight_by_what_is_moved(page, model):
     turn(page, by_moved=True)
     seen = shown(page, model)
-    moved = np.linalg.norm(moved_vectors(seen, 0, model), axis=-1)
+    moved = np.linalg.norm(moved_vectors(model, seen, 0), axis=-1)
     expected = seen.attention[0] * moved[:, None, :]
     expected /= expected.sum(-1, keepdims=True)
     assert z(page, "head-map") == pytest.approx(below(expected[0]), abs=1e-5, nan_ok=True)

@@ -9,6 +9,7 @@ import pytest
 
 from pages import cell, expect_weight, glyph, hover, ready, said, settle, shown, type_text, z
 from shakespeare_gpt import heads
+from shakespeare_gpt.checkpoint import read_derived
 
 
 def choose(page, layer: int, head: int) -> None:
@@ -151,7 +152,7 @@ def test_hover_tells_everything_about_one_link(page, model):
     assert f"chance (1/{query + 1} = {1 / (query + 1):.4f})" in text
     times = re.search(r"([\d.,]+) × chance", text)[1]
     assert float(times.replace(",", "")) == pytest.approx(row[key] * (query + 1), abs=0.06)
-    measured = heads.read_derived(model, heads.HEADS)
+    measured = read_derived(model, heads.HEADS)
     if measured:
         first = next(h for h in measured["heads"] if (h["layer"], h["head"]) == (1, 1))
         usual = first["usual_weight_by_distance"][query - key]

@@ -119,7 +119,7 @@ def test_json_says_what_the_endpoint_says(page, model, tmp_path):
     assert np.array(told["weights"]) == pytest.approx(np.array(answer["weights"]), abs=1e-7)
     assert told["view"] == page.evaluate("shakespeare.view.get()")
     assert told["view"]["text"] == TEXT and told["view"]["position"] == 5
-    assert told["checkpoint"] == model.checkpoint["sha256"]
+    assert told["checkpoint"] == model.checkpoint.sha256
     assert told["link"] == page.evaluate("shakespeare.link.url()")
     assert "shown" not in told
 
@@ -150,7 +150,7 @@ def test_csv_has_a_line_for_each_link(page, model, tmp_path):
     seen = trace(model, LONG)
     above, rows = read_csv(path)
     assert json.loads(above["# view"]) == page.evaluate("shakespeare.view.get()")
-    assert above["# checkpoint"] == model.checkpoint["sha256"]
+    assert above["# checkpoint"] == model.checkpoint.sha256
     queries, keys = np.tril_indices(256)
     start = 400 - 256
     assert [int(row["looking_position"]) for row in rows] == (queries + start + 1).tolist()
@@ -172,7 +172,7 @@ def test_svg_shows_the_text_and_the_map_with_the_selection(page, model, tmp_path
     texts = [text.text for text in root.iter(f"{ns}text") if text.text]
     assert texts[0] == "Shakespeare GPT: layer 4, head 1"
     assert texts[1].startswith("Layer 4 head 1: ")
-    assert model.checkpoint["sha256"][:16] in texts[-1]
+    assert model.checkpoint.sha256[:16] in texts[-1]
     letters = "".join(text for text in texts if len(text) == 1)
     assert page.evaluate("shakespeare.data.text").replace(" ", "").replace("\n", "⏎") in letters
     # The heat map is one picture of T x T pixels, the row of the held character is framed.

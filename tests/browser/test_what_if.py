@@ -11,6 +11,7 @@ import pytest
 from pages import settle, type_text, z
 from shakespeare_gpt.experiments import compare, read_prices
 from shakespeare_gpt.intervention import Intervention
+from shakespeare_gpt.sampling import Sampling
 from shakespeare_gpt.ui.what_if.claims import CLAIMS
 
 COMPARED = """wanted => {
@@ -143,7 +144,7 @@ def test_both_continuations_have_the_same_seed(what_if, model):
         ".every(side => side.textContent.length === 100 && !side.classList.contains('wi-old'))"
     )
     text = page.evaluate("shakespeare.data.window.text")
-    wanted = compare(model, text, Intervention(norm_off={2}), max_new_tokens=100, seed=11, temperature=0.5)
+    wanted = compare(model, text, Intervention(norm_off={2}), None, 100, Sampling(0.5), seed=11)
     for side, continuation in zip(("before", "after"), wanted.continuations, strict=True):
         assert page.locator(f"#what-if-written-{side}").evaluate("side => side.textContent") == continuation
     assert "seed 11" in page.locator("#what-if-seed").text_content()

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from pages import TIMEOUT, alphas, glyph, hover, open_settings, ready, said, settings, settle, type_text, z
-from shakespeare_gpt.generation import account, stream
+from shakespeare_gpt.generation import stream
+from shakespeare_gpt.sampling import distribution
 from shakespeare_gpt.trace import trace
 from shakespeare_gpt.ui.core import endpoints, payloads
 from shakespeare_gpt.ui.core.limits import Refused
@@ -128,7 +129,7 @@ def test_how_sure_it_was_of_what_was_typed(page, model):
     page.locator("[data-view=direction][value='how sure']").check()
     seen = trace(model, PROMPT)
     ids = model.tokenizer.encode(PROMPT)
-    probabilities = account(seen.logits).tempered[np.arange(len(ids) - 1), ids[1:]]
+    probabilities = distribution(seen.logits).tempered[np.arange(len(ids) - 1), ids[1:]]
     told = alphas(page)
     assert told[0] == 0  # nothing foretold it
     assert told[1:] == pytest.approx(probabilities, abs=0.01)

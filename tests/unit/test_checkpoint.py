@@ -49,7 +49,7 @@ def test_what_is_saved_is_what_is_loaded(folder: Path):
     assert loaded.tokenizer.vocabulary == VOCABULARY
     assert not loaded.training and loaded.config.dropout == 0
     assert {(p.dtype, p.device.type) for p in loaded.parameters()} == {(torch.float32, "cpu")}
-    assert loaded.checkpoint["training"] == FACTS
+    assert loaded.checkpoint.training == FACTS
     assert set(files(folder)) == {"model.safetensors", "config.json"}
 
 
@@ -57,7 +57,7 @@ def test_saving_again_gives_the_same_bytes(folder: Path, tmp_path: Path):
     """float16 is lost once, not at every save; and the sha256 of equal weights is equal."""
     sha256 = save(sg.load(folder), tmp_path / "again", FACTS)
     assert files(tmp_path / "again") == files(folder)
-    assert sg.load(folder).checkpoint["sha256"] == sha256
+    assert sg.load(folder).checkpoint.sha256 == sha256
 
 
 def test_half_precision_costs_little(folder: Path):
@@ -74,7 +74,7 @@ def test_the_bundled_checkpoint_is_plain_and_small(model: GPT):
     assert {w.dtype for w in weights.values()} == {torch.float16}
     assert set(weights) == set(model.state_dict())
     assert (ASSETS / "model.safetensors").stat().st_size < 10_000_000, "the Hub takes 10 MB as a plain file"
-    assert model.checkpoint["sha256"] == json.loads((ASSETS / "config.json").read_text())["sha256"]
+    assert model.checkpoint.sha256 == json.loads((ASSETS / "config.json").read_text())["sha256"]
     assert model.tokenizer.vocabulary == VOCABULARY
 
 
@@ -281,7 +281,7 @@ def test_a_failing_save_leaves_the_old_checkpoint(
         save(small_gpt(seed=1), folder)
     monkeypatch.undo()
     assert files(folder) == before
-    assert sg.load(folder).checkpoint["training"] == FACTS
+    assert sg.load(folder).checkpoint.training == FACTS
 
 
 def test_a_failing_first_save_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

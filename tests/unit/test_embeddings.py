@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from shakespeare_gpt.embeddings import embedding_map, position_similarity
-from support import small_gpt
+from shakespeare_gpt.embeddings import embedding_map, nearest, position_similarity
+from support import VOCABULARY, small_gpt
 
 
 def test_a_map_of_embeddings_that_lie_in_a_plane():
@@ -49,3 +49,23 @@ def test_position_similarity():
     np.testing.assert_allclose(told, told.T, atol=1e-6)
     a, b = model.position_embedding.weight.detach()[[3, 9]]
     assert np.isclose(told[3, 9], torch.cosine_similarity(a, b, dim=0), atol=1e-6)
+
+
+def test_nearest_by_hand():
+    model = small_gpt()
+    told = nearest(model)
+    assert len(told) == 65 and {len(others) for others in told} == {3}
+    embeddings = model.token_embedding.weight.detach()
+    for i in (0, 7, 64):
+        cosines = torch.cosine_similarity(embeddings[i], embeddings, dim=1)
+        cosines[i] = -2  # not itself
+        best = cosines.argsort(descending=True)[:3]
+        assert [character for character, _ in told[i]] == [VOCABULARY[j] for j in best]
+        np.testing.assert_allclose([cosine for _, cosine in told[i]], cosines[best], atol=1e-6)
+
+
+def test_nearest_never_names_the_character_itself():
+    model = small_gpt()
+    told = nearest(model, count=100)
+    assert {len(others) for others in told} == {64}
+    assert all(own not in dict(others) for own, others in zip(VOCABULARY, told, strict=True))

@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 
 import shakespeare_gpt as sg
 from shakespeare_gpt import experiments
+from shakespeare_gpt.arrays import softmax
 from shakespeare_gpt.intervention import Intervention
+from shakespeare_gpt.model import Checkpoint
+from shakespeare_gpt.sampling import Sampling
 from support import TEXT, small_gpt
 
 OFF = Intervention(heads_off={(0, 0), (1, 2)})
@@ -34,7 +37,7 @@ def test_no_intervention_is_identical(small):
 
 
 def test_before_is_as_trained_and_after_is_changed(small):
-    told = experiments.compare(small, TEXT, OFF, max_new_tokens=30, seed=3, temperature=1.0)
+    told = experiments.compare(small, TEXT, OFF, None, 30, Sampling(1.0), seed=3)
     before, after = sg.trace(small, TEXT), sg.trace(small, TEXT, OFF)
     np.testing.assert_array_equal(told.before.logits, before.logits)
     np.testing.assert_array_equal(told.after.logits, after.logits)
@@ -61,7 +64,7 @@ def test_text_loss_by_hand(small):
     t = sg.trace(small, TEXT)
     told = experiments.text_loss(small, t)
     assert told.shape == (23,)
-    p = experiments.softmax(t.logits)[6, small.tokenizer.encode(t.characters[7])[0]]
+    p = softmax(t.logits)[6, small.tokenizer.encode(t.characters[7])[0]]
     assert told[6] == pytest.approx(-math.log(p))
     assert experiments.text_loss(small, sg.trace(small, "a")).shape == (0,)
 
@@ -126,7 +129,7 @@ def test_the_price_of_exactly_this_intervention(small, tmp_path):
     path.write_text(json.dumps({"sha256": "x", "prices": entries}))
     model = small_gpt()
     assert experiments.read_prices(model, path) is None  # made from another checkpoint
-    model.checkpoint = {"sha256": "x"}
+    model.checkpoint = Checkpoint("x", {})
     prices = experiments.read_prices(model, path)
     assert experiments.price(prices, Intervention(heads_off=[(0, 1), (0, 0)]))["name"] == "b"
     assert experiments.price(prices, Intervention(heads_off={(0, 0)}))["name"] == "a"

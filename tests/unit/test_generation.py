@@ -18,9 +18,10 @@ import torch
 import shakespeare_gpt as sg
 from shakespeare_gpt import generation
 from shakespeare_gpt.fast_decode import FastDecoder, Weights
-from shakespeare_gpt.generation import KVCache, Window, account, decode, prefill, stream_samples
+from shakespeare_gpt.generation import Window, decode, prefill, stream_samples
 from shakespeare_gpt.intervention import Intervention
-from shakespeare_gpt.model import NOTHING
+from shakespeare_gpt.model import NOTHING, KVCache
+from shakespeare_gpt.sampling import Sampling, distribution
 from support import ROOT, TEXT, small_gpt
 
 MODEL = small_gpt()
@@ -83,10 +84,22 @@ def test_a_full_cache_takes_no_more():
 def test_a_cache_can_be_used_again():
     cache = KVCache(MODEL)
     prefill(MODEL, cache, random_ids(1, T))
-    cache.length = 0
+    cache.reset()
+    assert cache.length == 0
     ids = random_ids(1, 9)
     close(prefill(MODEL, cache, ids[:, :8]), full(MODEL, ids)[:, 7])
     close(decode(MODEL, cache, ids[:, 8]), full(MODEL, ids)[:, 8])
+
+
+def test_only_the_cache_sets_its_length():
+    cache = KVCache(MODEL)
+    with pytest.raises(AttributeError):
+        cache.length = 3
+    cache.advance(3)
+    cache.advance(2)
+    assert cache.length == 5
+    cache.reset()
+    assert cache.length == 0
 
 
 def test_a_repeated_cache_is_a_copy():
@@ -309,7 +322,9 @@ def test_several_samples_are_those_of_the_seeds_that_follow(change):
 
 
 def test_several_samples_of_the_bundled_checkpoint(model):
-    rows = list(stream_samples(model, LONG[:240], 3, 40, seed=4))  # over the end of the context
+    rows = list(
+        stream_samples(model, LONG[:240], 3, 40, Sampling(0.8), seed=4)
+    )  # over the end of the context
     for steps in zip(*rows, strict=True):
         check_windows(model, LONG[:240], list(steps))
 
@@ -322,7 +337,7 @@ def test_an_intervention_that_changes_nothing_is_none():
 
 def test_a_step_tells_what_was_drawn():
     for step in sg.stream(MODEL, TEXT, 80, **SETTINGS):
-        told = account(step.logits, 1.1, 20, 0.95)
+        told = distribution(step.logits, Sampling(1.1, 20, 0.95))
         i = MODEL.tokenizer.vocabulary.index(step.character)
         assert told.kept[i]
         assert step.rank == told.rank[i]
@@ -330,8 +345,8 @@ def test_a_step_tells_what_was_drawn():
         p = told.probabilities[told.kept]
         assert step.entropy == pytest.approx(-(p * np.log2(p)).sum())
         assert step.logits.shape == (65,)
-        np.testing.assert_array_equal(step.account.probabilities, told.probabilities)
-        assert (step.temperature, step.top_k, step.top_p) == (1.1, 20, 0.95)
+        np.testing.assert_array_equal(step.distribution.probabilities, told.probabilities)
+        assert step.sampling == Sampling(1.1, 20, 0.95)
 
 
 def test_a_greedy_step_had_no_choice():

@@ -9,6 +9,7 @@ import pytest
 
 import shakespeare_gpt as sg
 from shakespeare_gpt import heads
+from shakespeare_gpt.model import Checkpoint
 from support import TEXT, VOCABULARY, small_gpt
 
 PLAY = "ROMEO:\nA rose, a rose.\nIt is.\n\nFirst Lord:\nNo: say\nno more:\nso"
@@ -204,9 +205,9 @@ def test_a_table_made_from_another_checkpoint_is_not_used(tmp_path):
     assert heads.read_heads(model, path) is None
     path.write_text(json.dumps({"sha256": "a", "heads": []}))
     assert heads.read_heads(model, path) is None  # a model without a checkpoint
-    model.checkpoint = {"sha256": "b"}
+    model.checkpoint = Checkpoint("b", {})
     assert heads.read_heads(model, path) is None
-    model.checkpoint = {"sha256": "a"}
+    model.checkpoint = Checkpoint("a", {})
     assert heads.read_heads(model, path) == {"sha256": "a", "heads": []}
     path.write_text("[1")
     assert heads.read_heads(model, path) is None

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+import reference
 import shakespeare_gpt as sg
 from shakespeare_gpt import inside
 from shakespeare_gpt.intervention import Intervention
@@ -89,6 +90,36 @@ def test_what_switched_off_heads_and_dropped_layers_say(small):
     assert cut.feed_forward[1].any() and cut.heads[2].any()
     blind = inside.logit_parts(small, sg.trace(small, TEXT, Intervention(no_positions=True)), 9)
     assert not blind.position.any() and blind.token.any()
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: str(change.to_json()))
+def test_what_is_moved_adds_up_to_what_attention_adds(small, change):
+    """The weighted sum of the moved vectors over all heads and keys is the branch's output."""
+    t = sg.trace(small, TEXT, change)
+    for layer in range(3):
+        moved = inside.moved_vectors(small, t, layer)
+        for head in range(4):
+            moved[head] *= (layer, head) not in change.heads_off
+        added = np.einsum("hqk,hkc->qc", t.attention[layer], moved)
+        np.testing.assert_allclose(added, t.attention_added[layer], atol=1e-4)
+
+
+def test_the_logit_lens_reads_each_layer_with_the_final_norm_and_the_head(small):
+    t = sg.trace(small, TEXT)
+    told = inside.layer_probabilities(small, t)
+    assert told.shape == (4, 24, 65) and told.dtype == np.float64
+    weights = {name: tensor.double().numpy() for name, tensor in small.state_dict().items()}
+    for layer in range(4):
+        for position in (0, 11, 23):
+            normed = reference.layer_norm(t.residual[layer, position], weights["norm.weight"])
+            expected = reference.softmax(weights["token_embedding.weight"] @ normed)
+            np.testing.assert_allclose(told[layer, position], expected, atol=1e-5)
+
+
+def test_the_logit_lens_ends_with_the_models_output(small):
+    t = sg.trace(small, TEXT)
+    expected = [reference.softmax(row) for row in t.logits.astype(np.float64)]
+    np.testing.assert_allclose(inside.layer_probabilities(small, t)[-1], expected, atol=1e-12)
 
 
 def test_favours():

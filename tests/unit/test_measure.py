@@ -142,7 +142,7 @@ def test_problems_are_explained(tmp_path, folder, capsys, monkeypatch):
 @pytest.mark.parametrize("name", ["heads.json", "prices.json"])
 def test_the_committed_files_are_of_the_committed_checkpoint(model, name):
     told = json.loads((ASSETS / name).read_text())
-    assert told["sha256"] == model.checkpoint["sha256"], (
+    assert told["sha256"] == model.checkpoint.sha256, (
         f"assets/{name} is stale: python -m shakespeare_gpt.training.measure"
     )
 

@@ -15,7 +15,7 @@ import reference
 from shakespeare_gpt.intervention import Intervention
 from shakespeare_gpt.model import GPT, Dropout, GPTConfig, SelfAttention, causal_mask
 from shakespeare_gpt.tokenizer import Tokenizer
-from support import TEXT, small_gpt
+from support import TEXT, TOKENIZER, small_gpt
 
 T = 24  # the context length of small_gpt
 
@@ -31,6 +31,9 @@ class Cache:
             k, v = (torch.cat(pair, dim=2) for pair in zip(self.layers[layer], (k, v), strict=True))
         self.layers[layer] = (k, v)
         return k, v
+
+    def advance(self, count: int) -> None:
+        self.length += count
 
 
 def ignore(name: str, layer: int, tensor: torch.Tensor) -> None:
@@ -231,7 +234,7 @@ def test_the_mask_lets_everyone_see_themselves_and_the_past(T: int, S: int):
 
 def test_parameter_count():
     """65 x 192 tokens + 256 x 192 positions + 6 x (12 x 192^2 matrices + 2 norms) + a last norm; the head is tied."""
-    model = GPT(GPTConfig())
+    model = GPT(GPTConfig(), TOKENIZER)
     assert model.num_parameters() == 65 * 192 + 256 * 192 + 6 * (12 * 192**2 + 2 * 192) + 192 == 2_718_336
     assert len(model.blocks) * model.config.n_head == 36
     assert not [name for name, _ in model.named_parameters() if "bias" in name]
@@ -251,7 +254,7 @@ def test_the_bundled_model_has_the_stated_shape(model: GPT):
 def test_a_fresh_model_knows_nothing():
     """Its loss is that of guessing: ln 65 = 4.174 nats a character."""
     torch.manual_seed(0)
-    model = GPT(GPTConfig()).eval()
+    model = GPT(GPTConfig(), TOKENIZER).eval()
     ids = random_ids(4, 257)
     loss = F.cross_entropy(model(ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten())
     assert loss.item() == pytest.approx(math.log(65), abs=0.1)
@@ -259,7 +262,7 @@ def test_a_fresh_model_knows_nothing():
 
 def test_initial_weights():
     torch.manual_seed(0)
-    model = GPT(GPTConfig())
+    model = GPT(GPTConfig(), TOKENIZER)
     for name, parameter in model.named_parameters():
         if parameter.dim() == 1:
             assert (parameter == 1).all(), name
@@ -394,7 +397,7 @@ def test_ids_that_do_not_fit_are_refused():
 @given(st.integers(1, 4), st.integers(1, 4), st.integers(1, 3), st.integers(1, 9), st.integers(1, 70))
 def test_any_shape_works(n_layer: int, n_head: int, size: int, T: int, vocab_size: int):
     config = GPTConfig(vocab_size, T, n_layer, n_head, n_head * size)
-    model = GPT(config).eval()
+    model = GPT(config, Tokenizer("".join(map(chr, range(33, 33 + vocab_size))))).eval()
     with torch.no_grad():
         logits = model(torch.zeros(2, T, dtype=torch.long))
     assert logits.shape == (2, T, vocab_size)

@@ -7,6 +7,7 @@ import torch
 
 from shakespeare_gpt.model import GPT, GPTConfig
 from shakespeare_gpt.training.optimizer import Muon, build_optimizers, orthogonalise, schedule
+from support import TOKENIZER
 
 
 def test_muon_follows_torch_muon():
@@ -44,7 +45,7 @@ def test_orthogonalise_survives_a_zero_gradient():
 
 
 def test_every_parameter_has_exactly_one_optimizer():
-    model = GPT(GPTConfig(n_layer=2, n_head=2, n_embd=8, context_length=8))
+    model = GPT(GPTConfig(n_layer=2, n_head=2, n_embd=8, context_length=8), TOKENIZER)
     optimizers = build_optimizers(model, 0.02, 0.003, 0.1)
     grouped = [p for o in optimizers for g in o.param_groups for p in g["params"]]
     assert {id(p) for p in grouped} == {id(p) for p in model.parameters()}

@@ -113,5 +113,5 @@ def test_the_committed_drawing_is_of_the_committed_shape(model):
 
 def test_the_committed_curve_is_of_the_committed_checkpoint(model):
     told = json.loads((ASSETS / "training.json").read_text())
-    assert told["sha256"] == model.checkpoint["sha256"]
+    assert told["sha256"] == model.checkpoint.sha256
     assert (ASSETS / "loss.svg").read_text() == loss_svg(told), f"assets/loss.svg {REMEDY}"

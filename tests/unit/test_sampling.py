@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shakespeare_gpt.generation import account, check_settings, draw, odds
+from shakespeare_gpt.sampling import Sampling, distribution, draw, sample, unnormalized
 
 # Multiples of 1/8, so that equal logits are common.
 LOGITS = st.lists(st.integers(-160, 160).map(lambda n: n / 8), min_size=1, max_size=20)
@@ -46,7 +46,7 @@ def nucleus(probabilities: dict[int, float], order: list[int], p: float) -> set[
 
 @given(LOGITS, TEMPERATURES)
 def test_temperature_divides_the_logits(logits, temperature):
-    told = account(np.array(logits), temperature)
+    told = distribution(np.array(logits), Sampling(temperature))
     np.testing.assert_allclose(told.tempered, softmax(logits, temperature), rtol=1e-9, atol=1e-300)
     np.testing.assert_allclose(told.probabilities, told.tempered, rtol=1e-14)
     assert told.kept.all()
@@ -54,13 +54,13 @@ def test_temperature_divides_the_logits(logits, temperature):
 
 @given(LOGITS)
 def test_temperature_zero_is_the_most_likely_character(logits):
-    told = account(np.array(logits), 0)
+    told = distribution(np.array(logits), Sampling(0))
     assert told.probabilities.tolist() == softmax(logits, 0)
 
 
 @given(LOGITS)
 def test_a_tiny_temperature_shares_among_the_largest(logits):
-    told = account(np.array(logits), 5e-324)
+    told = distribution(np.array(logits), Sampling(5e-324))
     largest = np.array(logits) == max(logits)
     np.testing.assert_allclose(told.probabilities, largest / largest.sum())
     assert told.kept.all()
@@ -68,13 +68,13 @@ def test_a_tiny_temperature_shares_among_the_largest(logits):
 
 @given(LOGITS)
 def test_rank_counts_from_one_and_breaks_ties_by_the_id(logits):
-    assert np.argsort(account(np.array(logits)).rank).tolist() == by_size(logits)
-    assert sorted(account(np.array(logits)).rank) == list(range(1, len(logits) + 1))
+    assert np.argsort(distribution(np.array(logits)).rank).tolist() == by_size(logits)
+    assert sorted(distribution(np.array(logits)).rank) == list(range(1, len(logits) + 1))
 
 
 @given(LOGITS, TEMPERATURES, st.integers(1, 25))
 def test_top_k_keeps_the_k_most_likely(logits, temperature, k):
-    told = account(np.array(logits), temperature, top_k=k)
+    told = distribution(np.array(logits), Sampling(temperature, top_k=k))
     kept = set(by_size(logits)[:k])
     assert set(np.flatnonzero(told.kept)) == kept
     tempered = softmax(logits, temperature)
@@ -86,7 +86,7 @@ def test_top_k_keeps_the_k_most_likely(logits, temperature, k):
 
 @given(LOGITS, TEMPERATURES, st.none() | st.integers(1, 25), st.floats(1e-6, 1))
 def test_top_p_keeps_the_fewest_that_hold_p(logits, temperature, k, p):
-    told = account(np.array(logits), temperature, top_k=k, top_p=p)
+    told = distribution(np.array(logits), Sampling(temperature, top_k=k, top_p=p))
     order = by_size(logits)
     tempered = softmax(logits, temperature)
     left = {i: tempered[i] for i in order[:k]}
@@ -112,38 +112,38 @@ def test_top_p_by_hand():
         (0.71, [1, 2, 3]),
         (0.95, [0, 1, 2, 3]),
     ):
-        told = account(logits, top_p=p)
+        told = distribution(logits, Sampling(top_p=p))
         assert np.flatnonzero(told.kept).tolist() == kept
-    np.testing.assert_allclose(account(logits, top_p=0.5).probabilities, [0, 4 / 7, 0, 3 / 7])
+    np.testing.assert_allclose(distribution(logits, Sampling(top_p=0.5)).probabilities, [0, 4 / 7, 0, 3 / 7])
     # Of the two that top-k leaves, the larger holds 4/7 = 0.57.
-    assert np.flatnonzero(account(logits, top_k=2, top_p=0.5).kept).tolist() == [1]
+    assert np.flatnonzero(distribution(logits, Sampling(top_k=2, top_p=0.5)).kept).tolist() == [1]
     # Equal probabilities that meet p exactly.
-    assert np.flatnonzero(account(np.zeros(4), top_p=0.5).kept).tolist() == [0, 1]
+    assert np.flatnonzero(distribution(np.zeros(4), Sampling(top_p=0.5)).kept).tolist() == [0, 1]
 
 
 @given(st.lists(LOGITS.filter(lambda row: len(row) >= 3).map(lambda row: row[:3]), min_size=1, max_size=4))
 def test_rows_do_not_mix(rows):
-    together = account(np.array(rows), 0.7, 2, 0.9)
+    together = distribution(np.array(rows), Sampling(0.7, 2, 0.9))
     for i, row in enumerate(rows):
-        alone = account(np.array(row), 0.7, 2, 0.9)
+        alone = distribution(np.array(row), Sampling(0.7, 2, 0.9))
         for field in ("logits", "rank", "tempered", "kept", "probabilities"):
             np.testing.assert_array_equal(getattr(together, field)[i], getattr(alone, field))
 
 
 @given(LOGITS, st.just(0) | TEMPERATURES, st.none() | st.integers(1, 25), st.none() | st.floats(1e-6, 1))
-def test_the_odds_drawn_with_are_the_probabilities_told(logits, temperature, k, p):
-    told = account(np.array(logits), temperature, k, p)
-    drawn_with = odds(np.array(logits), temperature, k, p)
+def test_the_numbers_drawn_with_are_the_probabilities_told(logits, temperature, k, p):
+    told = distribution(np.array(logits), Sampling(temperature, k, p))
+    drawn_with = unnormalized(np.array(logits), Sampling(temperature, k, p))
     np.testing.assert_allclose(drawn_with / drawn_with.sum(), told.probabilities, rtol=1e-12, atol=0)
     assert not drawn_with[~told.kept].any()
 
 
 @given(LOGITS, TEMPERATURES)
 def test_entropy_is_in_bits(logits, temperature):
-    told = account(np.array(logits), temperature, top_k=3)
+    told = distribution(np.array(logits), Sampling(temperature, top_k=3))
     expected = -math.fsum(p * math.log2(p) for p in told.probabilities if p)
     assert told.entropy == pytest.approx(expected, abs=1e-12)
-    assert account(np.zeros(8)).entropy == pytest.approx(3)
+    assert distribution(np.zeros(8)).entropy == pytest.approx(3)
 
 
 @given(st.lists(st.integers(0, 6), min_size=1, max_size=8).filter(any), st.floats(0, 1, exclude_max=True))
@@ -172,6 +172,23 @@ def test_draws_follow_the_distribution():
         assert abs(counts[i] - n * p) < 5 * math.sqrt(n * p * (1 - p))
 
 
+def test_each_row_is_drawn_with_its_own_generator():
+    rows = np.array([[0.0, 1, 2], [2, 1, 0], [1, 1, 1]])
+    sampling = Sampling(1.3, top_k=2, top_p=0.9)
+    one, two = ([random.Random(seed) for seed in (3, 4, 5)] for _ in range(2))
+    for _ in range(50):
+        alone = [
+            draw(distribution(row, sampling).probabilities, generator.random())
+            for row, generator in zip(rows, two, strict=True)
+        ]
+        assert sample(rows, sampling, one) == alone
+
+
+def test_as_it_stands_a_sampling_changes_nothing():
+    told = distribution(np.array([1.0, 3, 2]), Sampling())
+    np.testing.assert_allclose(told.probabilities, softmax([1.0, 3, 2], 1))
+
+
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
@@ -195,11 +212,11 @@ def test_draws_follow_the_distribution():
 )
 def test_a_setting_out_of_its_range_is_refused(settings, says):
     with pytest.raises(ValueError, match=says):
-        account(np.zeros(5), **settings)
+        Sampling(**settings)
 
 
 def test_settings_in_range_are_accepted():
     for temperature in (0, 0.0, 1, np.float32(0.8), 1e9):
-        check_settings(temperature, np.int64(3), np.float32(0.9))
-    check_settings(1, None, None)
-    check_settings(1, 10**9, 1)
+        Sampling(temperature, np.int64(3), np.float32(0.9))
+    Sampling(1, None, None)
+    Sampling(1, 10**9, 1)

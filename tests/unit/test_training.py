@@ -92,7 +92,7 @@ def stop_after(run: Run, steps: int, number: int = signal.SIGINT) -> None:
 def test_a_run_leaves_a_checkpoint_and_its_history(uninterrupted: Path):
     model = sg.load(uninterrupted)
     record = json.loads((uninterrupted / "training.json").read_text())
-    assert record["sha256"] == model.checkpoint["sha256"]
+    assert record["sha256"] == model.checkpoint.sha256
     assert record["recipe"]["n_embd"] == model.config.n_embd == 16
     assert record["characters"] == RECIPE.characters
     steps = [*range(2, 41, 2), 40]  # the last one again: calibrated
@@ -105,7 +105,7 @@ def test_a_run_leaves_a_checkpoint_and_its_history(uninterrupted: Path):
     assert all(math.isfinite(h["training_loss"]) for h in record["history"])
     final = windowed_loss(model, encode(model, VALIDATION))
     assert record["validation_loss"] == pytest.approx(final, abs=2e-3), "float16 costs next to nothing"
-    assert model.checkpoint["training"]["validation_loss"] == record["validation_loss"]
+    assert model.checkpoint.training["validation_loss"] == record["validation_loss"]
 
 
 def test_snapshots_show_the_model_on_the_way(uninterrupted: Path):
@@ -330,7 +330,7 @@ def test_a_taught_run_resumes_at_the_same_bits_and_names_its_teachers(teachers: 
     assert train(again, tmp_path / "parts")
     assert result(tmp_path / "parts") == result(tmp_path / "whole")
     record = json.loads((tmp_path / "whole" / "training.json").read_text())
-    assert record["teachers"] == [sg.load(folder).checkpoint["sha256"] for folder in teachers]
+    assert record["teachers"] == [sg.load(folder).checkpoint.sha256 for folder in teachers]
 
 
 def test_the_command_takes_teachers(small_corpus: None, tmp_path: Path, capsys: pytest.CaptureFixture):

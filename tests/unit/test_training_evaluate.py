@@ -162,7 +162,7 @@ def test_the_published_figure_is_the_stored_model_s(corpus: str, model, monkeypa
     validation = encode(model, corpus[int(0.9 * len(corpus)) :])
     # One offset of four: the figures by offset differ by less than 0.01, and this takes a quarter of the time.
     loss = windowed_loss(model, validation, offsets=[0])
-    assert loss == pytest.approx(model.checkpoint["training"]["validation_loss"], abs=0.01)
+    assert loss == pytest.approx(model.checkpoint.training["validation_loss"], abs=0.01)
 
 
 def test_the_command_explains_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture):

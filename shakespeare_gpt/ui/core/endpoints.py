@@ -10,7 +10,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -91,9 +91,10 @@ class Endpoints:
         """
         prompt = limits.text("prompt", prompt)
         count = limits.whole("max_new_tokens", max_new_tokens, 1, limits.MAX_NEW)
-        how = limits.sampling(temperature, top_k, top_p, seed, self.model.config.vocab_size)
+        how = limits.sampling(temperature, top_k, top_p, self.model.config.vocab_size)
+        drawn_with = limits.seed(seed)
         written = self.model.tokenizer.normalize(prompt)[0]
-        rows = stream_samples(self.model, written, 1, count, **vars(how), time_limit=TIME_LIMIT)
+        rows = stream_samples(self.model, written, 1, count, how, drawn_with, time_limit=TIME_LIMIT)
         for piece in pieces(rows):
             written += text(step for (step,) in piece)
             yield written
@@ -160,21 +161,21 @@ class Endpoints:
         place = limits.place(place)
         samples = limits.whole("Continuations", samples, 1, limits.MAX_SAMPLES)
         length = limits.whole("Length", length, 1, limits.MAX_NEW)
-        seed = -1 if seed is None else seed
-        how = limits.sampling(temperature, top_k, top_p, seed, self.model.config.vocab_size)
-        if how.seed is None:
-            how = replace(how, seed=secrets.randbelow(10**6))  # short enough to be typed again
+        how = limits.sampling(temperature, top_k, top_p, self.model.config.vocab_size)
+        first = None if seed is None else limits.seed(seed)
+        if first is None:
+            first = secrets.randbelow(10**6)  # short enough to be typed again
         normalized, notes = self.model.tokenizer.normalize(prompt)
         begun, count = time.monotonic(), 0
 
         def line(**about: Any) -> str:
             return json.dumps({"seconds": round(time.monotonic() - begun, 2), **about}) + "\n"
 
-        seeds = [how.seed + i for i in range(samples)]
+        seeds = [first + i for i in range(samples)]
         about = {"run": secrets.token_hex(4), **place, "prompt": normalized or "\n", "seeds": seeds}
         about["settings"] = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
         lines = line(**about, notes=notes)
-        steps = stream_samples(self.model, normalized, samples, length, **vars(how), time_limit=TIME_LIMIT)
+        steps = stream_samples(self.model, normalized, samples, length, how, first, time_limit=TIME_LIMIT)
         for rows in pieces(steps):
             count += len(rows)
             written = list(zip(*rows, strict=True))  # by continuation
@@ -251,8 +252,8 @@ class Endpoints:
             from; 0 for one that was cut).
         """
         text = limits.text("text", text)
-        how = limits.sampling(temperature, top_k, top_p, -1, self.model.config.vocab_size)
-        return payloads.candidates(self.trace(text), self.model, how.temperature, how.top_k, how.top_p)
+        how = limits.sampling(temperature, top_k, top_p, self.model.config.vocab_size)
+        return payloads.candidates(self.trace(text), self.model, how)
 
 
 def pieces(rows: Iterator[list[Step]]) -> Iterator[list[list[Step]]]:

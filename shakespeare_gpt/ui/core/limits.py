@@ -8,12 +8,13 @@ the input and its range, and never repeats what was sent: Gradio shows messages 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
 import gradio as gr
 
 from shakespeare_gpt.intervention import Intervention
+from shakespeare_gpt.sampling import Sampling
 
 MAX_PROMPT = 2_000  # characters
 MAX_NEW = 2_000  # characters
@@ -87,26 +88,19 @@ def place(value: Any) -> dict[str, int]:
     }
 
 
-@dataclass(frozen=True)
-class Sampling:
-    """How to draw, in the words of generation.stream."""
-
-    temperature: float
-    top_k: int | None
-    top_p: float | None
-    seed: int | None
-
-
-def sampling(temperature: Any, top_k: Any, top_p: Any, seed: Any, vocab_size: int) -> Sampling:
-    """The sampling settings as they come from the outside: top_k 0, top_p 1 and seed -1 mean off and random."""
+def sampling(temperature: Any, top_k: Any, top_p: Any, vocab_size: int) -> Sampling:
+    """The sampling settings as they come from the outside: top_k 0 and top_p 1 mean off."""
     temperature = number("temperature", temperature, 0, MAX_TEMPERATURE)
     top_k = whole("top_k", top_k, 0, vocab_size)
     if not (is_number(top_p) and 0 < top_p <= 1):
         raise Refused("top_p must be a number above 0 and at most 1.")
-    seed = whole("seed", seed, -1, MAX_SEED)
-    return Sampling(
-        temperature, top_k or None, float(top_p) if top_p < 1 else None, seed if seed >= 0 else None
-    )
+    return Sampling(temperature, top_k or None, float(top_p) if top_p < 1 else None)
+
+
+def seed(value: Any) -> int | None:
+    """The seed as it comes from the outside; None for -1, which asks for one to be drawn."""
+    value = whole("seed", value, -1, MAX_SEED)
+    return value if value >= 0 else None
 
 
 def position(name: str, value: Any, start: int, length: int) -> int:

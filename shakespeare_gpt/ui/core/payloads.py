@@ -6,15 +6,17 @@ Counting is a person's here: layers, heads and positions from 1. Lists and packe
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import torch
 
-from shakespeare_gpt.generation import account
-from shakespeare_gpt.heads import HEADS, read_derived
+from shakespeare_gpt.checkpoint import read_derived, sha256_of
+from shakespeare_gpt.heads import HEADS
+from shakespeare_gpt.inside import layer_probabilities, moved_vectors
 from shakespeare_gpt.model import GPT
+from shakespeare_gpt.sampling import Sampling, distribution
 from shakespeare_gpt.trace import Trace
 
 THUMBNAIL = 64  # pixels along a side, at most
@@ -38,9 +40,8 @@ def overview(trace: Trace, model: GPT, text: str | None = None) -> dict[str, Any
         "next": the ten most likely characters after the text, [character, probability].
     """
     before = "" if text is None else model.tokenizer.normalize(text)[0][: trace.start]
-    logits = trace.logits.astype(np.float64)
     ids = np.array(model.tokenizer.encode("".join(trace.characters)))
-    told = account(logits)  # temperature 1, nothing cut: what the model itself says
+    told = distribution(trace.logits)  # temperature 1, nothing cut: what the model itself says
     given = [[figure(told.tempered[row, i]), int(told.rank[row, i])] for row, i in enumerate(ids[1:])]
     best = np.argsort(told.rank[-1])[:10]
     return {
@@ -51,7 +52,7 @@ def overview(trace: Trace, model: GPT, text: str | None = None) -> dict[str, Any
         "n_layer": model.config.n_layer,
         "n_head": model.config.n_head,
         "context_length": model.config.context_length,
-        "checkpoint": sha256(model),
+        "checkpoint": sha256_of(model),
         "thumbnails": thumbnails(trace),
         "given": [None, *given],
         "next": [[model.tokenizer.vocabulary[i], figure(told.tempered[-1, i])] for i in best],
@@ -93,7 +94,7 @@ def layer(trace: Trace, layer: int, model: GPT) -> dict[str, Any]:
     """
     T = trace.attention.shape[2]
     rows, columns = np.tril_indices(T)
-    moved = np.linalg.norm(moved_vectors(trace, layer - 1, model), axis=-1)  # (n_head, T)
+    moved = np.linalg.norm(moved_vectors(model, trace, layer - 1), axis=-1)  # (n_head, T)
     usual = usual_weights(model).get(layer)
     return {
         "layer": layer,
@@ -114,33 +115,6 @@ def pack(weights: np.ndarray) -> str:
     return base64.b64encode(planes.tobytes()).decode()
 
 
-def moved_vectors(trace: Trace, layer: int, model: GPT) -> np.ndarray:
-    """What each character would add to a looking character at weight 1, (n_head, T, n_embd).
-
-    The output projection acts on the heads side by side, so head h owns head_size of its columns: value @
-    W_O[:, slice of h]^T. The attention-weighted sum of these vectors over all heads is what attention adds.
-    """
-    values = trace.value[layer]  # (n_head, T, head_size)
-    n_head, _, head_size = values.shape
-    projection = model.blocks[layer].attention.projection.weight.detach().cpu().numpy()  # (C, C)
-    slices = projection.reshape(projection.shape[0], n_head, head_size)
-    return np.einsum("hts,chs->htc", values, slices)
-
-
-@torch.no_grad()
-def layer_probabilities(trace: Trace, model: GPT) -> np.ndarray:
-    """What the model would say if it ended after each layer, (n_layer + 1, T, vocab_size), float64.
-
-    The logit lens (nostalgebraist, 2020): the final norm and the head, applied to the residual stream before
-    the first block and after each. The last entry is the model's own output.
-    """
-    weight = model.token_embedding.weight
-    residual = torch.from_numpy(trace.residual[:-1]).to(weight)
-    early = (model.norm(residual) @ weight.T).double().cpu().numpy()
-    logits = np.concatenate([early, trace.logits[None].astype(np.float64)])
-    return account(logits).tempered
-
-
 def logit_lens(trace: Trace, model: GPT) -> dict[str, Any]:
     """What the model would say after each layer, at every position.
 
@@ -150,7 +124,7 @@ def logit_lens(trace: Trace, model: GPT) -> dict[str, Any]:
         "probabilities": T lists of their five probabilities;
         "true": T - 1 probabilities, given to the character that does come next.
     """
-    told = layer_probabilities(trace, model)
+    told = layer_probabilities(model, trace)
     ids = np.array(model.tokenizer.encode("".join(trace.characters)))
     order = np.argsort(-told, axis=-1, kind="stable")[..., :LENS_TOP]
     best = np.take_along_axis(told, order, -1).round(7).tolist()
@@ -162,9 +136,7 @@ def logit_lens(trace: Trace, model: GPT) -> dict[str, Any]:
     return {"layers": layers}
 
 
-def candidates(
-    trace: Trace, model: GPT, temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None
-) -> dict[str, Any]:
+def candidates(trace: Trace, model: GPT, sampling: Sampling) -> dict[str, Any]:
     """How the character after the text is chosen: all of the vocabulary, the most likely first.
 
     Returns:
@@ -172,16 +144,15 @@ def candidates(
         "kept", "cut_by" ("top-k", "top-p" or null), "probability" (in the distribution that is drawn from;
         exactly 0 for one that was cut). They add up to 1.
     """
-    logits = trace.logits[-1].astype(np.float64)
-    told = account(logits, temperature, top_k, top_p)
-    after_top_k = account(logits, temperature, top_k).kept
+    told = distribution(trace.logits[-1], sampling)
+    after_top_k = distribution(trace.logits[-1], replace(sampling, top_p=None)).kept
     listed = []
     for i in np.argsort(told.rank).tolist():
         cut_by = None if told.kept[i] else "top-p" if after_top_k[i] else "top-k"
         listed.append(
             {
                 "character": model.tokenizer.vocabulary[i],
-                "logit": figure(logits[i]),
+                "logit": figure(told.logits[i]),
                 "tempered": float(told.tempered[i]),
                 "kept": cut_by is None,
                 "cut_by": cut_by,
@@ -194,11 +165,6 @@ def candidates(
 def figure(value: float) -> float:
     """Six significant digits: more than the page ever shows, in a third of the space."""
     return float(f"{value:.6g}")
-
-
-def sha256(model: GPT) -> str | None:
-    """By which the files that were measured on this checkpoint are recognised; None for an unsaved model."""
-    return getattr(model, "checkpoint", {}).get("sha256")
 
 
 @lru_cache(maxsize=4)

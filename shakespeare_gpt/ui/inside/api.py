@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from shakespeare_gpt import inside
-from shakespeare_gpt.experiments import softmax
+from shakespeare_gpt.arrays import softmax
 from shakespeare_gpt.model import GPT
 from shakespeare_gpt.trace import Trace
 from shakespeare_gpt.ui.core import limits

@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from shakespeare_gpt.checkpoint import ASSETS, CheckpointError
-from shakespeare_gpt.embeddings import embedding_map, position_similarity
+from shakespeare_gpt.checkpoint import ASSETS, CheckpointError, read_derived, sha256_of
+from shakespeare_gpt.embeddings import embedding_map, nearest, position_similarity
 from shakespeare_gpt.experiments import text_loss
-from shakespeare_gpt.generation import generate
-from shakespeare_gpt.heads import HEADS, on_this_text, read_derived
+from shakespeare_gpt.generation import continuation
+from shakespeare_gpt.heads import HEADS, on_this_text
 from shakespeare_gpt.model import GPT
 from shakespeare_gpt.published import PUBLISHED
+from shakespeare_gpt.sampling import Sampling
 from shakespeare_gpt.snapshots import RECORD, Snapshots
 from shakespeare_gpt.trace import Trace, trace
 from shakespeare_gpt.ui.core import limits, payloads
@@ -145,7 +146,7 @@ class ModelApi:
         key = (text, moment.step, seed)
         if key not in self._written:
             model = self._at(moment.step)
-            self._written[key] = generate(model, text, WRITTEN, temperature=TEMPERATURE, seed=seed)
+            self._written[key] = continuation(model, text, WRITTEN, Sampling(TEMPERATURE), seed)
             if len(self._written) > KEPT:
                 self._written.popitem(last=False)
         return {
@@ -214,14 +215,17 @@ class ModelApi:
                 for name in ("n_layer", "n_head", "n_embd", "context_length", "vocab_size", "head_size")
             },
             "parameters": model.num_parameters(),
-            "checkpoint": payloads.sha256(model),
+            "checkpoint": sha256_of(model),
             "vocabulary": vocabulary,
             "training": self._training(),
             "others": [vars(result) for result in PUBLISHED],
             "characters": {
                 "points": plane.points.round(4).tolist(),
                 "explained": plane.explained.round(4).tolist(),
-                "nearest": nearest(model),
+                "nearest": [
+                    [[character, round(cosine, 4)] for character, cosine in others]
+                    for others in nearest(model)
+                ],
             },
             "positions": payloads.pack(positions(model)),
         }
@@ -247,25 +251,11 @@ class ModelApi:
         written = [
             {
                 "prompt": prompt,
-                "text": generate(self.model, prompt, SAMPLE, temperature=TEMPERATURE, seed=SEED),
+                "text": continuation(self.model, prompt, SAMPLE, Sampling(TEMPERATURE), SEED),
             }
             for prompt in PROMPTS
         ]
         return {"seed": SEED, "temperature": TEMPERATURE, "samples": written}
-
-
-def nearest(model: GPT, count: int = 3) -> list[list[list]]:
-    """For each character of the vocabulary the most similar others: [character, cosine of their embeddings]."""
-    embeddings = model.token_embedding.weight.detach().float().cpu().numpy()  # (V, C)
-    directions = embeddings / np.linalg.norm(embeddings, axis=-1, keepdims=True)
-    cosines = directions @ directions.T
-    np.fill_diagonal(cosines, -np.inf)  # not itself
-    order = np.argsort(-cosines, axis=-1, kind="stable")[:, :count]
-    vocabulary = model.tokenizer.vocabulary
-    return [
-        [[vocabulary[j], round(float(row[j]), 4)] for j in best]
-        for row, best in zip(cosines, order, strict=True)
-    ]
 
 
 def positions(model: GPT) -> np.ndarray:

@@ -6,11 +6,12 @@ As in endpoints.py, annotations are real types: Gradio reads them for the API pa
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import torch
 
-from shakespeare_gpt.generation import account, kept
+from shakespeare_gpt.arrays import float32
+from shakespeare_gpt.generation import kept
 from shakespeare_gpt.model import GPT
+from shakespeare_gpt.sampling import Sampling, distribution
 from shakespeare_gpt.ui.core import limits
 from shakespeare_gpt.ui.core.limits import Refused
 from shakespeare_gpt.ui.core.payloads import figure
@@ -50,13 +51,13 @@ class Score:
             )
         steps: list[list[float]] = []
         ids = self.model.tokenizer.encode(text)
-        for count, settings in asked:
+        for count, sampling in asked:
             for start, first, end in windows(place, count, self.model.config.context_length):
-                steps += self._steps(ids, start, first, end, settings)
+                steps += self._steps(ids, start, first, end, sampling)
             place += count
         return {"steps": steps}
 
-    def _runs(self, runs: Any) -> list[tuple[int, dict[str, Any]]]:
+    def _runs(self, runs: Any) -> list[tuple[int, Sampling]]:
         wanted = "runs must be a list of [characters, temperature, top_k, top_p]"
         if not isinstance(runs, list) or not 1 <= len(runs) <= MAX_RUNS:
             raise Refused(f"{wanted}, 1 to {MAX_RUNS} of them.")
@@ -64,21 +65,24 @@ class Score:
         for run in runs:
             if not isinstance(run, list) or len(run) != 4:
                 raise Refused(f"{wanted}.")
-            count = limits.whole("characters", run[0], 1, MAX_SCORED)
-            how = limits.sampling(*run[1:], -1, self.model.config.vocab_size)
-            asked.append((count, {"temperature": how.temperature, "top_k": how.top_k, "top_p": how.top_p}))
+            count, temperature, top_k, top_p = run
+            count = limits.whole("characters", count, 1, MAX_SCORED)
+            how = limits.sampling(temperature, top_k, top_p, self.model.config.vocab_size)
+            asked.append((count, how))
         return asked
 
     @torch.inference_mode()
-    def _steps(self, ids: list[int], start: int, first: int, end: int, settings: dict) -> list[list[float]]:
+    def _steps(
+        self, ids: list[int], start: int, first: int, end: int, sampling: Sampling
+    ) -> list[list[float]]:
         """One window: the characters first to end - 1, chosen by a model that saw those from start on."""
         device = self.model.token_embedding.weight.device
         seen = torch.tensor([ids[start : end - 1]], device=device)
-        logits = self.model(seen)[0, first - 1 - start :].float().cpu().numpy()  # (end - first, vocab_size)
-        told = account(logits, **settings)
-        entropies = -(told.probabilities * np.log2(told.probabilities + 1e-300)).sum(axis=-1)
+        logits = float32(self.model(seen)[0, first - 1 - start :])  # (end - first, vocab_size)
+        drawn_from = distribution(logits, sampling)
+        probabilities, rank, entropy = drawn_from.probabilities, drawn_from.rank, drawn_from.entropy
         return [
-            [figure(told.probabilities[row, i]), int(told.rank[row, i]), figure(entropies[row]), start + 1]
+            [figure(probabilities[row, i]), int(rank[row, i]), figure(entropy[row]), start + 1]
             for row, i in enumerate(ids[first:end])
         ]
 

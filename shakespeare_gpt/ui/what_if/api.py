@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from shakespeare_gpt.experiments import Comparison, price, read_prices, text_loss
-from shakespeare_gpt.generation import stream
+from shakespeare_gpt.generation import stream_samples
 from shakespeare_gpt.intervention import Intervention
 from shakespeare_gpt.model import GPT
 from shakespeare_gpt.ui.core import limits
@@ -130,12 +130,12 @@ class WhatIf:
         change = self._intervention(intervention)
         text = limits.text("text", text)
         length = limits.whole("length", length, 1, MAX_LENGTH)
-        limits.whole("seed", seed, 0, limits.MAX_SEED)
-        how = limits.sampling(temperature, top_k, top_p, seed, self.model.config.vocab_size)
+        seed = limits.whole("seed", seed, 0, limits.MAX_SEED)
+        how = limits.sampling(temperature, top_k, top_p, self.model.config.vocab_size)
         written = {"before": "", "after": ""}
         for name, what in (("before", None), ("after", change)):
-            steps = stream(self.model, text, length, **vars(how), intervention=what, time_limit=TIME_LIMIT)
-            for count, step in enumerate(steps, 1):
+            steps = stream_samples(self.model, text, 1, length, how, seed, what, TIME_LIMIT)
+            for count, (step,) in enumerate(steps, 1):
                 written[name] += step.character
                 if count % PIECE == 0 or count == length:
                     yield written

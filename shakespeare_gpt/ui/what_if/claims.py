@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shakespeare_gpt.experiments import Comparison, shuffle, softmax, text_loss
+from shakespeare_gpt.arrays import softmax
+from shakespeare_gpt.experiments import Comparison, shuffle, text_loss
 from shakespeare_gpt.intervention import Intervention
 from shakespeare_gpt.model import GPT, GPTConfig
 from shakespeare_gpt.trace import Trace

@@ -99,7 +99,7 @@ def start() -> tuple[subprocess.Popen, str]:
 def settled(page: Page) -> None:
     """Wait until all layers are there and nothing is left to draw."""
     page.wait_for_function(
-        "shakespeare.data.window && shakespeare.data.window.layers.size === shakespeare.data.window.n_layer",
+        "shakespeare.session.get().window && shakespeare.session.get().layers.every(layer => layer.state === 'ready')",
         timeout=60_000,
     )
     page.wait_for_timeout(500)
@@ -124,16 +124,16 @@ def measure(page: Page, url: str) -> tuple[dict[str, float], str]:
     settled(page)
 
     now("another text and layer")
-    last = page.evaluate("shakespeare.data.window.n_layer")
+    last = page.evaluate("shakespeare.session.get().window.n_layer")
     page.locator("#prompt textarea").fill("KING:\n" + LINES[:200])
-    page.wait_for_function("shakespeare.data.window.text.startsWith('KING')", timeout=60_000)
+    page.wait_for_function("shakespeare.session.get().window.text.startsWith('KING')", timeout=60_000)
     told["another layer, still on the server"] = page.evaluate(FETCHED, last)
     settled(page)
     page.locator("#layer input").first.check()
 
     now("a text of 256 characters")
     page.locator("#prompt textarea").fill(LINES[:256])
-    page.wait_for_function("shakespeare.data.window.length === 256", timeout=60_000)
+    page.wait_for_function("shakespeare.session.get().window.length === 256", timeout=60_000)
     settled(page)
     page.evaluate("shakespeare.view.set({head: 1})")  # which one it opens with depends on the checkpoint
     page.wait_for_timeout(1000)
@@ -177,7 +177,9 @@ def measure(page: Page, url: str) -> tuple[dict[str, float], str]:
 
     now("writing")
     page.locator("#generate").click()
-    page.wait_for_function("shakespeare.data.written > 0 && !shakespeare.data.streaming", timeout=60_000)
+    page.wait_for_function(
+        "shakespeare.session.get().written > 0 && !shakespeare.session.get().streaming", timeout=60_000
+    )
     settled(page)
     told["DOM nodes after writing"] = page.evaluate(count)
     streamed = "performance.getEntriesByType('resource').filter(one => one.name.includes('/queue/data'))"

@@ -76,8 +76,8 @@ def ready(page: Page) -> None:
     """Every layer is here, and both figures are drawn."""
     page.wait_for_function(
         """() => {
-          const w = window.shakespeare?.data?.window;
-          return w && !shakespeare.data.streaming && w.layers.size === w.n_layer
+          const now = window.shakespeare?.session?.get();
+          return now?.window && !now.streaming && now.layers.every(layer => layer.state === 'ready')
             && document.querySelector('#head-map .hm image');
         }""",
         timeout=TIMEOUT,
@@ -97,7 +97,10 @@ def type_text(page: Page, text: str) -> None:
     """Write into the text box, and wait for what the model says to it."""
     page.locator("#prompt textarea").fill(text)
     page.wait_for_function(
-        "text => shakespeare.view.get().text === text && !shakespeare.data.loading && !shakespeare.data.written",
+        """text => {
+          const {loading, written} = shakespeare.session.get();
+          return shakespeare.view.get().text === text && !loading && !written;
+        }""",
         arg=text,
         timeout=TIMEOUT,
     )
@@ -123,7 +126,7 @@ def settings(page: Page, **values: float) -> None:
 
 def shown(page: Page, model: GPT) -> Trace:
     """The Trace of the text that the page shows."""
-    return trace(model, page.evaluate("shakespeare.data.window.text"))
+    return trace(model, page.evaluate("shakespeare.session.get().window.text"))
 
 
 def z(page: Page, figure: str, number: int = 1) -> np.ndarray:
@@ -141,7 +144,7 @@ def cell(page: Page, figure: str, query: int, key: int, number: int = 1) -> tupl
     return page.evaluate(
         """([figure, number, query, key]) => {
           const element = document.getElementById(figure), suffix = number > 1 ? number : '';
-          const box = element.getBoundingClientRect(), first = shakespeare.data.window.start + 1;
+          const box = element.getBoundingClientRect(), first = shakespeare.session.get().window.start + 1;
           const [x, y] = ['xaxis', 'yaxis'].map(name => element._fullLayout[name + suffix]);
           return [box.left + x._offset + x.l2p(first + key), box.top + y._offset + y.l2p(first + query)];
         }""",

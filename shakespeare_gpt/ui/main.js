@@ -2,7 +2,7 @@
 
 import { call } from "./core/api.js";
 import * as candidates from "./text/candidates.js";
-import { data, open, promptLength, writing, written } from "./core/data.js";
+import { promptLength, session } from "./core/session.js";
 import { focus } from "./core/focus.js";
 import * as forming from "./attention/forming.js";
 import * as grid from "./attention/grid.js";
@@ -41,10 +41,10 @@ const VIEWS = {
 /** A piece is there. `told` is its value: for the strip, the first text's payload; `trigger` fires its Gradio events. */
 export function mount(element, told, trigger) {
   const piece = element.querySelector("[data-piece]");
-  if (piece.dataset.piece === "strip" && !data.window) {
+  if (piece.dataset.piece === "strip" && !session.get().window) {
     pickers.mountGradio();
     tabs.mount();
-    open(told);
+    session.open(told);
   }
   pickers.mountControls(piece);
   for (const module of VIEWS[piece.dataset.piece]) module.mount(piece, told, trigger);
@@ -54,12 +54,12 @@ export function mount(element, told, trigger) {
 window.shakespeare = Object.assign(window.shakespeare ?? {}, {
   view,
   pointer,
-  data,
+  session,
   focus,
   api: { call },
   setText: pickers.gradioText,
-  text: () => ({ text: data.text, prompt: promptLength() }),
+  text: () => ({ text: session.get().text, prompt: promptLength() }),
   taken: pickers.taken,
-  generated: writing,
-  stopped: written,
+  generated: session.writing,
+  stopped: session.ended,
 });

@@ -1,7 +1,7 @@
 // The first module of the file that "Take it away" makes (standalone_file.js): main.js's part, for one text.
 
 import { held } from "./core/api.js"; // which is standalone_api.js there
-import { data, open, tell } from "./core/data.js";
+import { session } from "./core/session.js";
 import { focus } from "./core/focus.js";
 import * as grid from "./attention/grid.js";
 import * as help from "./core/help.js";
@@ -27,14 +27,12 @@ paint();
 
 document.querySelector("#candidates").remove(); // only the server knows them
 pickers.mountGradio();
-open(held.first);
-Object.assign(data, { written: held.written, steps: held.steps });
+session.open(held.first, held.steps);
 view.set(held.view);
 for (const piece of document.querySelectorAll("[data-piece]")) {
   pickers.mountControls(piece);
   for (const module of VIEWS[piece.dataset.piece]) module.mount(piece);
   help.mount(piece);
 }
-tell("text");
 
-window.shakespeare = { view, pointer, data, focus };
+window.shakespeare = { view, pointer, session, focus };

@@ -82,7 +82,7 @@ def rewind(watched: Watched) -> None:
     page = watched.page
     page.mouse.move(0, 0)
     page.evaluate("() => { document.activeElement?.blur(); scrollTo(0, 0); }")
-    if page.evaluate("shakespeare.data.written > 0") or (
+    if page.evaluate("shakespeare.session.get().written > 0") or (
         page.locator("#prompt textarea").input_value() != watched.first["text"]
     ):
         type_text(page, watched.first["text"])

@@ -15,7 +15,7 @@ DRAWN = """() => {
   const heading = document.querySelector('#inside-heading').textContent;
   const {layer, head, position} = shakespeare.view.get();
   return heading.startsWith(`Layer ${layer} head ${head}, at `)
-    && heading.endsWith(` at ${position ?? shakespeare.data.text.length}`)
+    && heading.endsWith(` at ${position ?? shakespeare.session.get().text.length}`)
     && !document.querySelector('.sg-inside').hasAttribute('aria-busy')
     && document.querySelector('#inside-arithmetic').children.length > 0;
 }"""
@@ -42,7 +42,7 @@ def last_number(text: str) -> float:
 
 def test_every_step_shows_the_traces_numbers(page, model):
     open_tab(page, layer=2, head=3, position=40)
-    t = trace(model, page.evaluate("shakespeare.data.window.text"))
+    t = trace(model, page.evaluate("shakespeare.session.get().window.text"))
     told = inside.head_account(model, t, 1, 2, 39)
     tolerance = {"rtol": 1e-4, "atol": 1e-4}
     np.testing.assert_allclose(numbers(page, "query").ravel(), told.query, **tolerance)
@@ -68,7 +68,7 @@ def test_every_step_shows_the_traces_numbers(page, model):
 
 def test_the_arithmetic_on_the_page_is_the_traces(page, model):
     open_tab(page, layer=1, head=2, position=30)
-    t = trace(model, page.evaluate("shakespeare.data.window.text"))
+    t = trace(model, page.evaluate("shakespeare.session.get().window.text"))
     page.locator("#inside-key").evaluate(
         "(slider) => { slider.value = 12; slider.dispatchEvent(new Event('input', {bubbles: true})); }"
     )
@@ -98,7 +98,7 @@ def test_a_key_moves_the_character_that_is_followed(page):
 
 def test_the_parts_add_up_on_the_page(page, model):
     open_tab(page, position=25)
-    t = trace(model, page.evaluate("shakespeare.data.window.text"))
+    t = trace(model, page.evaluate("shakespeare.session.get().window.text"))
     logits = t.logits[24] - t.logits[24].mean()
     sentence = page.locator("#inside-total").text_content()
     assert last_number(sentence) == pytest.approx(logits.max(), abs=1e-3)
@@ -112,7 +112,7 @@ def test_the_parts_add_up_on_the_page(page, model):
 
 def test_it_follows_the_text_the_head_and_the_character(page, model):
     open_tab(page, layer=1, head=1, position=None)
-    last = page.evaluate("shakespeare.data.text.length")
+    last = page.evaluate("shakespeare.session.get().text.length")
     assert page.locator("#inside-heading").text_content().endswith(f"at {last}")
     page.locator("#head input").nth(3).check()
     page.wait_for_function(DRAWN)

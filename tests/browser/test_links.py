@@ -29,7 +29,9 @@ def view(page) -> dict:
 
 
 def wait_for_text(page, text: str) -> None:
-    page.wait_for_function("text => shakespeare.data.text === text && !shakespeare.data.loading", arg=text)
+    page.wait_for_function(
+        "text => shakespeare.session.get().text === text && !shakespeare.session.get().loading", arg=text
+    )
     ready(page)
 
 
@@ -95,24 +97,24 @@ def test_a_link_restores_what_was_written_and_how_sure_the_model_was(page, open_
     page.get_by_label("number input for Length").fill("40")
     page.get_by_label("number input for Length").press("Tab")
     page.locator("#generate").click()
-    page.wait_for_function("shakespeare.data.written === 40 && !shakespeare.data.streaming")
+    page.wait_for_function("shakespeare.session.get().written === 40 && !shakespeare.session.get().streaming")
     page.locator("#write-on").click()
-    page.wait_for_function("shakespeare.data.written === 80 && !shakespeare.data.streaming")
+    page.wait_for_function("shakespeare.session.get().written === 80 && !shakespeare.session.get().streaming")
     ready(page)
     page.evaluate("shakespeare.view.set({step: 60, direction: 'how sure', layer: 2})")
     page.wait_for_timeout(300)
     before = view(page)
-    steps = page.evaluate("shakespeare.data.steps")
+    steps = page.evaluate("shakespeare.session.get().steps")
     address = link(page)
     fresh = open_page(address)
     wait_for_text(fresh, before["text"])
     fresh.wait_for_timeout(800)
     after = view(fresh)
     assert after == before
-    assert fresh.evaluate("shakespeare.data.written") == 80
+    assert fresh.evaluate("shakespeare.session.get().written") == 80
     assert fresh.locator("#continuation").text_content() == before["text"][len(TEXT) :]
     expect(fresh.locator("#prompt textarea")).to_have_value(TEXT)
-    again = fresh.evaluate("shakespeare.data.steps")
+    again = fresh.evaluate("shakespeare.session.get().steps")
     for one, other in zip(steps, again, strict=True):
         assert other["probability"] == pytest.approx(one["probability"], abs=2e-5)
         assert other["entropy"] == pytest.approx(one["entropy"], abs=1e-3)
@@ -169,11 +171,15 @@ def test_a_text_that_the_model_cannot_have_written_is_shown_as_typed(page, watch
 def test_markup_in_a_link_stays_text(page):
     text = "<img src=x onerror=alert(1)>${alert(2)}{{7*7}}</script><script>alert(3)</script>"
     page.evaluate("address => { location.hash = address }", f"#text={quote(text)}&tab={quote(text)}")
-    page.wait_for_function("text => shakespeare.data.raw === text && !shakespeare.data.loading", arg=text)
+    page.wait_for_function(
+        "text => shakespeare.view.get().text === text && !shakespeare.session.get().loading", arg=text
+    )
     ready(page)
     expect(page.locator("#prompt textarea")).to_have_value(text)
     assert page.locator("img[src=x]").count() == 0
-    assert page.locator("#text-strip [data-position]").count() == len(page.evaluate("shakespeare.data.text"))
+    assert page.locator("#text-strip [data-position]").count() == len(
+        page.evaluate("shakespeare.session.get().text")
+    )
 
 
 def test_the_query_string_is_read_too(open_page):
@@ -191,7 +197,7 @@ def test_a_long_link_works(page):
     assert len(address) < 8000
     told = page.evaluate(
         """address => shakespeare.link.read(new URLSearchParams(address.split('#')[1]),
-             shakespeare.data.window)""",
+             shakespeare.session.get().window)""",
         address,
     )
     assert told["view"]["text"] == text and told["view"]["position"] == 3990 and told["bad"] == []
@@ -215,7 +221,7 @@ def test_in_the_frame_of_a_space_links_and_downloads_work(browser, model, monkey
     page.goto(f"{hub}#text={quote(TEXT)}&layer=3&head=2")
     page.locator("iframe").wait_for()
     frame = next(frame for frame in page.frames if frame.parent_frame)
-    frame.wait_for_function("text => window.shakespeare?.data?.text === text", arg=TEXT)
+    frame.wait_for_function("text => window.shakespeare?.session?.get().text === text", arg=TEXT)
     frame.wait_for_function("document.querySelector('#head-map .hm image')")
     assert frame.evaluate("shakespeare.view.get().layer") == 3
     frame.evaluate("shakespeare.view.set({layer: 4})")

@@ -54,7 +54,7 @@ def test_hover_tells_the_five_likeliest_after_each_layer(page, model, lens):
 
 def test_the_last_row_is_what_the_model_says(page, model, lens):
     following = payloads.overview(shown(page, model), model)["next"]
-    page.evaluate("shakespeare.view.set({position: shakespeare.data.text.length})")
+    page.evaluate("shakespeare.view.set({position: shakespeare.session.get().text.length})")
     settle(page)
     last = rows(lens)[-1]
     assert [cell.split(" ")[0] for cell in last] == [glyph(c) for c, _ in following[:5]]

@@ -327,7 +327,10 @@ def test_the_headings_name_what_is_drawn_until_the_layer_has_arrived(open_page):
 
     page.route("**/run/layer*", fifth)
     page.locator("#prompt textarea").fill("KING:\nWho goes there, in the night?")
-    page.wait_for_function("shakespeare.data.window.layers.size === 4 && shakespeare.data.window.length < 60")
+    page.wait_for_function(
+        "() => { const {layers, window} = shakespeare.session.get();"
+        " return layers.filter(layer => layer.value).length === 4 && window.length < 60; }"
+    )
     page.locator("#layer input").nth(4).check()
     settle(page)
     opacities = (

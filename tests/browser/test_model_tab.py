@@ -169,7 +169,7 @@ def test_the_table_sorts_by_any_column_with_the_keyboard(page, measured):
 def test_the_table_says_whether_a_role_holds_on_this_text(page, measured):
     type_text(page, "First Citizen:\nBefore we proceed any further, hear me speak.\n\nAll:\nSpeak, speak.")
     open_roles(page)
-    told = page.evaluate("shakespeare.api.call('roles', shakespeare.data.window.text)")["heads"]
+    told = page.evaluate("shakespeare.api.call('roles', shakespeare.session.get().window.text)")["heads"]
     page.wait_for_function(
         "![...document.querySelectorAll('#roles td')].some(cell => cell.textContent === '…')"
     )
@@ -206,7 +206,7 @@ def test_the_slider_shows_the_head_at_each_moment(page, model):
     page.evaluate("shakespeare.view.set({layer: 2, head: 3})")
     page.locator("#forming summary").click()
     snapshots = Snapshots(model)
-    text = page.evaluate("shakespeare.data.window.text")
+    text = page.evaluate("shakespeare.session.get().window.text")
     for index, moment in enumerate(snapshots.moments):
         slide(page, index)
         words = "before the first step" if moment.step == 0 else f"after {moment.step:,} steps"

@@ -107,7 +107,9 @@ def test_after_writing_axe_finds_nothing_serious_either(open_page, theme, width)
     settings(page, **{"Top-p": 1})  # nothing cut: there are always runners-up
     page.locator("#settings input[type=radio]").nth(1).check()
     page.locator("#generate").click()
-    page.wait_for_function("shakespeare.data.written > 0 && !shakespeare.data.streaming", timeout=TIMEOUT)
+    page.wait_for_function(
+        "shakespeare.session.get().written > 0 && !shakespeare.session.get().streaming", timeout=TIMEOUT
+    )
     ready(page)
     page.locator("#scrub-slider").fill("30")
     page.locator(".sg-others b").first.wait_for()
@@ -227,7 +229,7 @@ def test_text_stays_text(page, text):
     settle(page)
     assert page.locator("#prompt textarea").input_value() == f"A {text} B & C"
     strip = page.locator("#text-strip").text_content()
-    assert strip == page.evaluate("shakespeare.data.text") and "49" not in strip
+    assert strip == page.evaluate("shakespeare.session.get().text") and "49" not in strip
     assert page.locator("img").count() == before
     assert page.locator("[onerror]").count() == 0
     # The fixture asserts that there was no dialog, no error, no foreign request.
@@ -236,22 +238,24 @@ def test_text_stays_text(page, text):
 def test_hostile_text_survives_generating(page):
     type_text(page, "".join(HOSTILE))
     page.locator("#generate").click()
-    page.wait_for_function("shakespeare.data.written > 20", timeout=TIMEOUT)
+    page.wait_for_function("shakespeare.session.get().written > 20", timeout=TIMEOUT)
     page.locator("#stop").click()
-    page.wait_for_function("!shakespeare.data.streaming", timeout=TIMEOUT)
+    page.wait_for_function("!shakespeare.session.get().streaming", timeout=TIMEOUT)
     assert page.locator("[onerror]").count() == 0
 
 
 def test_generate_then_stop(page):
     settings(page, Length=2000)
     page.locator("#generate").click()
-    page.wait_for_function("shakespeare.data.written > 30", timeout=TIMEOUT)
+    page.wait_for_function("shakespeare.session.get().written > 30", timeout=TIMEOUT)
     page.locator("#stop").click()
     page.wait_for_timeout(1000)
-    count = page.evaluate("shakespeare.data.written")
+    count = page.evaluate("shakespeare.session.get().written")
     page.wait_for_timeout(1500)
-    assert page.evaluate("shakespeare.data.written") == count < 2000
-    page.wait_for_function("!shakespeare.data.streaming && !shakespeare.data.loading", timeout=TIMEOUT)
+    assert page.evaluate("shakespeare.session.get().written") == count < 2000
+    page.wait_for_function(
+        "!shakespeare.session.get().streaming && !shakespeare.session.get().loading", timeout=TIMEOUT
+    )
     ready(page)  # the maps follow
     assert "Layer 1 head 1" in said(page)
     settings(page, Length=300)

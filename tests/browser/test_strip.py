@@ -22,7 +22,7 @@ def away(page) -> None:
 
 
 def test_every_character_is_an_element(page):
-    text = page.evaluate("shakespeare.data.text")
+    text = page.evaluate("shakespeare.session.get().text")
     cells = page.locator("#text-strip [data-position]")
     assert cells.all_text_contents() == list(text)
     assert [int(c.get_attribute("data-position")) for c in cells.all()] == list(range(len(text)))
@@ -37,7 +37,10 @@ def test_pointing_at_a_character_shades_what_it_looks_at(page, model, position):
     assert not told[position + 1 :].any()
     best = int(row.argmax())
     listed = page.locator("#readout li").first.text_content()
-    assert listed == f"'{glyph(page.evaluate('shakespeare.data.text')[best])}' at {best + 1}{row[best]:.4f}"
+    assert (
+        listed
+        == f"'{glyph(page.evaluate('shakespeare.session.get().text')[best])}' at {best + 1}{row[best]:.4f}"
+    )
     strong = np.sort(row[: position + 1])[::-1][:5]
     assert page.locator(".sg-arcs path").count() == (strong >= 0.05 * strong[0]).sum()
 
@@ -49,7 +52,7 @@ def test_switched_it_shows_who_looks_at_it(page, model):
     assert alphas(page) == pytest.approx(np.sqrt(column), abs=0.01)
     best = int(column.argmax())
     assert (
-        f"at 31 is looked at mostly by '{glyph(page.evaluate('shakespeare.data.text')[best])}' at {best + 1}"
+        f"at 31 is looked at mostly by '{glyph(page.evaluate('shakespeare.session.get().text')[best])}' at {best + 1}"
         in said(page)
     )
 
@@ -112,7 +115,7 @@ def test_how_sure_of_any_character_also_while_another_is_held(page):
     character(page, 60).click()
     for position in (70, 33):  # after it and before it
         character(page, position).hover()
-        told = page.evaluate(f"shakespeare.data.window.given[{position}]")
+        told = page.evaluate(f"shakespeare.session.get().window.given[{position}]")
         assert f"at {position + 1} is yours; the model gave it" in said(page)
         assert f"at {position + 1} is yours" in page.locator("#readout").text_content()
         bar = page.locator("#readout .sg-bar")
@@ -193,11 +196,11 @@ def test_arrow_keys_move_the_held_character(page, model):
     page.keyboard.press("ArrowLeft")
     assert "at 3 looks" in said(page)
     page.keyboard.press("End")
-    last = len(page.evaluate("shakespeare.data.text"))
+    last = len(page.evaluate("shakespeare.session.get().text"))
     assert page.evaluate("shakespeare.view.get().position") == last
     page.keyboard.press("ArrowUp")
     above = page.evaluate("shakespeare.view.get().position")
-    text = page.evaluate("shakespeare.data.text")
+    text = page.evaluate("shakespeare.session.get().text")
     assert text[:above].count("\n") == text[:last].count("\n") - 1
     page.keyboard.press("Escape")
     assert page.evaluate("shakespeare.view.get().position") is None
@@ -240,14 +243,14 @@ def test_a_tap_on_a_map_reads_its_cell(open_page, model):
 
 def test_typing_shows_the_new_text_after_a_pause(page, model):
     type_text(page, "JULIET:\nO Romeo, Romeo!")
-    assert page.evaluate("shakespeare.data.text") == "JULIET:\nO Romeo, Romeo!"
+    assert page.evaluate("shakespeare.session.get().text") == "JULIET:\nO Romeo, Romeo!"
     assert page.locator("#text-strip").inner_text().replace("\r", "") == "JULIET:\nO Romeo, Romeo!"
     assert said(page).startswith("Layer 1 head 1: '!' at 23 looks mostly at")
 
 
 def test_what_is_not_in_the_vocabulary_is_said(page):
     type_text(page, "Caf\u00e9 \u2014 7 \u20ac")
-    assert page.evaluate("shakespeare.data.text") == "Cafe --  "
+    assert page.evaluate("shakespeare.session.get().text") == "Cafe --  "
     notes = page.locator("#notes").text_content()
     assert "\u00e9" in notes and "\u20ac" in notes
 

@@ -174,7 +174,7 @@ def test_svg_shows_the_text_and_the_map_with_the_selection(page, model, tmp_path
     assert texts[1].startswith("Layer 4 head 1: ")
     assert model.checkpoint.sha256[:16] in texts[-1]
     letters = "".join(text for text in texts if len(text) == 1)
-    assert page.evaluate("shakespeare.data.text").replace(" ", "").replace("\n", "⏎") in letters
+    assert page.evaluate("shakespeare.session.get().text").replace(" ", "").replace("\n", "⏎") in letters
     # The heat map is one picture of T x T pixels, the row of the held character is framed.
     assert [image for image in root.iter(f"{ns}image")]
     assert "#ff5d5d" in ET.tostring(root, encoding="unicode") or "255, 93, 93" in ET.tostring(
@@ -238,14 +238,14 @@ def test_the_standalone_file_holds_what_was_written(page, browser, tmp_path):
     type_text(page, TEXT)
     page.evaluate("shakespeare.view.set({sampling: {...shakespeare.view.get().sampling, length: 30}})")
     page.locator("#generate").click()
-    page.wait_for_function("shakespeare.data.written > 20 && !shakespeare.data.streaming")
+    page.wait_for_function("shakespeare.session.get().written > 20 && !shakespeare.session.get().streaming")
     ready(page)
     page.evaluate("shakespeare.view.set({direction: 'how sure'})")
     settle(page)
-    text, written = page.evaluate("[shakespeare.data.text, shakespeare.data.written]")
-    inside = min(written, len(page.evaluate("shakespeare.data.window.text")))
+    text, written = page.evaluate("[shakespeare.session.get().text, shakespeare.session.get().written]")
+    inside = min(written, len(page.evaluate("shakespeare.session.get().window.text")))
     alone, faults = opened(browser, take(page, "html", tmp_path))
-    assert alone.evaluate("shakespeare.data.text") == text
+    assert alone.evaluate("shakespeare.session.get().text") == text
     assert len(alone.locator("#continuation").text_content()) == inside
     assert said(alone) == said(page)
     alone.locator(f"#text-strip [data-position='{len(text) - 3}']").hover()
@@ -255,12 +255,17 @@ def test_the_standalone_file_holds_what_was_written(page, browser, tmp_path):
 
 
 def test_nothing_is_taken_while_the_numbers_are_on_their_way(page):
-    page.evaluate(
-        "() => { document.querySelector('.ta-downloads').open = true; shakespeare.data.loading = true }"
-    )
+    waiting = []
+    page.route("**/run/overview", lambda route: waiting.append(route))
+    page.evaluate("document.querySelector('.ta-downloads').open = true")
+    page.locator("#prompt textarea").fill("KENT:\nWho's there, besides foul weather?")
+    page.wait_for_function("shakespeare.session.get().loading")
     page.locator("[data-format=csv]").click()
     expect(page.locator("#link-notes")).to_contain_text("not here yet")
-    page.evaluate("shakespeare.data.loading = false")
+    page.unroute("**/run/overview")
+    for route in waiting:
+        route.continue_()
+    page.wait_for_function("!shakespeare.session.get().loading")
 
 
 def test_nothing_is_left_on_the_server(page, watched, tmp_path):
@@ -276,7 +281,7 @@ def test_nothing_is_left_on_the_server(page, watched, tmp_path):
 
 def test_text_with_markup_stays_text_in_every_file(odd_page, odd, browser, tmp_path):
     page = odd_page
-    assert page.evaluate("shakespeare.data.text") == MARKUP
+    assert page.evaluate("shakespeare.session.get().text") == MARKUP
     page.evaluate("shakespeare.view.set({layer: 2, head: 1})")
     seen = trace(odd, MARKUP)
 
@@ -320,7 +325,9 @@ def test_text_with_markup_stays_text_in_every_tab(odd_page):
     page.locator("#logit-lens tbody tr").first.wait_for()
     assert page.locator(strange).count() == 0
     page.locator("#generate").click()
-    page.wait_for_function("shakespeare.data.written > 0 && !shakespeare.data.streaming", timeout=TIMEOUT)
+    page.wait_for_function(
+        "shakespeare.session.get().written > 0 && !shakespeare.session.get().streaming", timeout=TIMEOUT
+    )
     assert page.locator(strange).count() == 0
     type_text(page, MARKUP)
     for tab, drawn in (

@@ -58,7 +58,7 @@ def test_each_stop_has_a_link_that_opens_it(tour, open_page):
     assert link.is_visible()
     wanted = view(tour)
     opened = open_page(link.get_attribute("href").split("/", 3)[3])
-    opened.wait_for_function("text => shakespeare.data.text === text", arg=wanted["text"])
+    opened.wait_for_function("text => shakespeare.session.get().text === text", arg=wanted["text"])
     settle(opened)
     assert {key: view(opened)[key] for key in wanted if key != "sampling"} == {
         key: value for key, value in wanted.items() if key != "sampling"
@@ -68,17 +68,21 @@ def test_each_stop_has_a_link_that_opens_it(tour, open_page):
 def test_leaving_gives_a_written_text_back_with_its_probabilities(page):
     type_text(page, "ROMEO:\nWhat say")
     page.locator("#generate").click()
-    page.wait_for_function("shakespeare.data.written === 300 && !shakespeare.data.streaming", timeout=TIMEOUT)
+    page.wait_for_function(
+        "shakespeare.session.get().written === 300 && !shakespeare.session.get().streaming", timeout=TIMEOUT
+    )
     ready(page)
     page.evaluate("shakespeare.view.set({step: 120, layer: 2})")
-    page.wait_for_function("!shakespeare.data.loading")
+    page.wait_for_function("!shakespeare.session.get().loading")
     settle(page)
-    state = "JSON.stringify([shakespeare.data.text, shakespeare.data.steps, shakespeare.data.window.start])"
+    state = (
+        "(({text, steps, window}) => JSON.stringify([text, steps, window.start]))(shakespeare.session.get())"
+    )
     before, told = view(page), page.evaluate(state)
     page.locator("#tour-start").click()
-    page.wait_for_function("shakespeare.data.written === 0 && !shakespeare.data.loading")
+    page.wait_for_function("shakespeare.session.get().written === 0 && !shakespeare.session.get().loading")
     page.keyboard.press("Escape")
-    page.wait_for_function("shakespeare.data.written === 300 && !shakespeare.data.loading")
+    page.wait_for_function("shakespeare.session.get().written === 300 && !shakespeare.session.get().loading")
     ready(page)
     assert view(page) == before and page.evaluate(state) == told
     expect(page.locator("#prompt textarea")).to_have_value("ROMEO:\nWhat say")

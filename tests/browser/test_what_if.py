@@ -45,7 +45,9 @@ def near(*values: float):
 
 
 def expected(page, model, told: dict):
-    return compare(model, page.evaluate("shakespeare.data.window.text"), Intervention.from_json(told, 6, 6))
+    return compare(
+        model, page.evaluate("shakespeare.session.get().window.text"), Intervention.from_json(told, 6, 6)
+    )
 
 
 def test_nothing_is_off_at_first(what_if):
@@ -143,7 +145,7 @@ def test_both_continuations_have_the_same_seed(what_if, model):
         "() => [...document.querySelectorAll('#what-if .wi-text')]"
         ".every(side => side.textContent.length === 100 && !side.classList.contains('wi-old'))"
     )
-    text = page.evaluate("shakespeare.data.window.text")
+    text = page.evaluate("shakespeare.session.get().window.text")
     wanted = compare(model, text, Intervention(norm_off={2}), None, 100, Sampling(0.5), seed=11)
     for side, continuation in zip(("before", "after"), wanted.continuations, strict=True):
         assert page.locator(f"#what-if-written-{side}").evaluate("side => side.textContent") == continuation
@@ -153,10 +155,10 @@ def test_both_continuations_have_the_same_seed(what_if, model):
 def test_an_experiment_changes_no_other_view(what_if, watched):
     page = what_if
     looks = """() => {
-      const window = shakespeare.data.window;
+      const {layers, window} = shakespeare.session.get();
       const text = id => document.querySelector(id).textContent;
       const pictures = [...document.querySelectorAll('#head-grid canvas')].map(canvas => canvas.toDataURL());
-      return [window.text, [...window.layers.get(2).weights[0]].slice(0, 50), text('#said'), pictures];
+      return [window.text, [...layers[1].value.weights[0]].slice(0, 50), text('#said'), pictures];
     }"""
     page.evaluate("shakespeare.view.set({layer: 2, head: 1, position: 12})")
     page.wait_for_timeout(400)
@@ -210,7 +212,7 @@ def test_it_follows_the_text(what_if):
     page.locator("[data-switch='no_scale']").check()
     compared(page, no_scale=True)
     type_text(page, "<b>To be</b>;")
-    length = page.evaluate("shakespeare.data.window.length")
+    length = page.evaluate("shakespeare.session.get().window.length")
     page.wait_for_function(
         "length => document.querySelector('#what-if-next-heading').textContent.endsWith(`';' at ${length}`)"
         " && document.querySelector('#what-if-before').data[0].z.length === length",

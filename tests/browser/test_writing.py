@@ -22,9 +22,11 @@ def write(page, prompt: str, wait: bool = True, **values) -> str:
     type_text(page, prompt)
     settings(page, **values)
     page.locator("#generate").click()
-    page.wait_for_function("shakespeare.data.written > 0", timeout=TIMEOUT)
+    page.wait_for_function("shakespeare.session.get().written > 0", timeout=TIMEOUT)
     if wait:
-        page.wait_for_function("!shakespeare.data.streaming && !shakespeare.data.loading", timeout=TIMEOUT)
+        page.wait_for_function(
+            "!shakespeare.session.get().streaming && !shakespeare.session.get().loading", timeout=TIMEOUT
+        )
         ready(page)
     return page.locator("#continuation").text_content()
 
@@ -47,13 +49,15 @@ def test_the_strip_carries_what_is_written(page, model):
 def test_it_is_shaded_by_probability_while_it_streams(page):
     write(page, PROMPT, wait=False, Length=2000, Seed=3)
     # Pressed in the page itself: 2,000 characters may be written before a click from outside arrives.
-    press = "shakespeare.data.written > 40 && (document.querySelector('#stop').click(), true)"
+    press = "shakespeare.session.get().written > 40 && (document.querySelector('#stop').click(), true)"
     page.wait_for_function(press, timeout=TIMEOUT)
     page.locator("[data-view=direction][value='how sure']").check()
-    page.wait_for_function("!shakespeare.data.streaming && !shakespeare.data.loading", timeout=TIMEOUT)
-    count = page.evaluate("shakespeare.data.written")
+    page.wait_for_function(
+        "!shakespeare.session.get().streaming && !shakespeare.session.get().loading", timeout=TIMEOUT
+    )
+    count = page.evaluate("shakespeare.session.get().written")
     assert 40 < count < 2000  # it was stopped
-    told = page.evaluate("shakespeare.data.steps.map(step => step.probability)")
+    told = page.evaluate("shakespeare.session.get().steps.map(step => step.probability)")
     assert alphas(page)[-count:] == pytest.approx(told, abs=0.01)
 
 
@@ -66,10 +70,10 @@ def test_streaming_itself_is_shaded(page):
           window.seen = null;
           const look = () => {
             const cells = [...document.querySelectorAll('#continuation [data-position]')];
-            if (shakespeare.data.streaming && cells.length > 10 && !window.seen
+            if (shakespeare.session.get().streaming && cells.length > 10 && !window.seen
                 && cells.slice(0, 10).every(cell => cell.style.backgroundColor))
               window.seen = cells.slice(0, 10).map((cell, i) => [cell.style.backgroundColor,
-                shakespeare.data.steps[i].probability]);
+                shakespeare.session.get().steps[i].probability]);
             if (!window.seen) requestAnimationFrame(look);
           };
           look();
@@ -80,7 +84,7 @@ def test_streaming_itself_is_shaded(page):
     for colour, probability in page.evaluate("window.seen"):
         shown = float(colour.rsplit("/", 1)[1].strip(" )"))
         assert shown == pytest.approx(probability, abs=1e-3)
-    page.wait_for_function("!shakespeare.data.streaming", timeout=TIMEOUT)
+    page.wait_for_function("!shakespeare.session.get().streaming", timeout=TIMEOUT)
 
 
 def test_nothing_moves_while_it_writes_and_while_it_is_replayed(page):
@@ -100,12 +104,14 @@ def test_nothing_moves_while_it_writes_and_while_it_is_replayed(page):
         }"""
     )
     page.locator("#generate").click()
-    page.wait_for_function("shakespeare.data.written === 300 && !shakespeare.data.streaming", timeout=TIMEOUT)
+    page.wait_for_function(
+        "shakespeare.session.get().written === 300 && !shakespeare.session.get().streaming", timeout=TIMEOUT
+    )
     ready(page)
     for step in (1, 150, 299):
         page.locator("#scrub-slider").fill(str(step))
         page.locator(".sg-others b").first.wait_for()
-        page.wait_for_function("!shakespeare.data.loading", timeout=TIMEOUT)
+        page.wait_for_function("!shakespeare.session.get().loading", timeout=TIMEOUT)
         settle(page)
     places = page.evaluate("() => { const found = [...window.places]; window.places = null; return found; }")
     assert len(places) == 1
@@ -115,7 +121,7 @@ def test_the_replay_keeps_its_character_in_sight(page):
     write(page, PROMPT, Length=600, Seed=11)
     for step in (450, 20, 599):
         page.locator("#scrub-slider").fill(str(step))
-        page.wait_for_function("!shakespeare.data.loading", timeout=TIMEOUT)
+        page.wait_for_function("!shakespeare.session.get().loading", timeout=TIMEOUT)
         settle(page)
         strip, chosen = (
             page.locator(each).bounding_box() for each in ("#text-strip", "#text-strip .sg-chosen")
@@ -150,7 +156,7 @@ def test_all_candidates_of_a_written_character(page, model):
     page.locator(f"#text-strip [data-position='{position}']").click()
     page.locator("#candidates summary", has_text=f"at {position + 1}").wait_for()
     rows = table(page)
-    text = page.evaluate("shakespeare.data.text")
+    text = page.evaluate("shakespeare.session.get().text")
     told = payloads.candidates(trace(model, text[:position]), model, 0.9, 20, 0.9)["candidates"]
     assert len(rows) == 65
     for row, candidate in zip(rows, told, strict=True):
@@ -162,7 +168,7 @@ def test_all_candidates_of_a_written_character(page, model):
     assert sum(float(row[4]) for row in rows) == pytest.approx(1, abs=0.002)
     chosen = [row for row in rows if "stands here" in row[0]]
     assert [row[0][0].replace("␣", " ").replace("⏎", "\n") for row in chosen] == [text[position]]
-    probability = page.evaluate(f"shakespeare.data.steps[{position - len(PROMPT)}].probability")
+    probability = page.evaluate(f"shakespeare.session.get().steps[{position - len(PROMPT)}].probability")
     assert float(chosen[0][4]) == pytest.approx(probability, abs=1e-4)
 
 
@@ -186,7 +192,7 @@ def test_the_replay_is_exact_also_past_the_context(page, model):
     starts = set()
     for number in (1, 30, 232, 233, 234, 330, 400):
         slider.fill(str(number))
-        page.wait_for_function("!shakespeare.data.loading", timeout=TIMEOUT)
+        page.wait_for_function("!shakespeare.session.get().loading", timeout=TIMEOUT)
         page.locator("#head input").nth(number % 6).check()
         ready(page)
         step, position = steps[number - 1], len(PROMPT) + number - 1
@@ -203,7 +209,7 @@ def test_the_replay_is_exact_also_past_the_context(page, model):
     assert len(starts) > 1  # the window did move
     page.locator("#scrub button").click()
     page.wait_for_function(
-        "!shakespeare.data.loading && shakespeare.view.get().step === null", timeout=TIMEOUT
+        "!shakespeare.session.get().loading && shakespeare.view.get().step === null", timeout=TIMEOUT
     )
 
 
@@ -215,7 +221,7 @@ def test_the_replay_shows_the_mean_over_the_heads_of_any_layer(page, model):
     page.locator("[data-view=over]").select_option("mean")
     ready(page)
     position = len(PROMPT) + 19
-    text = page.evaluate("shakespeare.data.text")
+    text = page.evaluate("shakespeare.session.get().text")
     row = trace(model, text[:position]).attention[4, :, -1].mean(0)
     assert alphas(page)[:position] == pytest.approx(np.sqrt(row), abs=0.01)
     assert not alphas(page)[position:].any()
@@ -227,7 +233,7 @@ def test_the_replay_names_the_runners_up(page, model):
     page.locator(".sg-others b").first.wait_for()
     settle(page)
     position = len(PROMPT) + 9
-    text = page.evaluate("shakespeare.data.text")
+    text = page.evaluate("shakespeare.session.get().text")
     told = payloads.candidates(trace(model, text[:position]), model, 0.8)["candidates"]
     expected = [c for c in told if c["character"] != text[position]][:5]
     listed = page.locator(".sg-others b").all_text_contents()
@@ -245,10 +251,12 @@ def test_arrow_keys_move_the_replay(page):
 
 def test_a_character_that_left_the_window_brings_its_window_back(page):
     write(page, PROMPT, Length=400, Seed=11)
-    assert page.evaluate("shakespeare.data.window.start") > 0
+    assert page.evaluate("shakespeare.session.get().window.start") > 0
     page.locator(f"#text-strip [data-position='{len(PROMPT) + 3}']").click()
-    page.wait_for_function("!shakespeare.data.loading && shakespeare.view.get().step === 4", timeout=TIMEOUT)
-    assert page.evaluate("shakespeare.data.window.start") == 0
+    page.wait_for_function(
+        "!shakespeare.session.get().loading && shakespeare.view.get().step === 4", timeout=TIMEOUT
+    )
+    assert page.evaluate("shakespeare.session.get().window.start") == 0
 
 
 def test_editing_the_prompt_drops_the_continuation(page):
@@ -262,7 +270,9 @@ def test_editing_the_prompt_drops_the_continuation(page):
 def test_writing_on_keeps_what_was_written(page):
     first = write(page, PROMPT, Length=30, Seed=5)
     page.locator("#write-on").click()
-    page.wait_for_function("shakespeare.data.written === 60 && !shakespeare.data.streaming", timeout=TIMEOUT)
+    page.wait_for_function(
+        "shakespeare.session.get().written === 60 && !shakespeare.session.get().streaming", timeout=TIMEOUT
+    )
     ready(page)
     assert page.locator("#continuation").text_content()[:30] == first
     page.locator("#scrub-slider").fill("45")
@@ -277,25 +287,25 @@ def test_writing_on_counts_also_what_the_prompt_no_longer_holds(page):
     for count in (2050, 2100):
         page.locator("#write-on").click()
         page.wait_for_function(
-            "count => shakespeare.data.written === count && !shakespeare.data.streaming",
+            "count => shakespeare.session.get().written === count && !shakespeare.session.get().streaming",
             arg=count,
             timeout=TIMEOUT,
         )
     assert page.locator("#text-strip .sg-prompt").text_content() == PROMPT
-    assert page.evaluate("shakespeare.data.steps.length") == 2100
+    assert page.evaluate("shakespeare.session.get().steps.length") == 2100
     assert page.locator("#scrub-slider").get_attribute("max") == "2100"
 
 
 def test_numbers_that_are_on_their_way_are_not_taken_from_the_text_before(page):
     """After a second run the window is still the first one's until the server has answered."""
     write(page, PROMPT, Length=200, Seed=5)
-    before = page.evaluate("shakespeare.data.window.text")
+    before = page.evaluate("shakespeare.session.get().window.text")
     held = []
     page.route("**/run/overview*", lambda route: held.append(route))
     settings(page, Length=20, Seed=6)
     page.locator("#generate").click()
     page.wait_for_function(
-        "shakespeare.data.written === 20 && !shakespeare.data.streaming && shakespeare.data.loading",
+        "(now => now.written === 20 && !now.streaming && now.loading)(shakespeare.session.get())",
         timeout=TIMEOUT,
     )
     page.locator("#text-strip").focus()
@@ -313,7 +323,7 @@ def test_numbers_that_are_on_their_way_are_not_taken_from_the_text_before(page):
     for route in held:
         route.continue_()
     page.unroute("**/run/overview*")
-    page.wait_for_function("!shakespeare.data.loading", timeout=TIMEOUT)
+    page.wait_for_function("!shakespeare.session.get().loading", timeout=TIMEOUT)
     ready(page)
     assert page.locator(".sg-stale").count() == 0
     assert strip.locator(".sg-chosen").count() == 1 and alphas(page).any()
@@ -323,7 +333,7 @@ def test_what_it_no_longer_saw_is_pale_and_not_improbable(page):
     write(page, PROMPT, Length=400, Seed=11)
     page.locator("[data-view=direction][value='how sure']").check()
     settle(page)
-    assert page.evaluate("shakespeare.data.window.start") > len(PROMPT)
+    assert page.evaluate("shakespeare.session.get().window.start") > len(PROMPT)
     pale = page.locator("#text-strip .sg-outside")
     assert pale.count() == len(PROMPT)  # not seen, and not drawn either
     assert "pale" in page.locator("#notes").text_content()
@@ -345,7 +355,7 @@ def test_arcs_stay_with_their_characters_when_the_text_scrolls(page):
     write(page, PROMPT, Length=600, Seed=11)
     page.evaluate("shakespeare.view.set({over: 'mean'})")
     page.locator("#scrub-slider").fill("300")
-    page.wait_for_function("!shakespeare.data.loading", timeout=TIMEOUT)
+    page.wait_for_function("!shakespeare.session.get().loading", timeout=TIMEOUT)
     ready(page)
     height = """() => {
       const path = document.querySelector('.sg-arcs path'), begins = path.getAttribute('d').match(/[\\d.-]+ ([\\d.-]+)/);
@@ -364,7 +374,7 @@ def test_another_prompt_ends_the_writing(page):
     settings(page, Length=2000, Seed=5)
     page.evaluate(
         """() => {
-          const look = () => shakespeare.data.written > 30
+          const look = () => shakespeare.session.get().written > 30
             ? [...document.querySelectorAll('button')].find(one => one.textContent.trim() === 'A king').click()
             : requestAnimationFrame(look);
           look();
@@ -372,12 +382,13 @@ def test_another_prompt_ends_the_writing(page):
     )
     page.locator("#generate").click()
     page.wait_for_function(
-        "shakespeare.data.text.startsWith('KING RICHARD') && !shakespeare.data.loading", timeout=TIMEOUT
+        "shakespeare.session.get().text.startsWith('KING RICHARD') && !shakespeare.session.get().loading",
+        timeout=TIMEOUT,
     )
     page.wait_for_timeout(1000)  # what was still on its way does not bring the old text back
     ready(page)
-    assert page.evaluate("shakespeare.data.written") == 0
-    assert page.locator("#prompt textarea").input_value() == page.evaluate("shakespeare.data.text")
+    assert page.evaluate("shakespeare.session.get().written") == 0
+    assert page.locator("#prompt textarea").input_value() == page.evaluate("shakespeare.session.get().text")
     assert "Stopped after" in page.locator("#run").text_content()
 
 
@@ -398,6 +409,6 @@ def test_a_run_that_breaks_off_ends_on_the_page_too(open_page, monkeypatch):
     )
     page.get_by_text("The writing broke off.").wait_for()
     ready(page)
-    assert 0 < page.evaluate("shakespeare.data.written") <= 30
+    assert 0 < page.evaluate("shakespeare.session.get().written") <= 30
     buttons = page.locator(".run-card button")
     assert buttons.count() == 2 and not any(button.is_disabled() for button in buttons.all())

@@ -3,7 +3,7 @@
 // background, so that the slider moves without waiting.
 
 import { call } from "../core/api.js";
-import { data } from "../core/data.js";
+import { session } from "../core/session.js";
 import { rowStart, triangles } from "../core/decode.js";
 import { focus } from "../core/focus.js";
 import { strongest } from "../core/lenses.js";
@@ -49,7 +49,7 @@ export function mount(root, told) {
   parts.steps.replaceChildren(...moments.map(({ step }) => element("span", {}, step.toLocaleString("en"))));
   slider.addEventListener("input", () => view.set({ training_step: moments[slider.value].step }));
   details.addEventListener("toggle", draw);
-  data.subscribe((what) => what === "window" && draw());
+  session.subscribe((_, changed) => changed.has("window") && draw());
   view.subscribe(draw);
   new ResizeObserver(draw).observe(map);
   new MutationObserver(draw).observe(document.body, { attributes: true, attributeFilter: ["class"] });
@@ -76,11 +76,11 @@ function ask(name, ...args) {
 }
 
 function draw() {
-  if (details.open && data.window && !data.streaming) later("forming", show);
+  if (details.open && session.get().window && !session.get().streaming) later("forming", show);
 }
 
 async function show() {
-  const { window } = data;
+  const { window } = session.get();
   const { layer, head } = view.get();
   const moment = moments[chosenMoment()];
   slider.value = chosenMoment();
@@ -88,7 +88,7 @@ async function show() {
   [...parts.steps.children].forEach((one, i) => one.classList.toggle("sg-now", i === chosenMoment()));
   parts.heading.textContent = `Layer ${layer} head ${head} ${when(moment)}`;
   const current = () =>
-    window === data.window &&
+    window === session.get().window &&
     moment === moments[chosenMoment()] &&
     layer === view.get().layer &&
     head === view.get().head;
@@ -127,7 +127,7 @@ function sentence(moment, told) {
 
 /** The strongest links of the chosen character at that moment. */
 function drawRow(weights) {
-  const { window } = data;
+  const { window } = session.get();
   const { chosen } = focus();
   const q = chosen - window.start;
   const row = weights.subarray(rowStart(q), rowStart(q + 1));
@@ -140,13 +140,13 @@ function drawRow(weights) {
 async function drawMap(weights, question) {
   const width = map.clientWidth;
   if (!width) return;
-  const { window } = data;
+  const { window } = session.get();
   const { scale } = view.get();
   const colour = getComputedStyle(map).color;
   const now = JSON.stringify([question, width, scale, colour]);
   if (now === drawn) return;
   drawn = now;
-  const figure = copy(data.figures.head_map);
+  const figure = copy(session.get().figures.head_map);
   const [trace] = figure.data;
   const range = [window.start + 0.5, window.start + window.length + 0.5];
   trace.z = Array.from({ length: window.length }, (_, q) => weights.subarray(rowStart(q), rowStart(q + 1)));
@@ -163,7 +163,7 @@ async function drawMap(weights, question) {
   figure.layout.xaxis.range = range;
   figure.layout.yaxis.range = [...range].reverse();
   figure.layout.font = { color: colour, family: "inherit", size: 12 };
-  figure.layout.coloraxis.colorscale = data.figures.colorscales[scale];
+  figure.layout.coloraxis.colorscale = session.get().figures.colorscales[scale];
   figure.layout.coloraxis.showscale = false;
   Object.assign(figure.layout, { width, height: Math.min(width, 520), dragmode: false });
   (await plotly).react(map, figure.data, figure.layout, CONFIG);

@@ -2,7 +2,7 @@
 // click keeps it. Arrow keys move between them.
 
 import { cividis } from "../core/colours.js";
-import { data } from "../core/data.js";
+import { session } from "../core/session.js";
 import { NOTHING, pointer, view } from "../core/store.js";
 import { later } from "../core/tasks.js";
 import { element } from "../core/text.js";
@@ -21,12 +21,12 @@ export function mount(root) {
     if (chosen) view.set(chosen);
   });
   grid.addEventListener("keydown", key);
-  data.subscribe((what) => what === "window" && later("thumbnails", draw));
+  session.subscribe((_, changed) => changed.has("window") && later("thumbnails", draw));
   view.subscribe((_, changed) => {
     if (changed.has("scale")) later("thumbnails", draw);
     mark();
   });
-  if (data.window) draw();
+  if (session.get().window) draw();
 }
 
 function whose(target) {
@@ -66,7 +66,7 @@ function build({ n_layer, n_head }) {
 }
 
 function draw() {
-  const { window } = data;
+  const { window } = session.get();
   if (buttons.length !== window.n_layer * window.n_head) build(window);
   const { size, data: pixels } = window.thumbnails;
   const colours = cividis();
@@ -101,7 +101,7 @@ function mark() {
 
 function key(event) {
   const index = buttons.indexOf(document.activeElement);
-  const columns = data.window?.n_head ?? 1;
+  const columns = session.get().window?.n_head ?? 1;
   const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
   if (index < 0 || !step) return;
   buttons[index + step]?.focus();

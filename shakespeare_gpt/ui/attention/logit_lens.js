@@ -1,7 +1,7 @@
 // The logit lens: what the model would say next if it ended after each layer, at every position. One canvas, a column
 // for each character of the text and a row for each layer; the five likeliest at the chosen place stand below.
 
-import { data, logitLens } from "../core/data.js";
+import { session } from "../core/session.js";
 import { focus } from "../core/focus.js";
 import { at } from "../core/said.js";
 import { pointer, NOTHING, view } from "../core/store.js";
@@ -30,8 +30,8 @@ export function mount(root) {
     seen = entries.some((entry) => entry.isIntersecting);
     if (seen) load();
   }).observe(box);
-  data.subscribe((what) => {
-    if (what !== "window") return;
+  session.subscribe((_, changed) => {
+    if (!changed.has("window")) return;
     clear(); // what stands here is about another text
     if (seen) load();
   });
@@ -60,11 +60,11 @@ function clear() {
 }
 
 async function load() {
-  const { window } = data;
+  const { window } = session.get();
   if (!window || shown?.window === window) return;
   try {
-    const told = await logitLens(window);
-    if (window !== data.window) return;
+    const told = await session.lens(window);
+    if (window !== session.get().window) return;
     shown = { window, layers: told.layers };
     later("logit lens", draw);
   } catch (error) {
@@ -142,7 +142,7 @@ function key(event) {
 /** The five likeliest after each layer, at the character that is pointed at or chosen. */
 function write() {
   const now = focus();
-  if (!shown || !now || shown.window !== data.window) return;
+  if (!shown || !now || shown.window !== session.get().window) return;
   const position = pointer.get().query ?? now.chosen;
   const x = position - shown.window.start;
   if (x < 0 || x >= shown.window.length) return;
@@ -153,7 +153,7 @@ function write() {
     const rightmost = Math.max(scroller.scrollLeft, (x + 2) * WIDTH - scroller.clientWidth);
     scroller.scrollLeft = Math.min(rightmost, (x - 1) * WIDTH);
   }
-  const next = data.text[position + 1];
+  const next = session.get().text[position + 1];
   const cells = ({ characters, probabilities }) =>
     [...characters[x]].map((character, i) =>
       element(

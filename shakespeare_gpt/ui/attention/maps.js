@@ -1,7 +1,7 @@
 // The chosen layer's heads side by side (#layer-maps), and one head large (#head-map): Plotly heatmaps whose z are
 // the weights themselves. Each figure is drawn in a task of its own, and only when what it shows has changed.
 
-import { current, data } from "../core/data.js";
+import { current, session } from "../core/session.js";
 import { focus, layerNow } from "../core/focus.js";
 import { NARROW, fill, finish, headFigure, setRange } from "../core/head_figure.js";
 import { SCALES, lensNames } from "../core/lenses.js";
@@ -27,7 +27,7 @@ export function mount(root) {
   new ResizeObserver(draw).observe(root);
   headMap.addEventListener("keydown", key);
   view.subscribe(draw);
-  data.subscribe(draw);
+  session.subscribe(draw);
   pointer.subscribe(() => {
     // A head that is only pointed at is drawn when the mouse rests on it.
     clearTimeout(waiting);
@@ -40,7 +40,7 @@ export function mount(root) {
 }
 
 function draw() {
-  if (!data.window) return;
+  if (!session.get().window) return;
   // What stands there is another text's, or another layer's, until what belongs here has arrived.
   const here = current();
   headMap.classList.toggle("sg-stale", !here || !layerNow(focus().layer));
@@ -59,10 +59,10 @@ const circumstances = (element, lens) => [
   lens.scale,
 ];
 
-const windowKey = () => `${data.window.start}:${data.window.text}`;
+const windowKey = () => `${session.get().window.start}:${session.get().window.text}`;
 
 async function drawLayerMaps() {
-  const { window } = data;
+  const { window } = session.get();
   const chosen = view.get();
   const width = layerMaps.clientWidth;
   const layer = layerNow(chosen.layer);
@@ -71,7 +71,7 @@ async function drawLayerMaps() {
   const now = JSON.stringify([windowKey(), chosen.layer, circumstances(layerMaps, lens)]);
   if (now === drawn.layer) return drawCursors();
   const columns = width < MEDIUM ? Math.ceil(window.n_head / 2) : window.n_head;
-  if (begun?.now !== now) begun = { now, figure: copy(data.figures.layer_maps[columns]), filled: 0 };
+  if (begun?.now !== now) begun = { now, figure: copy(session.get().figures.layer_maps[columns]), filled: 0 };
   const { figure } = begun;
   if (begun.filled < window.n_head) {
     const head = ++begun.filled; // one a task: through the lenses, six full windows at once would hold up the page
@@ -100,7 +100,7 @@ function squareHeight({ margin, xaxis, yaxis }, width) {
 }
 
 async function drawHeadMap() {
-  const { window } = data;
+  const { window } = session.get();
   const now = focus();
   const layer = layerNow(now.layer);
   const width = headMap.clientWidth;
@@ -172,8 +172,8 @@ async function react(element, figure, whose) {
 }
 
 const cell = (point) => ({
-  query: point.pointIndex[0] + data.window.start,
-  key: point.pointIndex[1] + data.window.start,
+  query: point.pointIndex[0] + session.get().window.start,
+  key: point.pointIndex[1] + session.get().window.start,
 });
 
 /** A click keeps the head and holds the character of the cell whose links the strip shows. */
@@ -193,8 +193,8 @@ function key(event) {
     event.key
   ] ?? [0, 0];
   if (down || right) {
-    const first = data.window.start;
-    const row = Math.min(Math.max(query + down, first), first + data.window.length - 1);
+    const first = session.get().window.start;
+    const row = Math.min(Math.max(query + down, first), first + session.get().window.length - 1);
     pointer.set({ ...NOTHING, query: row, key: Math.min(Math.max(key + right, first), row) });
   } else if (event.key === "Enter" || event.key === " ") hold({}, { query, key });
   else if (event.key === "Escape") {

@@ -2,7 +2,7 @@
 // this text. The scores come from held-out text (assets/heads.json) and travel with the page.
 
 import { call } from "../core/api.js";
-import { data } from "../core/data.js";
+import { session } from "../core/session.js";
 import { view } from "../core/store.js";
 import { element } from "../core/text.js";
 
@@ -45,7 +45,7 @@ export function mount(root, told) {
     writeBody();
     ask();
   });
-  data.subscribe((what) => what === "window" && ask());
+  session.subscribe((_, changed) => changed.has("window") && ask());
   view.subscribe((_, changed) => (changed.has("layer") || changed.has("head")) && mark());
 }
 
@@ -77,13 +77,13 @@ function badges() {
 
 /** The roles on this text: asked for when the table can be seen. */
 async function ask() {
-  const { window } = data;
+  const { window } = session.get();
   if (!details.open || !window || here?.window === window) return;
   here = null;
   writeBody();
   try {
     const told = await call("roles", window.text);
-    if (window !== data.window) return;
+    if (window !== session.get().window) return;
     here = { window, heads: new Map(told.heads.map((head) => [`${head.layer}.${head.head}`, head])) };
   } catch (error) {
     here = { window, error: error.message, heads: new Map() };

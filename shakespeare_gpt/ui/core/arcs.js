@@ -1,7 +1,7 @@
 // The strongest links of the chosen character as arcs over the text.
 
 import { strength } from "./colours.js";
-import { data } from "./data.js";
+import { session } from "./session.js";
 import { strongest } from "./lenses.js";
 import { view } from "./store.js";
 
@@ -48,7 +48,7 @@ export function drawArcs(svg, strip, cells, now, weights) {
     };
     const from = middle(now.chosen);
     for (const index of linked(weights)) {
-      const to = middle(index + data.window.start);
+      const to = middle(index + session.get().window.start);
       if (from.seen && to.seen) paths.push(arc(from, to, weights[index]));
     }
   }

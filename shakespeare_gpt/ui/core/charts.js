@@ -1,6 +1,6 @@
 // Two kinds of Plotly figure that the tabs share: a heatmap of signed numbers, and bars over the text.
 
-import { data } from "./data.js";
+import { session } from "./session.js";
 import { CONFIG, plotly } from "./plotly.js";
 import { escaped, glyph } from "./text.js";
 
@@ -50,7 +50,7 @@ export function layout(element, more) {
 
 /** An axis that counts the characters of the window; equal ones stay apart, because it counts positions. */
 export function characterAxis() {
-  const { window } = data;
+  const { window } = session.get();
   const axis = { range: [window.start + 0.5, window.start + window.length + 0.5] };
   if (window.length > NAMED) return axis;
   return {
@@ -87,7 +87,7 @@ export const short = (number) => String(Number(number.toPrecision(2))).replace("
 export function heat(element, { z, hover, height, named = false, marked = null, on }) {
   const { ink } = colours(element);
   const most = z.reduce((found, row) => row.reduce((a, b) => Math.max(a, Math.abs(b)), found), 0) || 1;
-  const first = named ? data.window.start + 1 : 1;
+  const first = named ? session.get().window.start + 1 : 1;
   const rows = named ? { ...characterAxis() } : { showticklabels: false };
   const trace = {
     type: "heatmap",
@@ -146,7 +146,7 @@ export function heat(element, { z, hover, height, named = false, marked = null, 
  * path, and an invisible line through their ends is what the mouse finds, from anywhere above or below.
  */
 export function bars(element, { y, hover, colour, height = 130, later = 0, on, range }) {
-  const { window } = data;
+  const { window } = session.get();
   const { line } = colours(element);
   const first = window.start + 1;
   const end = window.start + window.length + 0.5;

@@ -1,12 +1,12 @@
 // Cividis, the scale of every map: even to the eye, and the same for colour-blind readers.
 
-import { data } from "./data.js";
+import { session } from "./session.js";
 
 let table = null;
 
 /** 256 colours as [r, g, b], from weight 0 to 1, linear; made from the scale that figures.py took from Plotly. */
 export function cividis() {
-  table ??= resample(data.figures.colorscales.linear, 256);
+  table ??= resample(session.get().figures.colorscales.linear, 256);
   return table;
 }
 

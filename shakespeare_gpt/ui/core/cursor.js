@@ -1,16 +1,16 @@
 // Marks over a Plotly figure: the chosen row or column, the cell that is pointed at, the chosen head; and names. Plain
 // elements on top of the figure: asking Plotly for shapes would draw the figure again at every move of the mouse.
 
-import { data } from "./data.js";
+import { session } from "./session.js";
 import { element } from "./text.js";
 
 /** What is marked in a map, in positions from 1: [left, top, right, bottom, class] of the chosen row or column, and of the cell. */
 export function selected(now) {
-  const first = data.window.start + 0.5;
+  const first = session.get().window.start + 0.5;
   const chosen = now.chosen + 0.5;
   const row =
     now.direction === "looked at by"
-      ? [chosen, chosen, chosen + 1, first + data.window.length, "sg-row"]
+      ? [chosen, chosen, chosen + 1, first + session.get().window.length, "sg-row"]
       : [first, chosen, chosen + 1, chosen + 1, "sg-row"];
   if (now.query === null || now.key === null) return [row];
   return [row, [now.key + 0.5, now.query + 0.5, now.key + 1.5, now.query + 1.5, "sg-cell"]];
@@ -22,8 +22,8 @@ export function cursor(figure, now, head) {
   if (!layout) return;
   const overlay = over(figure, "sg-overlay");
   const marks = [];
-  const first = data.window.start + 0.5;
-  const last = first + data.window.length;
+  const first = session.get().window.start + 0.5;
+  const last = first + session.get().window.length;
   for (let number = 1; layout[axisName("x", number)]; number++) {
     const [x, y] = [layout[axisName("x", number)], layout[axisName("y", number)]];
     const at = (axis, position) => axis._offset + axis.l2p(position);

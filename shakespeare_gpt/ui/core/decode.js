@@ -1,10 +1,60 @@
 // From what payloads.py packs to numbers, and back.
 
+import { UNREADABLE, checked, listOf, nullOr } from "./shape.js";
+
 const LARGEST = 2 ** 24 - 1;
+
+// --- what the endpoints /overview, /layer and /logit_lens answer ---------------------------------------------------
+
+const OVERVIEW = {
+  ...{ characters: ["string"], start: "number", before: "string", notes: ["string"], given: "object" },
+  ...{ n_layer: "number", n_head: "number", context_length: "number", checkpoint: nullOr("string") },
+  thumbnails: { size: "number", data: "string" },
+};
+
+/**
+ * The window of an /overview: its fields, with `start` the index of its first character in the whole text, `length`,
+ * `text`, and the pixels of the thumbnails as bytes. Throws an Error for the visitor if that is not one.
+ */
+export function windowOf(overview, start = overview?.start - 1) {
+  const { characters, thumbnails, n_layer, n_head } = checked(overview, OVERVIEW);
+  const [length, pixels] = [characters.length, bytes(thumbnails.data)];
+  checked(length > 0, true);
+  checked(overview.given, listOf(nullOr(["number"]), length));
+  checked(pixels.length, n_layer * n_head * thumbnails.size ** 2);
+  const text = characters.join("");
+  return Object.freeze({ ...overview, start, length, text, thumbnails: { ...thumbnails, data: pixels } });
+}
+
+/** A /layer of a window: its weights as [head][lower triangle]. */
+export function layerOf(payload, { length, n_head }) {
+  const perHead = listOf(["number"], n_head);
+  checked(payload, { layer: "number", weights: "string", moved: perHead, usual: nullOr(perHead) });
+  for (const head of payload.moved) checked(head.length, length);
+  const weights = triangles(payload.weights, n_head);
+  for (const head of weights) checked(head.length, rowStart(length));
+  return Object.freeze({ ...payload, weights });
+}
+
+/** A /logit_lens of a window, as it stands. */
+export function lensOf(payload, { length, n_layer }) {
+  const layer = { characters: listOf("string", length), probabilities: listOf(["number"], length) };
+  return checked(payload, { layers: listOf(layer, n_layer + 1) });
+}
+
+// --- numbers -----------------------------------------------------------------------------------------------------
+
+function decoded(base64) {
+  try {
+    return atob(base64);
+  } catch {
+    throw new Error(UNREADABLE);
+  }
+}
 
 /** base64 -> Uint8Array */
 export function bytes(base64) {
-  const text = atob(base64);
+  const text = decoded(base64);
   const out = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) out[i] = text.charCodeAt(i);
   return out;
@@ -13,6 +63,7 @@ export function bytes(base64) {
 /** The packed weights of one layer -> one Float32Array a head: the lower triangle, row by row. */
 export function triangles(base64, heads) {
   const packed = bytes(base64);
+  checked(packed.length % (3 * heads), 0);
   const count = packed.length / 3; // three planes: high, middle and low bytes
   const each = count / heads;
   return Array.from({ length: heads }, (_, head) => {

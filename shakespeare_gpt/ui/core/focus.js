@@ -1,6 +1,6 @@
 // What all views show right now: what is pointed at, else what is held, else the last character.
 
-import { current, data, layerOf, promptLength } from "./data.js";
+import { current, promptLength, session } from "./session.js";
 import { matrix, shownRow } from "./lenses.js";
 import { pointer, view } from "./store.js";
 
@@ -18,7 +18,7 @@ export function held() {
  * what is asked is how sure the model was of `other ?? chosen`, not what looks at what.
  */
 export function focus() {
-  const { window } = data;
+  const { window } = session.get();
   if (!window) return null;
   const chosenView = view.get();
   const at = pointer.get();
@@ -54,10 +54,9 @@ export function focus() {
 
 /** The numbers of a layer if they are here; else null, and they are sent for. */
 export function layerNow(layer) {
-  const { window } = data;
-  const found = window.layers.get(layer);
-  if (!found) layerOf(window, layer).catch(() => {});
-  return found ?? null;
+  const { state, value } = session.get().layers[layer - 1];
+  if (state === "missing") session.layer(layer);
+  return value;
 }
 
 /**
@@ -65,7 +64,7 @@ export function layerNow(layer) {
  * null while the layer, or the window of another text, is on its way.
  */
 export function links(now = focus()) {
-  const { window } = data;
+  const { window } = session.get();
   const layer = layerNow(now.layer);
   if (!layer || !current()) return null;
   const out = new Float32Array(window.length);

@@ -1,16 +1,17 @@
 // Sentences about what is shown: for the screen reader, for the read-out beside the strip, for Plotly's hover.
 
-import { current, data, given, promptLength } from "./data.js";
+import { current, promptLength, session } from "./session.js";
 import { focus, layerNow, links } from "./focus.js";
 import { altered, lensNames, plainRow, rank, shownRow, strongest } from "./lenses.js";
 import { four, named, percent } from "./text.js";
 
 /** 'E' at 5, in the window: what the weights are about, also while another text is on its way. */
-export const at = (position, window = data.window) =>
+export const at = (position, window = session.get().window) =>
   named(window.characters[position - window.start], position);
 
 /** In place of numbers that are not here. */
-export const missing = () => (data.error ? "The numbers did not arrive." : "The numbers are on their way.");
+export const missing = () =>
+  session.get().error ? "The numbers did not arrive." : "The numbers are on their way.";
 
 function times(ratio) {
   if (ratio >= 9.95) return Math.round(ratio).toLocaleString("en");
@@ -24,7 +25,7 @@ function times(ratio) {
 export function linkLines(layerNumber, head, query, key, lens) {
   const layer = layerNow(layerNumber);
   if (!layer) return [missing()];
-  const [q, k] = [query - data.window.start, key - data.window.start];
+  const [q, k] = [query - session.get().window.start, key - session.get().window.start];
   const row = plainRow(layer, head - 1, q);
   const lines = [
     `${at(query)} looks at ${at(key)}`,
@@ -49,15 +50,16 @@ const back = (distance) =>
 /** [probability, rank, was it generated] that the model gave to a character of the text; null if it saw none before. */
 export function sureness(position) {
   const written = position - promptLength();
-  if (written >= 0) return [data.steps[written].probability, data.steps[written].rank, true];
-  const told = given(position);
+  if (written >= 0)
+    return [session.get().steps[written].probability, session.get().steps[written].rank, true];
+  const told = session.get().given(position);
   return told ? [...told, false] : null;
 }
 
 /** How sure the model was of one character, in a sentence. */
 export function surenessSentence(position) {
   const told = sureness(position);
-  const name = named(data.text[position], position);
+  const name = named(session.get().text[position], position);
   if (!told) return `${name}: nothing before it was seen, so nothing foretold it.`;
   const [probability, place, generated] = told;
   const likely = place === 1 ? "the likeliest of all" : `number ${place} on the model's list`;
@@ -84,6 +86,6 @@ export function sentence() {
   const backwards = now.direction === "looked at by";
   if (most === undefined)
     return `${where}${at(now.chosen)} ${backwards ? "is looked at by nobody" : "looks at nothing"}.`;
-  const link = `${at(most + data.window.start)} (${weights[most].toFixed(2)})`;
+  const link = `${at(most + session.get().window.start)} (${weights[most].toFixed(2)})`;
   return `${where}${at(now.chosen)} ${backwards ? "is looked at mostly by" : "looks mostly at"} ${link}`;
 }

@@ -1,25 +1,38 @@
-// The two things that every view reads, and the one way to change them.
+// The two things that every view reads besides the session, and the one way to change them.
 //
 // How to add a view: write a module that exports `mount(root)`. In it, build your elements inside `root` (text only
 // through textContent), and subscribe: `view.subscribe(draw)` runs draw(view, changedKeys) after the visitor chose
 // something, `pointer.subscribe(draw)` after the mouse, a finger or a key pointed at something, and
-// `data.subscribe(draw)` (data.js) when another text, or a layer of it, has arrived. Read numbers from
-// `data.window` and the selection from `focus()` (focus.js), never from another view's elements; to change something,
+// `session.subscribe(draw)` (session.js) when another text, or a layer of it, has arrived. Read numbers from
+// `session.get()` and the selection from `focus()` (focus.js), never from another view's elements; to change something,
 // call `view.set({layer: 2})` or `pointer.set({...})`. Heavy drawing goes through `later(key, draw)` (tasks.js), so
 // that the page never stalls. Put an element for it into a static gr.HTML template whose js_on_load imports main.js
 // (see explorer.py) and list the module in main.js's VIEWS. From outside the modules the same objects hang on
-// `window.shakespeare`: view, pointer, data, focus, api.call(name, ...arguments).
+// `window.shakespeare`: view, pointer, session, focus, api.call(name, ...arguments).
 
-/** A small observable object: set() merges a patch and tells subscribers once, in the next microtask. */
-export function store(initial) {
-  let state = Object.freeze({ ...initial });
+import { report } from "./report.js";
+
+/**
+ * A small observable object: set() merges a patch and tells subscribers once, in the next microtask. One that throws is
+ * reported, and the others are told all the same.
+ *
+ * made: makes the frozen state from its fields; same: tells whether a field stays as it is.
+ */
+export function store(initial, { made = Object.freeze, same = equal } = {}) {
+  let state = made({ ...initial });
   let changed = new Set();
   const subscribers = new Set();
 
   function tell() {
     const keys = changed;
     changed = new Set();
-    for (const subscriber of subscribers) subscriber(state, keys);
+    for (const subscriber of subscribers) {
+      try {
+        subscriber(state, keys);
+      } catch (error) {
+        report(error);
+      }
+    }
   }
 
   return {
@@ -28,7 +41,7 @@ export function store(initial) {
     set(patch) {
       const keys = Object.keys(patch).filter((key) => !same(state[key], patch[key]));
       if (!keys.length) return false;
-      state = Object.freeze({ ...state, ...patch });
+      state = made({ ...state, ...patch });
       if (!changed.size) queueMicrotask(tell);
       keys.forEach((key) => changed.add(key));
       return true;
@@ -41,7 +54,7 @@ export function store(initial) {
   };
 }
 
-const same = (a, b) => a === b || JSON.stringify(a) === JSON.stringify(b);
+const equal = (a, b) => a === b || JSON.stringify(a) === JSON.stringify(b);
 
 // What the visitor has chosen; a link is this object. It counts as a person does: layer, head, position and step
 // from 1. `text` is the whole text, of which the first `generated_from` characters are the prompt (null: all of it).

@@ -1,7 +1,7 @@
 // Gradio's own controls and the View, kept the same in both directions: the text box, the layer, the head; and the
 // native controls of this page: what the strip is shaded by, and the lenses.
 
-import { data, promptLength } from "../core/data.js";
+import { promptLength, session } from "../core/session.js";
 import { lensNames } from "../core/lenses.js";
 import { pointer, NOTHING, VIEW, view } from "../core/store.js";
 import { perFrame } from "../core/tasks.js";
@@ -15,14 +15,14 @@ let filled = null; // with this, of which Gradio will tell us
 export function setText(text) {
   clearTimeout(typing);
   // Another prompt while the model still writes on from the old one: it need not.
-  if (text !== data.text.slice(0, promptLength())) stopWriting();
+  if (text !== session.get().text.slice(0, promptLength())) stopWriting();
   pointer.set(NOTHING);
   view.set({ text, generated_from: null, step: null, position: null });
 }
 
 /** End the writing: on the page at once, on the server when Gradio has passed it on. */
 export function stopWriting() {
-  if (!data.streaming) return;
+  if (!session.get().streaming) return;
   window.shakespeare.page?.stop();
   document.querySelector("#stop")?.click();
 }

@@ -3,7 +3,7 @@
 
 import { answers } from "../core/answers.js";
 import { bars, colours, draw as plot, heat, layout, signedScale, whenShown } from "../core/charts.js";
-import { data } from "../core/data.js";
+import { session } from "../core/session.js";
 import { held } from "../core/focus.js";
 import { at } from "../core/said.js";
 import { NOTHING, pointer, view } from "../core/store.js";
@@ -25,10 +25,10 @@ export function mount(piece) {
   [slider, pair, problem] = ["#inside-key", "#inside-pair", "#inside-problem"].map((s) =>
     root.querySelector(s),
   );
-  slider.addEventListener("input", () => follow(Number(slider.value) - 1 - data.window.start));
+  slider.addEventListener("input", () => follow(Number(slider.value) - 1 - session.get().window.start));
   root.querySelector("#inside-next").addEventListener("change", () => later("inside parts", drawParts));
   view.subscribe(update);
-  data.subscribe(update);
+  session.subscribe(update);
   whenShown(root, () => {
     update();
     drawAll();
@@ -37,15 +37,15 @@ export function mount(piece) {
 
 /** The character that is looked into, as an index into the window. */
 function chosen() {
-  const { window } = data;
+  const { window } = session.get();
   const index = (held() ?? Infinity) - window.start;
   return Math.min(Math.max(index, 0), window.length - 1);
 }
 
 /** Ask for what the View says, if that is something new and somebody sees it. */
 async function update() {
-  const { window } = data;
-  if (!window || !root.clientWidth || data.streaming) return;
+  const { window } = session.get();
+  if (!window || !root.clientWidth || session.get().streaming) return;
   const { layer, head } = view.get();
   const position = chosen() + 1;
   const now = JSON.stringify([window.text, window.start, layer, head, position]);
@@ -84,7 +84,7 @@ function follow(index) {
 }
 
 function drawAll() {
-  if (!shown || shown.window !== data.window || !root.clientWidth) return;
+  if (!shown || shown.window !== session.get().window || !root.clientWidth) return;
   const { layer, head, head_size, write } = shown;
   root.querySelector("#inside-heading").textContent = `Layer ${layer} head ${head}, at ${name(shown.query_)}`;
   const fill = {
@@ -108,7 +108,7 @@ function drawAll() {
 
 /** Everything that shows which character is followed. */
 function drawPair() {
-  if (!shown || shown.window !== data.window) return;
+  if (!shown || shown.window !== session.get().window) return;
   slider.value = shown.window.start + followed + 1;
   slider.setAttribute("aria-valuetext", name(followed));
   const masked = shown.masked[followed] === null;

@@ -1,6 +1,6 @@
 // The guided tour: six stops, each a View, so that each can be handed out as a link. It can be left at any time.
 
-import { data, remember, restore } from "../core/data.js";
+import { session } from "../core/session.js";
 import { fillBox, stopWriting } from "../gradio_seam/pickers.js";
 import { measured } from "../attention/roles.js";
 import { pointer, NOTHING, VIEW, view } from "../core/store.js";
@@ -99,7 +99,7 @@ export const stops = () => STOPS.map((_, index) => stop(index));
 
 let start, card, parts;
 let now = null; // index of the stop, null outside of the tour
-let before = null; // {view, text, typed}: what the visitor looked at when the tour began, and the text box
+let before = null; // {view, session, typed}: what the visitor looked at when the tour began, and the text box
 
 export function mount(root) {
   start = root.querySelector("#tour-start");
@@ -150,7 +150,11 @@ function build() {
 
 function begin() {
   stopWriting();
-  before = { view: view.get(), text: remember(), typed: document.querySelector("#prompt textarea")?.value };
+  before = {
+    view: view.get(),
+    session: session.get(),
+    typed: document.querySelector("#prompt textarea")?.value,
+  };
   go(0);
 }
 
@@ -180,7 +184,7 @@ function leave() {
   pointer.set(NOTHING);
   const { text, generated_from } = before.view;
   view.set(finished ? { text, generated_from, position: null, step: null } : before.view);
-  restore(before.text);
+  session.restore(before.session);
   if (before.typed !== undefined) fillBox(before.typed);
   start.focus({ preventScroll: finished });
 }

@@ -1,7 +1,7 @@
 // "Take it away": the shown head as CSV or JSON. Made here from the numbers that the page holds; the server knows
 // nothing of it. Each file begins with what it shows: the View, and which checkpoint the numbers come from.
 
-import { data, layerOf } from "../core/data.js";
+import { session } from "../core/session.js";
 import { altered, lensNames, plainRow, shownRow } from "../core/lenses.js";
 import { url } from "./link.js";
 import { view } from "../core/store.js";
@@ -9,7 +9,7 @@ import { glyph } from "../core/text.js";
 
 /** What a file says of itself. */
 export function about() {
-  return { view: view.get(), checkpoint: data.window.checkpoint, link: url() };
+  return { view: view.get(), checkpoint: session.get().window.checkpoint, link: url() };
 }
 
 /** A number as /attention gives it: eight decimals. */
@@ -24,9 +24,9 @@ const square = (length, row) =>
 
 /** The fields of /attention, then the rest. With a lens on, "shown" holds its numbers beside the plain ones. */
 export async function json() {
-  const { window } = data;
+  const { window } = session.get();
   const chosen = view.get();
-  const layer = await layerOf(window, chosen.layer);
+  const layer = await session.layer(chosen.layer);
   const told = {
     characters: window.characters,
     start: window.start + 1,
@@ -61,9 +61,9 @@ export function quoted(text) {
  * are written as on the page. Lines that begin with # come first: pandas.read_csv(..., comment="#") passes over them.
  */
 export async function csv() {
-  const { window } = data;
+  const { window } = session.get();
   const chosen = view.get();
-  const layer = await layerOf(window, chosen.layer);
+  const layer = await session.layer(chosen.layer);
   const lens = altered(chosen);
   const names = window.characters.map((character) => quoted(glyph(character)));
   const told = about();

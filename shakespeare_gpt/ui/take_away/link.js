@@ -7,7 +7,7 @@
 // value is checked; what cannot be read stays as it usually is, and the page says which.
 
 import { call } from "../core/api.js";
-import { data, writing } from "../core/data.js";
+import { session } from "../core/session.js";
 import { fillBox, stopWriting } from "../gradio_seam/pickers.js";
 import { canonical } from "../core/intervention.js";
 import { NOTHING, pointer, VIEW, view } from "../core/store.js";
@@ -58,7 +58,7 @@ export function parameters(chosen) {
     const value = chosen.sampling[name] ?? usual;
     if (value !== usual) out.set(name, value);
   }
-  if (data.window?.checkpoint) out.set("model", data.window.checkpoint.slice(0, 8));
+  if (session.get().window?.checkpoint) out.set("model", session.get().window.checkpoint.slice(0, 8));
   out.set("layer", chosen.layer); // last, so that no link ends with a sign that a chat program takes for its own
   out.set("head", chosen.head);
   return out;
@@ -68,7 +68,7 @@ export function parameters(chosen) {
 function runs() {
   const found = [];
   let latest = null;
-  for (const { run, settings, seed } of data.steps) {
+  for (const { run, settings, seed } of session.get().steps) {
     if (run !== latest) found.push([0, settings.temperature, settings.top_k, settings.top_p, seed]);
     found.at(-1)[0]++;
     latest = run;
@@ -203,11 +203,11 @@ export const say = (...sentences) => (notes.textContent = sentences.filter(Boole
 /** Show what a link says. */
 async function apply(given) {
   const question = ++applying;
-  const { view: found, runs: written, bad } = read(given, data.window);
+  const { view: found, runs: written, bad } = read(given, session.get().window);
   const other = given.get("model");
   const remarks = [
     bad.length ? `Parts of this link could not be read, so they stand as usual: ${bad.join(", ")}.` : "",
-    other && other !== data.window.checkpoint?.slice(0, 8)
+    other && other !== session.get().window.checkpoint?.slice(0, 8)
       ? "This link was made with another training of the model, so its numbers were different."
       : "",
   ];
@@ -220,7 +220,7 @@ async function apply(given) {
     view.set({ ...rest, text, generated_from: null, step: null, position });
     if (position) await arrived(text);
     if (question !== applying) return;
-    if (position > data.text.length) {
+    if (position > session.get().text.length) {
       view.set({ position: null });
       remarks.push("The character that it holds is not in the text.");
     }
@@ -252,9 +252,9 @@ async function apply(given) {
 /** The typed text has been read by the model, or it was refused. */
 const arrived = (text) =>
   new Promise((resolve) => {
-    const look = () => data.raw === text && !data.loading;
+    const look = () => session.get().raw === text && !session.get().loading;
     if (look()) return resolve();
-    const end = data.subscribe(() => look() && (end(), resolve()));
+    const end = session.subscribe(() => look() && (end(), resolve()));
   });
 
 /** A written text, as if it had just been written: run after run. */
@@ -262,7 +262,7 @@ function show(text, from, written, steps) {
   fillBox(text.slice(0, from));
   let place = from;
   written.forEach(([count, temperature, top_k, top_p, seed], i) => {
-    writing({
+    session.writing({
       run: `link ${applying} ${i}`,
       offset: 0,
       before: place - from,
@@ -328,8 +328,8 @@ export function mount(root, given, trigger) {
     if (asked) apply(asked);
   };
   window.addEventListener("hashchange", open);
-  if (data.window) return open();
-  const end = data.subscribe(() => data.window && (end(), open()));
+  if (session.get().window) return open();
+  const end = session.subscribe(() => session.get().window && (end(), open()));
 }
 
 window.shakespeare = Object.assign(window.shakespeare ?? {}, {

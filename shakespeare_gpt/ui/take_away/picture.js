@@ -3,7 +3,7 @@
 
 import { arc, linked } from "../core/arcs.js";
 import { selected } from "../core/cursor.js";
-import { data, layerOf, promptLength } from "../core/data.js";
+import { promptLength, session } from "../core/session.js";
 import { focus, links } from "../core/focus.js";
 import { strength } from "../core/colours.js";
 import { lensNames } from "../core/lenses.js";
@@ -71,8 +71,10 @@ export async function picture() {
   map.setAttribute("y", y);
   map.setAttribute("x", EDGE);
   y += MAP + 24;
-  const from = data.window.checkpoint ? `Checkpoint ${data.window.checkpoint.slice(0, 16)}.` : "";
-  const seen = `Characters ${data.window.start + 1} to ${data.window.start + data.window.length} of ${data.text.length}.`;
+  const from = session.get().window.checkpoint
+    ? `Checkpoint ${session.get().window.checkpoint.slice(0, 16)}.`
+    : "";
+  const seen = `Characters ${session.get().window.start + 1} to ${session.get().window.start + session.get().window.length} of ${session.get().text.length}.`;
   write(`${seen} ${from}`, { "font-size": 12, fill: colours.quiet });
   root.setAttribute("height", y);
   root.setAttribute("viewBox", `0 0 ${WIDTH} ${y}`);
@@ -86,7 +88,7 @@ const wrapped = (text) =>
 
 /** The characters that the model saw, in cells of one size. The element's own `height` says how high it became. */
 function strip(now, colours) {
-  const { window } = data;
+  const { window } = session.get();
   const group = draw("g", {
     "font-family": "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace",
     "font-size": SIZE,
@@ -146,7 +148,7 @@ const rgb = (channels) => `rgb(${channels.split(/\s+/).join(",")})`;
 
 /** The large map as an <svg> element, drawn by Plotly; zoomed as on the page. */
 async function headMap(now, colours) {
-  const figure = headFigure(now, await layerOf(data.window, now.layer));
+  const figure = headFigure(now, await session.layer(now.layer));
   delete figure.data[0].hovertext; // nobody points at a picture
   const shown = document.querySelector("#head-map");
   finish(figure.layout, shown, now.lens);

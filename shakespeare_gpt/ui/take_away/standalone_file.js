@@ -4,7 +4,7 @@
 // through an import map of data: addresses, under "sg/"; in place of core/api.js stands standalone_api.js, which answers
 // from the file. The first module is standalone.js.
 
-import { data, layerOf, logitLens, promptLength } from "../core/data.js";
+import { promptLength, session } from "../core/session.js";
 import { base64, pack } from "../core/decode.js";
 import { held } from "../core/focus.js";
 import { url } from "./link.js";
@@ -41,16 +41,16 @@ async function modules(first) {
 
 /** What the file shows and answers: see standalone.js and standalone_api.js. */
 async function numbers() {
-  const { window, figures } = data;
+  const { window, figures } = session.get();
   const layers = [];
   for (let layer = 1; layer <= window.n_layer; layer++) {
-    const { weights, ...told } = await layerOf(window, layer);
+    const { weights, ...told } = await session.layer(layer, window);
     layers.push({ ...told, weights: pack(weights) });
   }
-  const { layers: _, asking, lens, text: seen, length, ...overview } = window;
+  const { text: seen, length, ...overview } = window;
   Object.assign(overview, {
     start: window.start + 1,
-    before: data.text.slice(0, window.start),
+    before: session.get().text.slice(0, window.start),
     thumbnails: { ...window.thumbnails, data: base64(window.thumbnails.data) },
   });
   // The window is all there is: the text ends with it, nothing before it counts as written, nothing is replayed.
@@ -64,11 +64,11 @@ async function numbers() {
       overview,
       figures,
       layer: layers[view.get().layer - 1],
-      longest: data.longest,
+      longest: session.get().longest,
       head: view.get().head,
     },
     written,
-    steps: data.steps.slice(generated - written, generated),
+    steps: session.get().steps.slice(generated - written, generated),
     view: {
       ...view.get(),
       text,
@@ -77,7 +77,7 @@ async function numbers() {
       generated_from: written ? text.length - written : null,
     },
     layers,
-    logit_lens: await logitLens(window),
+    logit_lens: await session.lens(window),
   };
 }
 
@@ -107,7 +107,7 @@ const radios = (name, label, count) =>
 
 /** The text of the file. pieces: the templates of explorer.py: {strip, lenses, attention, logit_lens}; space: is it one? */
 export async function html(pieces, space) {
-  const { n_layer, n_head, checkpoint } = data.window;
+  const { n_layer, n_head, checkpoint } = session.get().window;
   const { layer, head } = view.get();
   const [held, map, css, more, plotly] = await Promise.all([
     numbers(),

@@ -1,6 +1,6 @@
 // The row under the text: the link (link.js) and the downloads, each made when its button is pressed.
 
-import { data } from "../core/data.js";
+import { session } from "../core/session.js";
 import { csv, json } from "./export.js";
 import * as link from "./link.js";
 import { png, svg } from "./picture.js";
@@ -32,7 +32,7 @@ export function mount(root, told, trigger) {
 
 async function take(button, format, make) {
   if (button.ariaBusy === "true") return;
-  if (!data.window || data.streaming || data.loading || data.error) {
+  if (!session.get().window || session.get().streaming || session.get().loading || session.get().error) {
     return link.say("The numbers of this text are not here yet: try again when they are shown.");
   }
   const { layer, head } = view.get();

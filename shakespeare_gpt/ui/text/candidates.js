@@ -1,7 +1,7 @@
 // All characters that could have stood at a place, with what became of each: logit, temperature, cut, probability.
 
 import { call } from "../core/api.js";
-import { data, promptLength } from "../core/data.js";
+import { besidesNumbers, promptLength, session } from "../core/session.js";
 import { held } from "../core/focus.js";
 import { view } from "../core/store.js";
 import { element, glyph, named, percent } from "../core/text.js";
@@ -13,7 +13,7 @@ const KEPT = 60;
 export function place() {
   const { position, step } = view.get();
   if (position) return position - 1;
-  return step ? promptLength() + step - 1 : data.text.length;
+  return step ? promptLength() + step - 1 : session.get().text.length;
 }
 
 /**
@@ -22,12 +22,14 @@ export function place() {
  */
 export function candidatesAt(position) {
   const written = position - promptLength();
-  const generated = written >= 0 && written < data.steps.length;
-  const start = generated ? data.steps[written].start : Math.min(data.window.start, position);
-  const from = generated ? start : Math.max(start, position - data.window.context_length);
-  const text = data.text.slice(from, position);
+  const generated = written >= 0 && written < session.get().steps.length;
+  const start = generated
+    ? session.get().steps[written].start
+    : Math.min(session.get().window.start, position);
+  const from = generated ? start : Math.max(start, position - session.get().window.context_length);
+  const text = session.get().text.slice(from, position);
   if (!text) return null;
-  const settings = (generated && data.steps[written].settings) || view.get().sampling;
+  const settings = (generated && session.get().steps[written].settings) || view.get().sampling;
   const question = JSON.stringify([text, settings]);
   if (!answers.has(question)) {
     const { temperature, top_k, top_p } = settings;
@@ -40,7 +42,7 @@ export function candidatesAt(position) {
     position,
     generated,
     settings,
-    character: data.text[position] ?? null,
+    character: session.get().text[position] ?? null,
     candidates: told.candidates,
   }));
 }
@@ -58,17 +60,17 @@ export function mount(root) {
     if (changed.has("direction") && chosen.direction === "how sure") details.open = true;
     draw();
   });
-  data.subscribe((what) => what !== "layer" && draw());
+  session.subscribe((_, changed) => besidesNumbers(changed) && draw());
   draw();
 }
 
 async function draw() {
-  if (!data.window || data.streaming) return;
+  if (!session.get().window || session.get().streaming) return;
   const position = place();
-  const next = position >= data.text.length;
+  const next = position >= session.get().text.length;
   summary.textContent = next
     ? "Candidates for the next character"
-    : `Candidates for ${named(data.text[position], position)}`;
+    : `Candidates for ${named(session.get().text[position], position)}`;
   if (!details.open) return;
   const asked = (wanted = candidatesAt(position));
   body.setAttribute("aria-busy", "true");

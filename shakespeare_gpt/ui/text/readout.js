@@ -1,7 +1,7 @@
 // Beside the strip: the strongest links of the chosen character with their numbers, or how sure the model was of it.
 // Under it: the sentence #said, which a screen reader speaks.
 
-import { current, data } from "../core/data.js";
+import { current, session } from "../core/session.js";
 import { focus, links } from "../core/focus.js";
 import { SCALES, altered, strongest } from "../core/lenses.js";
 import { at, linkLines, missing, sentence, sureness, surenessSentence } from "../core/said.js";
@@ -21,18 +21,18 @@ export function mount(root) {
   const draw = perFrame(() => {
     write();
     clearTimeout(speaking);
-    if (data.streaming)
+    if (session.get().streaming)
       speak(); // news come faster than the pause
     else speaking = setTimeout(speak, PAUSE);
   });
   view.subscribe(draw);
   pointer.subscribe(draw);
-  data.subscribe(draw);
+  session.subscribe(draw);
   draw();
 }
 
 function speak() {
-  const text = data.streaming
+  const text = session.get().streaming
     ? `Layer ${view.get().layer} head ${view.get().head}: follows when the writing has ended.`
     : sentence();
   said.classList.toggle("sg-longer", altered(view.get())); // it names the lenses: room for them at all times
@@ -43,14 +43,14 @@ function write() {
   const now = focus();
   if (!now) return;
   const parts =
-    data.streaming || (now.sure && current())
+    session.get().streaming || (now.sure && current())
       ? sure(now)
       : current()
         ? strongestLinks(now)
         : [element("p", {}, missing())];
   readout.replaceChildren(...parts);
   shading.textContent =
-    data.streaming || now.direction === "how sure"
+    session.get().streaming || now.direction === "how sure"
       ? "Shading is the probability that the model gave."
       : `Shading follows ${SCALES[now.lens.scale]}; arcs lead to the ${COUNT} strongest at most, none below a twentieth of the first.`;
 }
@@ -62,7 +62,7 @@ function strongestLinks(now) {
   if (!weights) return [...parts, element("p", {}, missing())];
   const list = element("ol", {});
   for (const index of strongest(weights, COUNT))
-    list.append(bar(at(index + data.window.start), weights[index], four(weights[index])));
+    list.append(bar(at(index + session.get().window.start), weights[index], four(weights[index])));
   parts.push(
     list.childElementCount
       ? list
@@ -78,10 +78,12 @@ function strongestLinks(now) {
 }
 
 function sure(now) {
-  const position = data.streaming ? data.text.length - 1 : (now.other ?? now.chosen);
+  const position = session.get().streaming ? session.get().text.length - 1 : (now.other ?? now.chosen);
   const parts = [element("h3", {}, "How sure was it?"), element("p", {}, surenessSentence(position))];
   const told = sureness(position);
   if (told)
-    parts.push(element("ol", {}, bar(named(data.text[position], position), told[0], percent(told[0]))));
+    parts.push(
+      element("ol", {}, bar(named(session.get().text[position], position), told[0], percent(told[0]))),
+    );
   return parts;
 }

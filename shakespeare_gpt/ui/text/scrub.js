@@ -4,7 +4,7 @@
 // window begins). Attention is causal, so one pass over a window serves all its steps.
 
 import { candidatesAt } from "./candidates.js";
-import { data, promptLength } from "../core/data.js";
+import { besidesNumbers, promptLength, session } from "../core/session.js";
 import { view } from "../core/store.js";
 import { element, glyph, named, percent } from "../core/text.js";
 
@@ -27,22 +27,22 @@ export function mount(root) {
     slider.focus(); // the button goes away: the keyboard stays where it was
   });
   view.subscribe((_, changed) => changed.has("step") && draw());
-  data.subscribe((kind) => kind !== "layer" && draw());
+  session.subscribe((_, changed) => besidesNumbers(changed) && draw());
   draw();
 }
 
 function draw() {
   const { step } = view.get();
-  const count = data.steps.length;
+  const count = session.get().steps.length;
   box.hidden = !count;
   if (box.hidden) return;
-  slider.disabled = data.streaming;
+  slider.disabled = session.get().streaming;
   slider.max = count;
   slider.value = step ?? count;
   end.hidden = !step;
   clearTimeout(resting);
   if (!step) {
-    what.textContent = data.streaming
+    what.textContent = session.get().streaming
       ? "Follows when the writing has ended."
       : `Move the slider to see how each of the ${count} written characters was chosen.`;
     others.replaceChildren();
@@ -50,13 +50,13 @@ function draw() {
     return;
   }
   const position = promptLength() + step - 1;
-  const { probability, rank, entropy, start } = data.steps[step - 1];
-  const name = named(data.text[position], position);
+  const { probability, rank, entropy, start } = session.get().steps[step - 1];
+  const name = named(session.get().text[position], position);
   what.textContent =
     `Character ${step} of ${count}: ${name} was drawn with ${percent(probability)}` +
     ` (number ${rank} on the list; ${entropy.toFixed(1)} bits of choice).` +
     ` The model saw ${position === start + 1 ? "character" : "characters"} ${start + 1}${position > start + 1 ? ` to ${position}` : ""};` +
-    ` ${named(data.text[position - 1], position - 1)}, the last of them, looks at what is shaded.`;
+    ` ${named(session.get().text[position - 1], position - 1)}, the last of them, looks at what is shaded.`;
   slider.setAttribute("aria-valuetext", `${step} of ${count}, ${name}, ${percent(probability)}`);
   others.replaceChildren();
   resting = setTimeout(() => runnersUp(position, step), PAUSE);

@@ -1,7 +1,7 @@
 // The text itself: every character can be pointed at, held, and read.
 
 import { strength } from "../core/colours.js";
-import { current, data, promptLength } from "../core/data.js";
+import { current, promptLength, session } from "../core/session.js";
 import { focus, held, links } from "../core/focus.js";
 import { sureness } from "../core/said.js";
 import { NOTHING, pointer, view } from "../core/store.js";
@@ -27,14 +27,14 @@ export function mount(root) {
   strip.addEventListener("click", click);
   strip.addEventListener("keydown", key);
   new ResizeObserver(() => draw()).observe(strip);
-  data.subscribe((what) => {
-    strip.setAttribute("aria-busy", data.loading || data.streaming);
-    if (what === "text" || !cells.length) write();
+  session.subscribe((state, changed) => {
+    strip.setAttribute("aria-busy", state.loading || state.streaming);
+    if (changed.has("text") || changed.has("steps") || !cells.length) write();
     draw();
   });
   view.subscribe(draw);
   pointer.subscribe(draw);
-  if (data.window) {
+  if (session.get().window) {
     write();
     draw();
   }
@@ -46,7 +46,9 @@ const positionOf = (event) => {
 };
 
 const inWindow = (position) =>
-  data.window && position >= data.window.start && position < data.window.start + data.window.length;
+  session.get().window &&
+  position >= session.get().window.start &&
+  position < session.get().window.start + session.get().window.length;
 
 function pointTo(position) {
   if (position !== null && !inWindow(position)) position = null;
@@ -71,8 +73,8 @@ function hold(position) {
 function key(event) {
   if (!current()) return;
   const now = focus();
-  const first = data.window.start;
-  const last = first + data.window.length - 1;
+  const first = session.get().window.start;
+  const last = first + session.get().window.length - 1;
   const from = event.shiftKey ? (now.other ?? now.chosen) : now.chosen;
   const to = {
     ArrowLeft: from - 1,
@@ -118,7 +120,7 @@ function above(from, step) {
 
 /** Bring the spans in line with the text; while it streams in, only the new characters are added. */
 function write() {
-  const { text } = data;
+  const { text } = session.get();
   const length = promptLength();
   let same = 0;
   while (same < cells.length && same < text.length && cells[same].textContent === text[same]) same++;
@@ -145,16 +147,16 @@ function write() {
   }
   prompt.append(parts[0]);
   continuation.append(parts[1]);
-  strip.closest(".sg-strip").classList.toggle("sg-continued", data.written > 0);
+  strip.closest(".sg-strip").classList.toggle("sg-continued", session.get().written > 0);
 }
 
 const draw = perFrame(() => {
-  const { window } = data;
-  if (!window || cells.length !== data.text.length) return;
+  const { window } = session.get();
+  if (!window || cells.length !== session.get().text.length) return;
   const now = focus();
   const { scale, step } = view.get();
   const here = current(); // else the weights are another text's, or another window's
-  const sure = data.streaming || now.direction === "how sure";
+  const sure = session.get().streaming || now.direction === "how sure";
   const weights = sure ? null : links(now);
   const holding = held();
   const newest = step ? promptLength() + step - 1 : null; // the character whose choice is replayed
@@ -189,14 +191,14 @@ let followed = null;
 /** A long text scrolls in its frame: to its end while it is written, to a character that was chosen by other means. */
 function follow() {
   const holding = held();
-  const wanted = data.streaming
-    ? `end ${data.text.length}`
+  const wanted = session.get().streaming
+    ? `end ${session.get().text.length}`
     : holding === null
-      ? `end ${data.window.text}`
+      ? `end ${session.get().window.text}`
       : `held ${holding}`;
   if (wanted === followed) return;
   followed = wanted;
-  if (data.streaming || holding === null) strip.scrollTop = strip.scrollHeight;
+  if (session.get().streaming || holding === null) strip.scrollTop = strip.scrollHeight;
   else {
     const [box, frame] = [cells[holding].getBoundingClientRect(), strip.getBoundingClientRect()];
     if (box.top < frame.top + 30) strip.scrollTop -= frame.top + 30 - box.top;

@@ -1,7 +1,7 @@
 // The textbook's claims, one button each: it sets the switches, and the server checks the claim on the visitor's text.
 
 import { answers } from "../core/answers.js";
-import { data } from "../core/data.js";
+import { session } from "../core/session.js";
 import { view } from "../core/store.js";
 import { canonical } from "../core/intervention.js";
 import { element, glyph, percent } from "../core/text.js";
@@ -36,7 +36,7 @@ export function mount(piece, told) {
     if (changed.has("intervention") && JSON.stringify(chosen.intervention) !== tested?.intervention) drop();
     else if (tested && changed.has("layer")) draw();
   });
-  data.subscribe((what) => what === "window" && testing && test(testing.claim, testing));
+  session.subscribe((_, changed) => changed.has("window") && testing && test(testing.claim, testing));
 }
 
 function drop() {
@@ -53,8 +53,8 @@ function mark() {
 }
 
 async function test(claim, { layer, head } = view.get()) {
-  const { window } = data;
-  if (!window || data.streaming) return;
+  const { window } = session.get();
+  if (!window || session.get().streaming) return;
   const now = ++question;
   testing = { claim, layer, head };
   if (!tested) show(element("p", {}, "Testing it on your text…"));

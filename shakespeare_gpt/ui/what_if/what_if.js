@@ -4,7 +4,7 @@
 import { answers } from "../core/answers.js";
 import { bars, colours, draw as plot, short, signedScale, whenShown } from "../core/charts.js";
 import * as claims from "./claims.js";
-import { data } from "../core/data.js";
+import { session } from "../core/session.js";
 import { rowStart, triangles } from "../core/decode.js";
 import { held } from "../core/focus.js";
 import { at } from "../core/said.js";
@@ -33,7 +33,7 @@ export function mount(piece, told) {
   switches.mount(root, told);
   claims.mount(root, told);
   view.subscribe(update);
-  data.subscribe(update);
+  session.subscribe(update);
   whenShown(root, () => {
     update();
     drawFigures();
@@ -43,7 +43,7 @@ export function mount(piece, told) {
 const find = (id) => root.querySelector(`#what-if-${id}`);
 
 function update() {
-  if (!data.window || !root.clientWidth || data.streaming) return;
+  if (!session.get().window || !root.clientWidth || session.get().streaming) return;
   find("nothing").hidden = switches.changed();
   result.hidden = !switches.changed();
   if (!switches.changed()) {
@@ -58,12 +58,12 @@ function update() {
 
 /** The chosen character: held, else the last one; an index into the window. */
 function chosen() {
-  const { window } = data;
+  const { window } = session.get();
   return Math.min(Math.max((held() ?? Infinity) - window.start, 0), window.length - 1);
 }
 
 async function compare() {
-  const { window } = data;
+  const { window } = session.get();
   const { intervention, layer, head } = view.get();
   const index = chosen();
   const now = JSON.stringify([window.start, window.text, intervention, layer, head, index]);
@@ -95,7 +95,7 @@ function failed(error, what, now) {
 }
 
 async function write() {
-  const { window } = data;
+  const { window } = session.get();
   const { intervention, sampling } = view.get();
   const seed = sampling.seed >= 0 ? sampling.seed : SEED;
   const now = JSON.stringify([window.text, intervention, sampling, seed]);
@@ -231,7 +231,7 @@ function unpack({ before, after, full }, length) {
 }
 
 function drawFigures() {
-  if (!shown || shown.window !== data.window || !root.clientWidth) return;
+  if (!shown || shown.window !== session.get().window || !root.clientWidth) return;
   later("what if maps", drawMaps);
   later("what if divergence", drawDivergence);
   const mine = ++drawing; // a key of its own, so that it stands behind all the others
@@ -242,7 +242,7 @@ function drawFigures() {
 }
 
 function drawMaps() {
-  if (!shown || shown.window !== data.window) return;
+  if (!shown || shown.window !== session.get().window) return;
   const { left, right, difference } = shown.maps;
   const { scale } = view.get();
   find("maps-heading").textContent = `Attention in layer ${shown.layer} head ${shown.head}`;
@@ -256,7 +256,7 @@ function drawMaps() {
     "changed less as trained" +
     (most > 1e-9 ? "" : ": no difference in this head") +
     (off ? "; a head that is off still looks, but what it finds is dropped" : "");
-  const weights = { cmin: 0, cmax: 1, colorscale: data.figures.colorscales[scale] };
+  const weights = { cmin: 0, cmax: 1, colorscale: session.get().figures.colorscales[scale] };
   const title = `weight (colour follows ${scale === "sqrt" ? "its square root" : "it"})`;
   map(find("before"), left, { ...weights, title, tickvals: [0, 0.1, 0.25, 0.5, 1] });
   map(find("after"), right, { ...weights, title, tickvals: [0, 0.1, 0.25, 0.5, 1] });
@@ -272,7 +272,7 @@ function drawMaps() {
 function map(where, z, { title, tickvals, ...coloraxis }) {
   const { window } = shown;
   const width = where.clientWidth;
-  const figure = copy(data.figures.head_map);
+  const figure = copy(session.get().figures.head_map);
   const range = [window.start + 0.5, window.start + window.length + 0.5];
   Object.assign(figure.data[0], {
     z,
@@ -340,7 +340,7 @@ function lines(q, k) {
 }
 
 function drawDivergence() {
-  if (!shown || shown.window !== data.window) return;
+  if (!shown || shown.window !== session.get().window) return;
   const { accent, quiet } = colours(root);
   bars(find("divergence"), {
     y: shown.divergence,

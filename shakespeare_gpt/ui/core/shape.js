@@ -1,0 +1,32 @@
+// Is an answer what it should be? A proxy, or another version of the app, may answer something else.
+
+/** What a visitor is told of an answer that is not ours. */
+export const UNREADABLE =
+  "The server sent an answer that this page cannot read. Try again in a moment; if that does not help, reload the page.";
+
+/** A shape for a list of `count` values of a shape. */
+export const listOf = (shape, count) => (value) =>
+  Array.isArray(value) && value.length === count && value.every((one) => fits(one, shape));
+
+/** A shape for null or a value of a shape. */
+export const nullOr = (shape) => (value) => value === null || fits(value, shape);
+
+/**
+ * Returns the value if it has the shape, else throws an Error for the visitor. A shape is the name of a type ("number"
+ * is a finite one), [shape] for a list, {name: shape} for an object that has at least these, a function of listOf or
+ * nullOr, or the value itself.
+ */
+export function checked(value, shape) {
+  if (!fits(value, shape)) throw new Error(UNREADABLE);
+  return value;
+}
+
+function fits(value, shape) {
+  if (typeof shape === "function") return shape(value);
+  if (Array.isArray(shape)) return Array.isArray(value) && value.every((one) => fits(one, shape[0]));
+  if (shape === "number") return Number.isFinite(value);
+  if (shape === "object") return typeof value === "object" && value !== null;
+  if (shape === "string" || shape === "boolean") return typeof value === shape;
+  if (typeof shape !== "object") return value === shape;
+  return fits(value, "object") && Object.entries(shape).every(([name, one]) => fits(value[name], one));
+}

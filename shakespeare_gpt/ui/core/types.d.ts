@@ -1,0 +1,425 @@
+// The types of what travels and of what the page holds. Layers, heads, positions and steps count from 1 in payloads and
+// in the View, from 0 where they are indices. In scripts: /** @import { View } from "../core/types.d.ts" */
+
+// --- what is switched off, drawn and chosen --------------------------------------------------------------------------
+
+/** As intervention.py's to_json writes it; {} is the model as trained. */
+export interface Intervention {
+  heads_off?: [layer: number, head: number][];
+  no_scale?: boolean;
+  no_mask?: boolean;
+  no_positions?: boolean;
+  uniform_attention?: boolean;
+  feed_forward_off?: number[];
+  residual_off?: number[];
+  norm_off?: number[];
+}
+
+/** How a character is drawn. */
+export interface Sampling {
+  temperature: number;
+  top_k: number; // 0: off
+  top_p: number; // 1: off
+}
+
+/** What the page writes with. */
+export interface Settings extends Sampling {
+  seed: number; // -1: a new one each time
+  length: number;
+  samples: number;
+}
+
+export type Direction = "looks at" | "looked at by" | "how sure";
+export type Over = "head" | "mean" | "max";
+export type Scale = "sqrt" | "linear";
+
+/** What stands between the weights and what is shown. */
+export interface Lens {
+  hide_first: boolean;
+  keep_most: boolean;
+  by_moved: boolean;
+  over: Over;
+  scale: Scale;
+}
+
+/** What the visitor has chosen; a link is this object. */
+export interface View extends Lens {
+  text: string;
+  generated_from: number | null;
+  layer: number;
+  head: number;
+  position: number | null;
+  direction: Direction;
+  step: number | null;
+  tab: string;
+  training_step: number;
+  intervention: Intervention;
+  sampling: Settings;
+}
+
+/** What is being pointed at; query and key are indices into the whole text. */
+export interface Pointer {
+  layer: number | null;
+  head: number | null;
+  query: number | null;
+  key: number | null;
+}
+
+/** What all views show right now (focus.js); chosen, other, query and key are indices into the whole text. */
+export interface Focus {
+  layer: number;
+  head: number;
+  lens: Lens;
+  direction: Direction;
+  chosen: number;
+  other: number | null;
+  query: number | null;
+  key: number | null;
+  sure: boolean;
+}
+
+// --- what the server answers -----------------------------------------------------------------------------------------
+
+/** [probability, rank] */
+export type Given = [number, number];
+
+/** /overview */
+export interface Overview {
+  characters: string[];
+  start: number;
+  before: string;
+  notes: string[];
+  n_layer: number;
+  n_head: number;
+  context_length: number;
+  checkpoint: string | null;
+  thumbnails: { size: number; block: number; data: string };
+  given: (Given | null)[];
+  next: [character: string, probability: number][];
+}
+
+/** /layer */
+export interface LayerPayload {
+  layer: number;
+  weights: string; // packed, see decode.js
+  moved: number[][]; // (n_head, T)
+  usual: number[][] | null; // (n_head, distances)
+}
+
+/** /logit_lens: after the embedding, and after each layer. */
+export interface LogitLens {
+  layers: { characters: string[]; probabilities: number[][]; true: number[] }[];
+}
+
+export interface Candidate {
+  character: string;
+  logit: number;
+  tempered: number;
+  kept: boolean;
+  cut_by: "top-k" | "top-p" | null;
+  probability: number;
+}
+
+/** /candidates */
+export interface Candidates {
+  candidates: Candidate[];
+}
+
+/** /score: for each written character [probability, rank, entropy, start] */
+export interface Score {
+  steps: [probability: number, rank: number, entropy: number, start: number][];
+}
+
+/** /inside */
+export interface HeadAccount {
+  characters: string[];
+  start: number;
+  position: number;
+  layer: number;
+  head: number;
+  head_size: number;
+  query: number[];
+  keys: number[][];
+  values: number[][];
+  scores: number[];
+  scaled: (number | null)[];
+  masked: (number | null)[];
+  weights: number[];
+  output: number[];
+  write: number[];
+  adds: [character: string, logit: number][];
+}
+
+/** /arithmetic */
+export interface Arithmetic {
+  layer: number;
+  head: number;
+  position: number;
+  key: number;
+  score: number;
+  scaled: number | null;
+  weight: number;
+  steps: [sentence: string, sum: string][];
+}
+
+/** /residual; all that is by character is in the order of `characters`, the likeliest first. */
+export interface Residual {
+  position: number;
+  stream: number[];
+  attention: number[];
+  feed_forward: number[];
+  characters: string[];
+  probabilities: number[];
+  logits: number[];
+  parts: { token: number[]; place: number[]; heads: number[][][]; feed_forward: number[][] };
+}
+
+/** What something switched off costs on validation text, in nats a character. */
+export interface Price {
+  intervention: Intervention;
+  loss: number;
+  price: number;
+  standard_error: number | null;
+}
+
+/** Two numbers: as trained, and changed. */
+export type Pair<T = number> = [before: T, after: T];
+/** What comes next: a character with its probability as trained, and changed. */
+export type Next = [character: string, before: number, after: number];
+
+/** /what_if */
+export interface Comparison {
+  characters: string[];
+  start: number;
+  notes: string[];
+  position: number;
+  layer: number;
+  head: number;
+  intervention: Intervention;
+  next: Next[];
+  divergence: number[];
+  loss: Pair | null;
+  price: Price | null;
+  attention: { before: string; after: string; full: boolean };
+  entropy: Pair<number[]>;
+  largest: Pair<number[]>;
+  future: number[];
+  mean: { entropy: Pair; largest: Pair; future: number };
+}
+
+/** /what_if_continuation */
+export interface Continuations {
+  before: string;
+  after: string;
+}
+
+/** /claim */
+export interface Claim {
+  claim: string;
+  title: string;
+  look: string;
+  intervention: Intervention;
+  checks: { sentence: string; holds: boolean | null }[];
+  shuffled: { text: string; next: Next[] } | null;
+  price: Price | null;
+}
+
+/** /roles: what the heads do on a text. */
+export interface RolesHere {
+  threshold: number | null;
+  heads: {
+    layer: number;
+    head: number;
+    role: string | null;
+    score: number | null;
+    chance: number | null;
+    holds: boolean | null;
+  }[];
+  notes: string[];
+}
+
+/** /snapshot */
+export interface Snapshot {
+  step: number;
+  characters_read: number;
+  validation_loss: number | null;
+  text_loss: number | null;
+  layer: number;
+  head: number;
+  characters: string[];
+  start: number;
+  weights: string;
+}
+
+/** /snapshot_text */
+export interface SnapshotText {
+  step: number;
+  seed: number;
+  temperature: number;
+  text: string;
+}
+
+/** /about */
+export interface About {
+  shape: {
+    n_layer: number;
+    n_head: number;
+    n_embd: number;
+    head_size: number;
+    context_length: number;
+  } & Record<string, number>;
+  parameters: number;
+  checkpoint: string | null;
+  vocabulary: string;
+  training: {
+    steps: number;
+    characters: number;
+    seconds: number;
+    teachers: number;
+    teachers_seconds: number;
+    calibration: number;
+    validation_loss: number;
+    hardware: string | null;
+    history: [characters: number, training: number, validation: number][];
+  } | null;
+  others: { name: string; loss: string; parameters: string; hardware: string; source: string }[];
+  characters: {
+    points: [number, number][];
+    explained: [number, number];
+    nearest: [character: string, cosine: number][][];
+  };
+  positions: string;
+}
+
+/** /samples */
+export interface Samples {
+  seed: number;
+  temperature: number;
+  samples: { prompt: string; text: string }[];
+}
+
+// --- what travels with the page --------------------------------------------------------------------------------------
+
+/** assets/heads.json: what the heads do, measured on held-out text. */
+export interface Measured {
+  text: { characters: number };
+  threshold: number;
+  roles: Record<string, { name: string; sentence: string }>;
+  chance: Record<string, number>;
+  heads: ({ layer: number; head: number; role: string | null; roles: string[] } & Record<string, any>)[];
+}
+
+/** Plotly's layouts and traces, from figures.py. */
+export interface Figures {
+  head_map: any;
+  layer_maps: Record<number, any>;
+  colorscales: Record<Scale, [at: number, colour: string][]>;
+  colorbar_titles: Record<Scale, string>;
+}
+
+/** What the page opens with. */
+export interface First {
+  text: string;
+  head: number;
+  longest: number;
+  overview: Overview;
+  layer: LayerPayload;
+  figures: Figures;
+}
+
+// --- what the page holds ---------------------------------------------------------------------------------------------
+
+/** The part of the text that the model saw in one pass: an Overview, read. */
+export interface Window extends Omit<Overview, "thumbnails"> {
+  start: number; // index of its first character in the whole text
+  length: number;
+  text: string;
+  thumbnails: { size: number; block: number; data: Uint8Array };
+}
+
+/** The numbers of a layer: weights[head - 1] is the lower triangle, row by row. */
+export interface Layer extends Omit<LayerPayload, "weights"> {
+  weights: Float32Array[];
+}
+
+/** How a generated character was drawn. */
+export interface Step {
+  probability: number;
+  rank: number;
+  entropy: number;
+  start: number; // index of the first character that the model saw
+  run: string;
+  settings: Sampling;
+  seed: number;
+}
+
+/** News from the generation, as endpoints.py's `write` tells it, of one continuation. */
+export interface News {
+  run: string;
+  offset: number;
+  before: number;
+  prompt: string;
+  text: string;
+  seed: number;
+  settings: Sampling;
+  notes: string[];
+  done?: boolean;
+  steps: Pick<Step, "probability" | "rank" | "entropy" | "start">[];
+}
+
+export interface Status {
+  readonly state: "missing" | "loading" | "ready" | "failed";
+  readonly error: string; // a sentence for the visitor; "" unless it failed
+}
+
+export interface Resource<T> extends Status {
+  readonly value: T | null;
+}
+
+/** What the session says at one moment (session.js). */
+export interface SessionState {
+  readonly text: string;
+  readonly notes: readonly string[];
+  readonly steps: readonly Step[];
+  readonly window: Window | null;
+  readonly layers: readonly Resource<Layer>[];
+  readonly lens: Resource<LogitLens>;
+  readonly streaming: boolean;
+  readonly status: { readonly text: Status & { readonly of: string }; readonly window: Status };
+  readonly longest: number;
+  readonly figures: Figures;
+  // computed
+  readonly written: number;
+  readonly promptLength: number;
+  readonly loading: boolean;
+  readonly error: string;
+  start(step: number | null): number;
+  current(step: number | null): boolean;
+  given(position: number): Given | null | undefined;
+}
+
+export interface Store<T extends object> {
+  get(): Readonly<T>;
+  set(patch: Partial<T>): boolean;
+  subscribe(subscriber: (state: Readonly<T>, changed: Set<keyof T>) => void): () => void;
+}
+
+export interface Timers {
+  set(run: () => void, ms: number): any;
+  clear(timer: any): void;
+}
+
+/** Asks an endpoint; rejects with an Error whose message is for the visitor. */
+export type Call = (name: string, ...args: any[]) => Promise<any>;
+
+export interface Session {
+  get(): SessionState;
+  subscribe(subscriber: (state: SessionState, changed: Set<keyof SessionState>) => void): () => void;
+  open(first: First, steps?: Step[]): void;
+  showWindow(): void;
+  writing(news: News): void;
+  ended(): void;
+  restore(before: SessionState): void;
+  layer(number: number, window?: Window): Promise<Layer>;
+  lens(window?: Window): Promise<LogitLens>;
+}

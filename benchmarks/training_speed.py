@@ -38,7 +38,7 @@ class AttentionWithDropout(ours.SelfAttention):
         super().__init__(config, layer)
         self.p = config.dropout
 
-    def forward(self, x, cache=None, record=None, change=ours.NOTHING):
+    def forward(self, x, cache=None, record=None, intervention=ours.NOTHING):
         B, T, C = x.shape
         weight = torch.cat((self.query.weight, self.key.weight, self.value.weight))
         q, k, v = F.linear(x, weight).view(B, T, 3, self.n_head, C // self.n_head).permute(2, 0, 3, 1, 4)

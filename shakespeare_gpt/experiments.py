@@ -165,5 +165,5 @@ def read_prices(model: GPT, path: Path = PRICES) -> dict | None:
 
 def price(prices: dict | None, intervention: Intervention) -> dict | None:
     """The entry of exactly this intervention: {"name", "loss", "price", "standard_error", ...}; None if not priced."""
-    told = intervention.to_json()
-    return next((entry for entry in (prices or {}).get("prices", []) if entry["intervention"] == told), None)
+    asked = intervention.to_json()
+    return next((entry for entry in (prices or {}).get("prices", []) if entry["intervention"] == asked), None)

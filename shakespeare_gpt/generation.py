@@ -28,18 +28,18 @@ from shakespeare_gpt.sampling import Distribution, Sampling, distribution, is_nu
 
 
 @torch.inference_mode()
-def prefill(model: GPT, cache: KVCache | None, ids: Tensor, change: Intervention = NOTHING) -> Tensor:
+def prefill(model: GPT, cache: KVCache | None, ids: Tensor, intervention: Intervention = NOTHING) -> Tensor:
     """Read T characters, (B, T), into the cache; the logits of the character after them, (B, vocab_size).
 
     None for a cache keeps nothing.
     """
-    return model(ids, cache, change=change)[:, -1]
+    return model(ids, cache, intervention=intervention)[:, -1]
 
 
 @torch.inference_mode()
-def decode(model: GPT, cache: KVCache, ids: Tensor, change: Intervention = NOTHING) -> Tensor:
+def decode(model: GPT, cache: KVCache, ids: Tensor, intervention: Intervention = NOTHING) -> Tensor:
     """Read one more character, (B,), into the cache; the logits of the next one, (B, vocab_size)."""
-    return model(ids[:, None], cache, change=change)[:, -1]
+    return model(ids[:, None], cache, intervention=intervention)[:, -1]
 
 
 class Window:
@@ -62,8 +62,8 @@ class Window:
         start: index of the first character that the model saw for the latest `logits`.
     """
 
-    def __init__(self, model: GPT, prompt: list[int], num_samples: int, change: Intervention) -> None:
-        self.model, self.change = model, change
+    def __init__(self, model: GPT, prompt: list[int], num_samples: int, intervention: Intervention) -> None:
+        self.model, self.intervention = model, intervention
         self.texts = [list(prompt) for _ in range(num_samples)]
         self.start = max(0, len(prompt) - model.config.context_length)
         self.cache: KVCache | None = None
@@ -87,23 +87,23 @@ class Window:
 
     def _logits(self) -> np.ndarray:
         length, context = len(self.texts[0]), self.model.config.context_length
-        if self.change.no_mask:
+        if self.intervention.no_mask:
             self.start = max(0, length - context)
-            return float64(prefill(self.model, None, self._ids(self.start), self.change))
+            return float64(prefill(self.model, None, self._ids(self.start), self.intervention))
         if self.cache is None:  # the prompt is the same in every text: read it once
             cache = KVCache(self.model)
-            logits = prefill(self.model, cache, self._ids(self.start)[:1], self.change)
+            logits = prefill(self.model, cache, self._ids(self.start)[:1], self.intervention)
             self.cache = cache.repeat(len(self.texts)) if len(self.texts) > 1 else cache
-            if not self.change and FastDecoder.suits(self.model):
+            if not self.intervention and FastDecoder.suits(self.model):
                 self.fast = FastDecoder(self.model, self.cache)
             return float64(logits).repeat(len(self.texts), axis=0)
         if self.cache.length == context:
             self.start = length - kept(context)
             self.cache.reset()
-            return float64(prefill(self.model, self.cache, self._ids(self.start), self.change))
+            return float64(prefill(self.model, self.cache, self._ids(self.start), self.intervention))
         if self.fast is not None:
             return self.fast.decode([text[-1] for text in self.texts])
-        return float64(decode(self.model, self.cache, self._ids(length - 1)[:, 0], self.change))
+        return float64(decode(self.model, self.cache, self._ids(length - 1)[:, 0], self.intervention))
 
     def _ids(self, start: int) -> Tensor:
         device = self.model.token_embedding.weight.device
@@ -208,15 +208,15 @@ def stream_samples(
     seed = secrets.randbits(31) if seed is None else whole_number("seed", seed, 0)
     if time_limit is not None and not (is_number(time_limit) and time_limit > 0):
         raise ValueError(f"time_limit must be above 0 seconds, or None, not {time_limit!r}.")
-    change = intervention or NOTHING
-    change.check(model.config.n_layer, model.config.n_head)
+    off = intervention or NOTHING
+    off.check(model.config.n_layer, model.config.n_head)
     prompt_ids = model.tokenizer.encode(prompt) or model.tokenizer.encode("\n")
 
     def steps() -> Iterator[list[Step]]:
         # Python's own generator: its sequence for a seed is promised to stay the same in later versions.
         generators = [random.Random(seed + i) for i in range(num_samples)]
         vocabulary = model.tokenizer.vocabulary
-        window = Window(model, prompt_ids, num_samples, change)
+        window = Window(model, prompt_ids, num_samples, off)
         deadline = math.inf if time_limit is None else time.monotonic() + time_limit
         for _ in range(max_new_tokens):
             if time.monotonic() >= deadline:

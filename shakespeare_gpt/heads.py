@@ -181,8 +181,8 @@ def normalised_entropy(attention: np.ndarray, causal: bool = True) -> np.ndarray
         causal: row i sees i + 1 characters; False: every row sees all T.
     """
     T = attention.shape[-1]
-    seen = np.arange(2, T + 1) if causal else np.full(T - 1, T)
-    return entropy(attention)[..., 1:] / np.log(seen)
+    visible = np.arange(2, T + 1) if causal else np.full(T - 1, T)
+    return entropy(attention)[..., 1:] / np.log(visible)
 
 
 def mean_distance(attention: np.ndarray) -> np.ndarray:
@@ -205,13 +205,13 @@ def weight_by_distance(attention: np.ndarray) -> np.ndarray:
 
 def measure(attention: np.ndarray, characters: Sequence[str]) -> dict[str, np.ndarray]:
     """Every role's score, the mean distance and the mean normalised entropy; each (...,), NaN where undefined."""
-    told = {key: score(attention, role.targets(characters)) for key, role in ROLES.items()}
-    told["mean_distance"] = mean_distance(attention)
+    measured = {key: score(attention, role.targets(characters)) for key, role in ROLES.items()}
+    measured["mean_distance"] = mean_distance(attention)
     alone = len(characters) < 2  # a single character can only look at itself
-    told["entropy"] = (
+    measured["entropy"] = (
         np.full(attention.shape[:-2], np.nan) if alone else normalised_entropy(attention).mean(-1)
     )
-    return told
+    return measured
 
 
 def chances(characters: Sequence[str]) -> dict[str, float]:
@@ -219,7 +219,7 @@ def chances(characters: Sequence[str]) -> dict[str, float]:
     return {key: chance(role.targets(characters)) for key, role in ROLES.items()}
 
 
-def surprise(score: float, chance: float) -> float:
+def kl_divergence(score: float, chance: float) -> float:
     """How unlikely a score is for a head that looks everywhere equally, in nats; 0 if it is no more than chance.
 
     The Kullback-Leibler divergence of looking at a target or not: s ln(s / c) + (1 - s) ln((1 - s) / (1 - c)).
@@ -237,7 +237,7 @@ def roles(scores: Mapping[str, float], chances: Mapping[str, float]) -> list[str
     so of two that fit equally well the narrower comes first ("start of word" before "current word").
     """
     given = [key for key in ROLES if excess(scores[key], chances[key]) >= THRESHOLD]
-    return sorted(given, key=lambda key: -surprise(scores[key], chances[key]))
+    return sorted(given, key=lambda key: -kl_divergence(scores[key], chances[key]))
 
 
 def repeated_random_text(vocabulary: str, length: int, rng: np.random.Generator) -> str:
@@ -278,7 +278,7 @@ def on_this_text(heads: Sequence[Mapping], attention: np.ndarray, characters: Se
         there is no role, or where no character of the text could show it.
     """
     targets = {key: role.targets(characters) for key, role in ROLES.items()}
-    told = []
+    found = []
     for head in heads:
         here = {"layer": head["layer"], "head": head["head"], "role": head["role"]}
         here |= {"score": None, "chance": None, "holds": None}
@@ -287,5 +287,5 @@ def on_this_text(heads: Sequence[Mapping], attention: np.ndarray, characters: Se
             here["score"] = float(score(attention[head["layer"] - 1, head["head"] - 1], wanted))
             here["chance"] = chance(wanted)
             here["holds"] = bool(excess(here["score"], here["chance"]) >= THRESHOLD)
-        told.append(here)
-    return told
+        found.append(here)
+    return found

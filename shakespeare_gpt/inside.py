@@ -57,15 +57,15 @@ def head_account(model: GPT, trace: Trace, layer: int, head: int, position: int)
         ValueError: there is no such layer, head or position.
     """
     check(trace, layer, head, position)
-    change = trace.intervention
+    intervention = trace.intervention
     query = trace.query[layer, head, position]
     keys, values = trace.key[layer, head], trace.value[layer, head]
     scores = keys @ query
-    scaled = scores if change.no_scale else scores / np.float32(math.sqrt(len(query)))
-    if change.uniform_attention:
+    scaled = scores if intervention.no_scale else scores / np.float32(math.sqrt(len(query)))
+    if intervention.uniform_attention:
         scaled = np.zeros_like(scaled)
     masked = scaled.copy()
-    if not change.no_mask:
+    if not intervention.no_mask:
         masked[position + 1 :] = -np.inf
     weights = trace.attention[layer, head, position]
     write = head_writes(model, trace, position)[layer, head]
@@ -158,12 +158,12 @@ def logit_parts(model: GPT, trace: Trace, position: int) -> LogitParts:
         ValueError: there is no such position.
     """
     check(trace, 0, 0, position)
-    change = trace.intervention
+    intervention = trace.intervention
     token = float32(model.token_embedding.weight)[model.tokenizer.encode(trace.characters[position])[0]]
     writes = head_writes(model, trace, position)
     forward = trace.feed_forward_added[:, position].copy()
     embeddings = np.stack([token, trace.residual[0, position] - token])
-    for layer in change.residual_off:  # only the feed-forward's output goes on from there
+    for layer in intervention.residual_off:  # only the feed-forward's output goes on from there
         embeddings[:] = 0
         writes[: layer + 1] = 0
         forward[:layer] = 0
@@ -283,15 +283,15 @@ def arithmetic(trace: Trace, layer: int, head: int, query: int, key: int) -> Ari
     """
     check(trace, layer, head, query)
     check(trace, layer, head, key)
-    change = trace.intervention
+    intervention = trace.intervention
     q = trace.query[layer, head, query].astype(np.float64)
     keys = trace.key[layer, head].astype(np.float64)  # (T, d)
     d = len(q)
     products = q * keys[key]
-    row = keys @ q if change.no_scale else keys @ q / math.sqrt(d)
-    if change.uniform_attention:
+    row = keys @ q if intervention.no_scale else keys @ q / math.sqrt(d)
+    if intervention.uniform_attention:
         row = np.zeros_like(row)
-    if not change.no_mask:
+    if not intervention.no_mask:
         row[query + 1 :] = -np.inf
     powers = np.exp(row - row.max())
     score, scaled, largest = float(products.sum()), float(row[key]), float(row.max())
@@ -299,9 +299,9 @@ def arithmetic(trace: Trace, layer: int, head: int, query: int, key: int) -> Ari
 
     terms = " + ".join(f"{number(a)} × {number(b)}" for a, b in zip(q, keys[key], strict=True))
     steps = [("Query times key, number by number, added up.", f"{terms} = {score:.4f}")]
-    if change.uniform_attention:
+    if intervention.uniform_attention:
         steps.append(("Uniform attention: every score is set to 0.", "0"))
-    elif not change.no_scale:
+    elif not intervention.no_scale:
         root = math.sqrt(d)
         steps.append(
             (
@@ -312,7 +312,7 @@ def arithmetic(trace: Trace, layer: int, head: int, query: int, key: int) -> Ari
     if scaled == -math.inf:
         steps.append(("The mask: this character comes later, so its weight is 0.", "e^(-∞) = 0"))
     else:
-        seen = np.isfinite(row).sum()
+        visible = np.isfinite(row).sum()
         steps += [
             (
                 "Subtract the largest score of the row: the result is the same, and the powers stay small.",
@@ -320,7 +320,7 @@ def arithmetic(trace: Trace, layer: int, head: int, query: int, key: int) -> Ari
             ),
             ("Take it as a power of e.", f"e^{number(scaled - largest)} = {power:.6g}"),
             (
-                f"Divide by the sum of these powers over the {seen} characters that may be looked at.",
+                f"Divide by the sum of these powers over the {visible} characters that may be looked at.",
                 f"{power:.6g} / {total:.6g} = {power / total:.4f}",
             ),
         ]

@@ -57,7 +57,7 @@ class Intervention:
         >>> Intervention(heads_off={(0, 2)}, no_mask=True).to_json()
         {'heads_off': [[1, 3]], 'no_mask': True}
         """
-        told = {}
+        changed = {}
         for field in fields(self):
             value = getattr(self, field.name)
             if field.name == "heads_off":
@@ -65,24 +65,24 @@ class Intervention:
             elif isinstance(value, frozenset):
                 value = [layer + 1 for layer in sorted(value)]
             if value:
-                told[field.name] = value
-        return told
+                changed[field.name] = value
+        return changed
 
     @classmethod
-    def from_json(cls, told: Mapping, n_layer: int, n_head: int) -> Intervention:
-        """The Intervention that `to_json` told of, for a model of this many layers and heads.
+    def from_json(cls, written: Mapping, n_layer: int, n_head: int) -> Intervention:
+        """The Intervention that `to_json` wrote, for a model of this many layers and heads.
 
         Raises:
             ValueError: this is not what to_json writes for such a model; the message names what is wrong.
         """
-        if not isinstance(told, Mapping):
-            raise ValueError(f"An intervention must be an object such as {{}}, not {type(told).__name__}.")
+        if not isinstance(written, Mapping):
+            raise ValueError(f"An intervention must be an object such as {{}}, not {type(written).__name__}.")
         known: dict[str, Any] = {field.name: field.default for field in fields(cls)}
-        for key in told:
+        for key in written:
             if key not in known:
                 raise ValueError(f"An intervention has no {str(key)[:40]!r}; it has {', '.join(known)}.")
         read: dict[str, Any] = {}
-        for key, value in told.items():
+        for key, value in written.items():
             if isinstance(known[key], bool):
                 if not isinstance(value, bool):
                     raise ValueError(f"{key} must be true or false.")

@@ -84,7 +84,7 @@ class SelfAttention(nn.Module):
         x: Tensor,
         cache: KVCache | None = None,
         record: Record | None = None,
-        change: Intervention = NOTHING,
+        intervention: Intervention = NOTHING,
     ) -> Tensor:
         B, T, C = x.shape
         # One product for the three: the weights stay apart for the reader and for the optimizer.
@@ -92,32 +92,32 @@ class SelfAttention(nn.Module):
         q, k, v = F.linear(x, weight).view(B, T, 3, self.n_head, C // self.n_head).permute(2, 0, 3, 1, 4)
         if cache is not None:
             k, v = cache.append(self.layer, k, v)  # (B, n_head, S, head_size), S = everything seen so far
-        if record is None and not change:
+        if record is None and not intervention:
             if k.shape[2] == T:
                 y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
             else:
                 y = F.scaled_dot_product_attention(q, k, v, attn_mask=causal_mask(T, k.shape[2], x.device))
         else:
-            y = self.explicit(q, k, v, record, change)
+            y = self.explicit(q, k, v, record, intervention)
         y = y.transpose(1, 2).reshape(B, T, C)  # the heads side by side again
         return self.projection(y)
 
     def explicit(
-        self, q: Tensor, k: Tensor, v: Tensor, record: Record | None, change: Intervention
+        self, q: Tensor, k: Tensor, v: Tensor, record: Record | None, intervention: Intervention
     ) -> Tensor:
         """softmax(Q K^T / sqrt(head size)) V, step by step, so that each step can be seen and changed."""
         T, S, head_size = q.shape[2], k.shape[2], q.shape[3]
         scores = q @ k.transpose(2, 3)  # (B, n_head, T, S)
-        if not change.no_scale:
+        if not intervention.no_scale:
             scores = scores / math.sqrt(head_size)
-        if change.uniform_attention:
+        if intervention.uniform_attention:
             scores = torch.zeros_like(scores)
         masked = scores
-        if not change.no_mask:
+        if not intervention.no_mask:
             masked = scores.masked_fill(~causal_mask(T, S, q.device), -math.inf)
         attention = masked.softmax(dim=-1)  # (B, n_head, T, S), rows sum to 1
         y = attention @ v  # (B, n_head, T, head_size)
-        off = [head for layer, head in change.heads_off if layer == self.layer]
+        off = [head for layer, head in intervention.heads_off if layer == self.layer]
         if off:
             keep = torch.ones(self.n_head, dtype=y.dtype, device=y.device)
             keep[off] = 0
@@ -158,14 +158,14 @@ class Block(nn.Module):
         x: Tensor,
         cache: KVCache | None = None,
         record: Record | None = None,
-        change: Intervention = NOTHING,
+        intervention: Intervention = NOTHING,
     ) -> Tensor:
-        norm_off, residual_off = self.layer in change.norm_off, self.layer in change.residual_off
-        added = self.attention(x if norm_off else self.norm_1(x), cache, record, change)
+        norm_off, residual_off = self.layer in intervention.norm_off, self.layer in intervention.residual_off
+        added = self.attention(x if norm_off else self.norm_1(x), cache, record, intervention)
         if record is not None:
             record("attention_added", self.layer, added)
         x = self.dropout(added) if residual_off else x + self.dropout(added)
-        if self.layer in change.feed_forward_off:
+        if self.layer in intervention.feed_forward_off:
             added = torch.zeros_like(x)
         else:
             added = self.feed_forward(x if norm_off else self.norm_2(x))
@@ -223,7 +223,7 @@ class GPT(nn.Module):
         ids: Tensor,
         cache: KVCache | None = None,
         record: Record | None = None,
-        change: Intervention | None = None,
+        intervention: Intervention | None = None,
     ) -> Tensor:
         """The logits of the next character at every position.
 
@@ -231,7 +231,7 @@ class GPT(nn.Module):
             ids: character ids, (B, T), T at most context_length less what the cache holds.
             cache: what was read before; the new keys and values are added to it.
             record: called with (name, layer, tensor) for everything a Trace keeps; takes the explicit path.
-            change: an Intervention; takes the explicit path. None or Intervention() changes nothing.
+            intervention: what to switch off; takes the explicit path. None or Intervention() changes nothing.
 
         Returns:
             Logits, (B, T, vocab_size).
@@ -239,23 +239,23 @@ class GPT(nn.Module):
         Raises:
             ValueError: the ids do not fit into the context, or have the wrong shape.
         """
-        change = change or NOTHING
+        intervention = intervention or NOTHING
         if ids.dim() != 2 or ids.shape[1] < 1:
             raise ValueError(f"ids must have the shape (B, T) with T at least 1, not {tuple(ids.shape)}.")
         start = 0 if cache is None else cache.length
         end = start + ids.shape[1]
         if end > self.config.context_length:
             raise ValueError(f"{end} characters do not fit into a context of {self.config.context_length}.")
-        if change:
-            change.check(self.config.n_layer, self.config.n_head)
+        if intervention:
+            intervention.check(self.config.n_layer, self.config.n_head)
         x = self.token_embedding(ids)  # (B, T, C)
-        if not change.no_positions:
+        if not intervention.no_positions:
             x = x + self.position_embedding.weight[start:end]
         x = self.dropout(x)
         if record is not None:
             record("residual", 0, x)
         for layer, block in enumerate(self.blocks):
-            x = block(x, cache, record, change)
+            x = block(x, cache, record, intervention)
             if record is not None:
                 record("residual", layer + 1, x)
         if cache is not None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
+from shakespeare_gpt.arrays import float32
 from shakespeare_gpt.intervention import Intervention
 from shakespeare_gpt.model import GPT
 
@@ -70,15 +71,15 @@ def trace(model: GPT, text: str, intervention: Intervention | None = None) -> Tr
     model.eval()
     try:
         ids = torch.tensor([model.tokenizer.encode(window)], device=model.token_embedding.weight.device)
-        logits = model(ids, record=record, change=intervention)[0]
+        logits = model(ids, record=record, intervention=intervention)[0]
     finally:
         model.train(was_training)
-    arrays = {name: torch.stack(tensors).float().cpu().numpy() for name, tensors in kept.items()}
+    arrays = {name: float32(torch.stack(tensors)) for name, tensors in kept.items()}
     return Trace(
         characters=list(window),
         start=start,
         notes=notes,
-        logits=logits.float().cpu().numpy(),
+        logits=float32(logits),
         intervention=intervention or Intervention(),
         **arrays,
     )

@@ -60,7 +60,7 @@ def losses_by_position(
         end = min(offset, len(ids) - 1) if first < offset else len(ids) - 1
         length = min(T, end - first)
         windows = ids[starts[:, None] + torch.arange(length + 1)].to(device)  # (B, T + 1)
-        logits = model(windows[:, :-1], change=change)
+        logits = model(windows[:, :-1], intervention=change)
         loss = F.cross_entropy(logits.flatten(0, 1).float(), windows[:, 1:].flatten(), reduction="none")
         sums[:length] += loss.view(len(starts), length).sum(0).double().cpu()
         counts[:length] += len(starts)
@@ -107,7 +107,7 @@ def full_context_loss(model: GPT, ids: Tensor, stride: int = 16, change: Interve
     starts = list(range(0, len(ids) - T, stride))
     for i in range(0, len(starts), BATCH):
         windows = ids[torch.tensor(starts[i : i + BATCH])[:, None] + torch.arange(T + 1)]
-        logits = model(windows[:, :-1], change=change)
+        logits = model(windows[:, :-1], intervention=change)
         loss = F.cross_entropy(logits.flatten(0, 1), windows[:, 1:].flatten(), reduction="none").view(-1, T)
         if i == 0:
             total, count = total + float(loss[0, :-stride].sum()), count + T - stride
@@ -115,7 +115,7 @@ def full_context_loss(model: GPT, ids: Tensor, stride: int = 16, change: Interve
     left = len(ids) - 1 - (starts[-1] + T if starts else 0)  # the few characters after the last whole stride
     if left:
         window = ids[-min(T, len(ids) - 1) - 1 :]
-        loss = F.cross_entropy(model(window[None, :-1], change=change)[0], window[1:], reduction="none")
+        loss = F.cross_entropy(model(window[None, :-1], intervention=change)[0], window[1:], reduction="none")
         total, count = total + float(loss[-left:].sum()), count + left
     return total / count
 

@@ -37,7 +37,7 @@ def random_ids(batch: int, length: int, vocab_size: int = 65) -> torch.Tensor:
 @torch.no_grad()
 def full(model, ids, change=None) -> torch.Tensor:
     """The logits of one pass over everything, without a cache."""
-    return model(ids, change=change)
+    return model(ids, intervention=change)
 
 
 def close(a, b, tolerance: float = 1e-4) -> None:

@@ -85,7 +85,7 @@ def test_a_head_of_a_known_kind_gets_its_role_and_a_uniform_one_none(key):
     chances = heads.chances(PLAY)
     found = heads.measure(looking_at(heads.ROLES[key].targets(PLAY)), PLAY)
     assert key in heads.roles(found, chances)
-    assert all(heads.surprise(found[other], chances[other]) >= 0 for other in heads.ROLES)
+    assert all(heads.kl_divergence(found[other], chances[other]) >= 0 for other in heads.ROLES)
     assert heads.roles(heads.measure(uniform(len(PLAY)), PLAY), chances) == []
 
 
@@ -102,9 +102,9 @@ def test_the_narrower_of_two_roles_comes_first():
     found = heads.measure(looking_at(heads.start_of_word(PLAY)), PLAY)
     assert found["current_word"] == pytest.approx(found["start_of_word"]) == pytest.approx(1)
     assert heads.roles(found, chances)[:2] == ["start_of_word", "current_word"]
-    assert heads.surprise(1, 0.25) == pytest.approx(np.log(4))
-    assert heads.surprise(0.5, 0.25) == pytest.approx(0.5 * np.log(2) + 0.5 * np.log(2 / 3))
-    assert heads.surprise(0.2, 0.25) == 0
+    assert heads.kl_divergence(1, 0.25) == pytest.approx(np.log(4))
+    assert heads.kl_divergence(0.5, 0.25) == pytest.approx(0.5 * np.log(2) + 0.5 * np.log(2 / 3))
+    assert heads.kl_divergence(0.2, 0.25) == 0
 
 
 def test_shift_by_one():

@@ -97,8 +97,8 @@ def test_what_the_model_does_not_have_is_refused(changes: dict, message: str):
 def test_no_intervention_gives_the_same_bits():
     ids = ids_of(WINDOW)
     plain = MODEL(ids)
-    assert torch.equal(MODEL(ids, change=None), plain)
-    assert torch.equal(MODEL(ids, change=Intervention()), plain)
+    assert torch.equal(MODEL(ids, intervention=None), plain)
+    assert torch.equal(MODEL(ids, intervention=Intervention()), plain)
     one, two = sg.trace(MODEL, WINDOW), sg.trace(MODEL, WINDOW, intervention=Intervention())
     assert np.array_equal(one.logits, two.logits) and np.array_equal(one.attention, two.attention)
     written = {sg.generate(MODEL, WINDOW, seed=1, intervention=i) for i in (None, Intervention())}
@@ -183,7 +183,7 @@ def test_one_head_off_is_its_slice_zeroed_before_the_projection(layer: int, head
         by_hand = MODEL(ids)
     finally:
         hook.remove()
-    changed = MODEL(ids, change=Intervention(heads_off={(layer, head)}))
+    changed = MODEL(ids, intervention=Intervention(heads_off={(layer, head)}))
     assert (changed - by_hand).abs().max() < 1e-12
     assert (changed - MODEL(ids)).abs().max() > 1e-2
 

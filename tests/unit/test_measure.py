@@ -27,7 +27,7 @@ def fresh_loss(model, windows: list[str], intervention: Intervention) -> float:
     """The mean loss over the windows, straight from the model."""
     ids = torch.tensor([model.tokenizer.encode(window) for window in windows])
     with torch.no_grad():
-        logits = torch.cat([model(part[:, :-1], change=intervention) for part in ids.split(16)])
+        logits = torch.cat([model(part[:, :-1], intervention=intervention) for part in ids.split(16)])
     return float(F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten()))
 
 

@@ -106,7 +106,7 @@ def test_an_intervention_is_scored_like_any_pass():
     change = Intervention(uniform_attention=True, feed_forward_off={1})
     sums, counts = losses_by_position(MODEL, IDS[: T + 1], 0, change)
     with torch.no_grad():
-        logits = MODEL(IDS[None, :T], change=change)[0]
+        logits = MODEL(IDS[None, :T], intervention=change)[0]
     expected = torch.nn.functional.cross_entropy(logits, IDS[1 : T + 1], reduction="none")
     assert torch.allclose(sums, expected.double(), atol=1e-4) and (counts == 1).all()
     assert windowed_loss(MODEL, IDS, Intervention()) == windowed_loss(MODEL, IDS)

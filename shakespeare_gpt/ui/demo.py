@@ -20,6 +20,7 @@ from shakespeare_gpt.model import GPT
 from shakespeare_gpt.ui.core import explorer, limits
 from shakespeare_gpt.ui.core.endpoints import Endpoints
 from shakespeare_gpt.ui.gradio_seam import files, guard
+from shakespeare_gpt.ui.gradio_seam.events import event, on_load
 from shakespeare_gpt.ui.gradio_seam.lanes import Lane
 from shakespeare_gpt.ui.inside import tab as inside_tab
 from shakespeare_gpt.ui.inside.api import Inside
@@ -181,8 +182,7 @@ def build_demo(model: GPT | None = None, folder: Path = ASSETS) -> gr.Blocks:
             settings = build_settings(model)
             result = gr.HTML(
                 html_template=RUN_TEMPLATE,
-                js_on_load="window.shakespeare.page.result(element, props, watch)",
-                head=files.tags("writing/page.js"),
+                js_on_load=on_load("result"),
                 elem_id="run",
             )
         first = explorer.first_payload(model, FIRST)
@@ -244,15 +244,15 @@ def build_demo(model: GPT | None = None, folder: Path = ASSETS) -> gr.Blocks:
         }
         runs = [
             gr.on([generate.click, prompt.submit], **write),
-            write_on.click(**write, js="window.shakespeare.page.writeOn"),
+            write_on.click(**write, js=event("writeOn")),
         ]
         for run in runs:
-            run.failure(None, None, None, js="() => window.shakespeare.page.failed()")
-        stop.click(None, None, None, cancels=runs, js="() => window.shakespeare.page.stop()")
+            run.failure(None, None, None, js=event("failed"))
+        stop.click(None, None, None, cancels=runs)  # what the page does then: writing/run.js
         clear.click(None, None, [prompt, result], cancels=runs, js="() => ['', null]")
-        copy.click(None, None, None, js="() => window.shakespeare.page.copy()")
-        prompt.change(None, prompt, None, js="window.shakespeare.page.typed")
-        gr.on([setting.change for setting in settings], None, settings, js="window.shakespeare.page.sampling")
+        copy.click(None, None, None, js=event("copy"))
+        prompt.change(None, prompt, None, js=event("typed"))
+        gr.on([setting.change for setting in settings], None, settings, js=event("sampling"))
     demo.queue(max_size=MAX_WAITING, api_open=False)  # what streams goes through the queue
     return demo
 

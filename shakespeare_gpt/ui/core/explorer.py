@@ -137,7 +137,7 @@ LOGIT_LENS = """
 def head_tags() -> str:
     """Tags for the page's <head>: Plotly, which may arrive when it likes, the style sheet, and all modules early."""
     later = (
-        "core/plotly.min.js", "writing/page.js", "standalone.js",
+        "core/plotly.min.js", "standalone.js",
         "take_away/standalone_api.js", "take_away/standalone_file.js",
     )  # fmt: skip
     modules = [name for name in files.served() if name.endswith(".js") and name not in later]

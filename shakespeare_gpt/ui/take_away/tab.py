@@ -13,6 +13,7 @@ from typing import Any
 import gradio as gr
 
 from shakespeare_gpt.ui.core import explorer, limits
+from shakespeare_gpt.ui.gradio_seam.events import event
 
 # The settings of the sampler, in the order of demo.build_settings; static/link.js knows them by these names.
 SETTINGS = ("samples", "length", "temperature", "top_k", "top_p", "seed")
@@ -62,7 +63,7 @@ def build(settings: list[gr.components.Component]) -> gr.HTML:
         apply_default_css=False,
         elem_id="take-away",
     )
-    row.submit(None, None, settings, js="() => window.shakespeare.link.settings()")
+    row.submit(None, None, settings, js=event("linkSettings"))
     return row
 
 

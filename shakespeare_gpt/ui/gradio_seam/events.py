@@ -1,0 +1,36 @@
+"""The page's JavaScript for Gradio's events: functions of events.js, called by name.
+
+They wait for the modules, so a button may be pressed before these are loaded; and a name that events.js does not export is
+refused when the page is built.
+"""
+
+from __future__ import annotations
+
+import re
+
+from shakespeare_gpt.ui.gradio_seam import files
+
+MODULE = "events.js"
+
+
+def event(name: str) -> str:
+    """For `js=` of an event: the function gets the event's inputs, and what it returns goes into the outputs."""
+    return f"async (...inputs) => (await {_module(name)}).{name}(...inputs)"
+
+
+def on_load(name: str) -> str:
+    """For `js_on_load=` of a gr.HTML: the function gets what Gradio gives such a script."""
+    return f"{_module(name)}.then(events => events.{name}(element, props, watch));"
+
+
+def _module(name: str) -> str:
+    if name not in exported():
+        raise KeyError(f"{MODULE} exports no {name}.")
+    return f'import(new URL("{files.url(MODULE)}", document.baseURI))'  # not relative to Gradio's own files
+
+
+def exported() -> set[str]:
+    """The names that events.js exports."""
+    source = files.contents(MODULE)[0].decode()
+    lists = re.findall(r"^export \{([^}]*)\}", source, re.MULTILINE)
+    return {entry.split(" as ")[-1].strip() for names in lists for entry in names.split(",") if entry.strip()}

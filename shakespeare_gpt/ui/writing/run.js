@@ -1,0 +1,148 @@
+// What was written and how: the line under the buttons, several continuations side by side, Write on, Stop, Copy.
+
+import { session } from "../core/session.js";
+import { view } from "../core/store.js";
+import { element } from "../core/text.js";
+import { taken } from "../gradio_seam/pickers.js";
+import { endOf, NOTHING_READ, read, sentence } from "./account.js";
+
+let account = NOTHING_READ; // of the latest run
+let stopped = false; // by the visitor
+let chosen = 0; // which of several continuations the page shows
+let draw = () => {};
+
+/** The text on show and how much of it was typed; of the text box, before the first text is there. */
+function shown() {
+  const { text, promptLength, window: seen } = session.get();
+  if (seen) return { text, promptLength };
+  const typed = document.querySelector("#prompt textarea")?.value ?? "";
+  return { text: typed, promptLength: typed.length };
+}
+
+const ended = () => !account.run || account.run.done || stopped;
+
+/** Draws the line under the buttons and the cards whenever the account of the run, props.value, has grown. */
+export function result(root, props, watch) {
+  const [status, spoken, cards] = ["status", "spoken", "cards"].map((part) =>
+    root.querySelector(`.run-${part}`),
+  );
+  draw = () => {
+    const { run } = account;
+    document.body.toggleAttribute("data-writing", !ended());
+    status.textContent = run ? sentence(run, stopped) : "";
+    if (ended()) spoken.textContent = status.textContent; // for screen readers, once a run
+    drawCards(cards);
+  };
+  const changed = () => {
+    // After Stop nothing more is shown, although a little may still be on its way.
+    if (stopped && account.lines && props.value?.startsWith(account.lines)) return;
+    if (props.value) hear(props.value);
+    else [account, stopped] = [{ ...account, run: null }, true];
+    draw();
+  };
+  watch("value", changed);
+  // However it is pressed: by the visitor, or by stopWriting of the seam.
+  document.addEventListener("click", ({ target }) => target.closest?.("#stop") && stop());
+  changed();
+}
+
+function hear(lines) {
+  const before = account.run;
+  account = read(account, lines);
+  if (account.run?.run !== before?.run) {
+    [stopped, chosen] = [false, 0];
+    taken();
+  }
+  if (account.run) show(account.run);
+}
+
+/** Hands the chosen continuation to the session. */
+function show({ samples, ...about }) {
+  session.writing({ ...about, ...samples[chosen] });
+}
+
+/** Several continuations stand side by side; a single one is in the strip alone. */
+function drawCards(cards) {
+  const { run } = account;
+  const samples = run && run.samples.length > 1 ? run.samples : [];
+  while (cards.children.length > samples.length) cards.lastChild.remove();
+  samples.forEach((sample, i) => {
+    const card = cards.children[i] ?? cards.appendChild(newCard(i));
+    card.classList.toggle("chosen", i === chosen);
+    card.querySelector(".run-seed").textContent = `Seed ${sample.seed}`;
+    const button = card.querySelector("button");
+    button.disabled = !ended(); // until then the page follows the first
+    button.setAttribute("aria-pressed", String(i === chosen));
+    button.textContent = i === chosen ? "Shown below" : "Show this one";
+    const text = card.querySelector(".run-text");
+    if (text.textContent !== sample.text) text.textContent = sample.text;
+  });
+}
+
+function newCard(i) {
+  const choose = () => {
+    chosen = i;
+    draw();
+    show(account.run);
+  };
+  return element(
+    "article",
+    { class: "run-card", "aria-label": `Continuation ${i + 1}` },
+    element(
+      "header",
+      {},
+      element("span", { class: "run-seed" }),
+      element("button", { type: "button", class: "run-choose", onclick: choose }),
+    ),
+    // A long text scrolls, with the arrow keys too.
+    element("div", {
+      class: "run-text",
+      tabindex: 0,
+      role: "region",
+      "aria-label": `Text of continuation ${i + 1}`,
+    }),
+  );
+}
+
+// --- what Gradio's events call -----------------------------------------------------------------------------------
+
+/** The inputs of Write on, from those of Generate. */
+export function writeOn(_prompt, _place, ...settings) {
+  const { text, promptLength } = shown();
+  const { prompt, place } = endOf(text, promptLength, session.get().longest || Infinity);
+  return [prompt, place, ...settings];
+}
+
+/** The sampler's settings are part of the View: what a link carries, and what the candidates are drawn with. */
+export function sampling(samples, length, temperature, top_k, top_p, seed) {
+  view.set({ sampling: { temperature, top_k, top_p, seed, length, samples } });
+}
+
+/** The run was broken off: by a message that Gradio shows, or by a lost connection. */
+export function failed() {
+  if (!ended()) stop();
+}
+
+export async function copy() {
+  const { text } = shown();
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    // In a frame the clipboard may be closed to scripts; selecting and copying is not.
+    const area = element("textarea", { class: "run-spoken" });
+    area.value = text;
+    document.body.append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+  }
+  const button = document.querySelector("#copy");
+  button.textContent = "Copied";
+  setTimeout(() => (button.textContent = "Copy text"), 1500);
+}
+
+function stop() {
+  stopped ||= Boolean(account.run) && !account.run.done;
+  draw();
+  session.ended();
+}

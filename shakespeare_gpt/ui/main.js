@@ -2,12 +2,13 @@
 
 import { call } from "./core/api.js";
 import * as candidates from "./text/candidates.js";
-import { promptLength, session } from "./core/session.js";
+import { session } from "./core/session.js";
 import { focus } from "./core/focus.js";
 import * as forming from "./attention/forming.js";
 import * as grid from "./attention/grid.js";
 import * as help from "./core/help.js";
 import * as inside from "./inside/inside.js";
+import * as link from "./take_away/link.js";
 import * as logitLens from "./attention/logit_lens.js";
 import * as maps from "./attention/maps.js";
 import * as model from "./model/model.js";
@@ -57,9 +58,5 @@ window.shakespeare = Object.assign(window.shakespeare ?? {}, {
   session,
   focus,
   api: { call },
-  setText: pickers.gradioText,
-  text: () => ({ text: session.get().text, prompt: promptLength() }),
-  taken: pickers.taken,
-  generated: session.writing,
-  stopped: session.ended,
+  link: { url: link.url, read: link.understood },
 });

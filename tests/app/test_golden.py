@@ -76,10 +76,14 @@ def small() -> GPT:
 
 
 @pytest.fixture(scope="module")
-def answer(small: GPT) -> Any:
-    """Asks an endpoint of the small model's page, as its JavaScript does."""
-    demo: gr.Blocks = build_demo(small)
-    http = TestClient(gr.routes.App.create_app(demo, app_kwargs=dict(LAUNCH["app_kwargs"])))
+def http(small: GPT) -> TestClient:
+    """The small model's page."""
+    return TestClient(gr.routes.App.create_app(build_demo(small), app_kwargs=dict(LAUNCH["app_kwargs"])))
+
+
+@pytest.fixture(scope="module")
+def answer(http: TestClient) -> Any:
+    """Asks an endpoint, as the page's JavaScript does."""
 
     def ask(name: str, *data: Any) -> Any:
         response = http.post(f"/gradio_api/run/{name}", json={"data": list(data)})
@@ -155,6 +159,12 @@ def test_sampling(answer, small):
         listed = answer("candidates", TEXT, *settings.values())["candidates"]
         cases.append({"settings": settings, **{name: [one[name] for one in listed] for name in listed[0]}})
     held("sampling", {"vocabulary": small.tokenizer.vocabulary, "logits": plain(logits), "cases": cases})
+
+
+def test_ranges(http):
+    components = {each["props"].get("elem_id"): each for each in http.get("/config").json()["components"]}
+    told = components["take-away"]["props"]["value"]
+    held("ranges", {name: told[name] for name in ("settings", "max_seed")})
 
 
 def test_interventions():

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 import shakespeare_gpt as sg
 from shakespeare_gpt.ui.core import limits
 from shakespeare_gpt.ui.demo import EXAMPLES, LAUNCH
-from shakespeare_gpt.ui.gradio_seam import files, guard
+from shakespeare_gpt.ui.gradio_seam import events, files, guard
 
 TEXT = "ROMEO:\nBut, soft!"
 
@@ -96,6 +96,22 @@ def test_launch_leaves_name_and_port_to_the_environment():
     assert not {"server_name", "server_port", "share", "allowed_paths"} & set(LAUNCH)
     assert LAUNCH["enable_monitoring"] is False and LAUNCH["run_history"] is False
     assert LAUNCH["ssr_mode"] is False and LAUNCH["show_error"] is False
+
+
+def test_what_gradios_events_call_is_there(http):
+    """By the names that events.js exports, after waiting for it; nothing counts on a global that may not be there yet."""
+    config = http.get("/config").json()
+    scripts = [event["js"] for event in config["dependencies"] if isinstance(event.get("js"), str)]
+    scripts += [
+        component["props"]["js_on_load"]
+        for component in config["components"]
+        if component["props"].get("js_on_load")
+    ]
+    assert not [script for script in scripts if "window.shakespeare" in script]
+    called = {name for script in scripts for name in re.findall(r"(?:\)\)|events)\.(\w+)\(", script)}
+    assert called - {"then"} == events.exported()
+    with pytest.raises(KeyError):
+        events.event("nothing")
 
 
 # --- static files ------------------------------------------------------------------------------------------------

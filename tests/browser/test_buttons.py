@@ -42,7 +42,7 @@ def press(page: Page, button: str = "#generate", key: str | None = None) -> None
 
 
 def strip(page: Page) -> str:
-    return page.evaluate("shakespeare.text().text")
+    return page.evaluate("shakespeare.session.get().text")
 
 
 def test_one_continuation_needs_no_cards_and_tells_its_seed(desk, model):
@@ -67,7 +67,7 @@ def test_several_continuations_stand_side_by_side_to_choose_from(desk, model):
     third = desk.locator(".run-choose").nth(2)
     third.focus()
     third.press("Enter")
-    desk.wait_for_function("text => shakespeare.text().text === text", arg=PROMPT + wanted[2])
+    desk.wait_for_function("text => shakespeare.session.get().text === text", arg=PROMPT + wanted[2])
     assert third.get_attribute("aria-pressed") == "true"
     assert desk.locator(".run-choose[aria-pressed=true]").count() == 1
 
@@ -82,7 +82,7 @@ def test_stop_freezes_the_text(desk):
     choose(desk, Length=2000)
     desk.locator("#generate").click()
     desk.wait_for_function(
-        "document.body.hasAttribute('data-writing') && shakespeare.text().text.length > 40"
+        "document.body.hasAttribute('data-writing') && shakespeare.session.get().text.length > 40"
     )
     desk.locator("#stop").click()
     desk.wait_for_function("!document.body.hasAttribute('data-writing')")
@@ -93,12 +93,41 @@ def test_stop_freezes_the_text(desk):
     assert told.startswith("Stopped after") or len(frozen) == len(PROMPT) + 2000  # a fast machine was done
 
 
+def test_stop_runs_once(desk):
+    """By its button, and when another prompt is typed while the text still streams in."""
+    desk.evaluate("""() => {
+      const { session } = shakespeare, ended = session.ended;
+      window.ends = 0;
+      session.ended = () => { window.ends++; ended(); };
+      window.restore = () => { session.ended = ended; };
+      window.news = run => session.writing({ run, offset: 0, before: 0, prompt: "To", text: " be", notes: [], seed: 1,
+        settings: {}, done: false, steps: " be".split("").map(() => ({ probability: 1, rank: 1, entropy: 0, start: 0 })) });
+    }""")
+    streaming = "shakespeare.session.get().streaming"
+    for count, stop in enumerate(
+        [
+            lambda: desk.locator("#stop").click(),
+            lambda: desk.locator("#prompt textarea").fill("To sleep"),
+            lambda: desk.locator("#tour-start").click(),
+        ],
+        1,
+    ):
+        desk.evaluate(f"window.news('run {count}')")
+        assert desk.evaluate(streaming)
+        stop()
+        desk.wait_for_function(f"!{streaming}")
+        ready(desk)
+        assert desk.evaluate("window.ends") == count
+    desk.keyboard.press("Escape")  # leaves the tour
+    desk.evaluate("window.restore()")
+
+
 def test_clear_empties_everything_also_while_it_writes(desk):
     choose(desk, 2, Length=2000)
     desk.locator("#generate").click()
     desk.wait_for_function("document.body.hasAttribute('data-writing')")
     desk.locator("#clear").click()
-    desk.wait_for_function("shakespeare.text().text.trim() === ''")
+    desk.wait_for_function("shakespeare.session.get().text.trim() === ''")
     desk.wait_for_timeout(700)
     assert strip(desk).strip() == ""
     assert desk.locator("#prompt textarea").input_value() == ""
@@ -109,7 +138,7 @@ def test_clear_empties_everything_also_while_it_writes(desk):
 def test_examples_fill_the_text_box_alone(desk):
     for label, text in list(EXAMPLES.items())[1:3]:
         desk.get_by_text(label, exact=True).click()
-        desk.wait_for_function("text => shakespeare.text().text === text", arg=text)
+        desk.wait_for_function("text => shakespeare.session.get().text === text", arg=text)
         ready(desk)
         box = desk.locator("#prompt textarea")
         assert box.input_value() == text

@@ -189,6 +189,25 @@ def test_a_click_on_a_cell_holds_the_looking_character(page):
     assert page.locator("#head input").nth(1).is_checked()
 
 
+def test_the_next_click_on_the_large_map_lets_go_as_in_the_strip(page):
+    position = "shakespeare.view.get().position"
+    for query, wanted in ((30, 31), (30, None), (30, 31), (40, 41), (40, None)):
+        page.mouse.click(*cell(page, "head-map", query, 12))
+        page.wait_for_function(f"wanted => {position} === wanted", arg=wanted)
+    page.locator("#head-map").focus()
+    page.keyboard.press("Enter")
+    held = page.evaluate(position)
+    assert held
+    page.keyboard.press("Enter")
+    assert page.evaluate(position) is None
+    # Another head's cell of the same character is no second click on the same one.
+    for number in (2, 3):
+        page.mouse.click(*cell(page, "layer-maps", 30, 12, number=number))
+        page.wait_for_function(
+            f"head => shakespeare.view.get().head === head && {position} === 31", arg=number
+        )
+
+
 def test_there_is_a_thumbnail_for_every_head(page, model):
     thumbnails = page.locator("#head-grid [data-layer][data-head]")
     assert thumbnails.count() == model.config.n_layer * model.config.n_head

@@ -9,7 +9,18 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from launched import launch
-from pages import TIMEOUT, expect_weight, hover, ready, said, settings, settle, shown, type_text
+from pages import (
+    TIMEOUT,
+    expect_weight,
+    hover,
+    open_settings,
+    ready,
+    said,
+    settings,
+    settle,
+    shown,
+    type_text,
+)
 
 HOSTILE = [
     "<img src=x onerror=alert(1)>",
@@ -167,6 +178,19 @@ def test_the_first_screen_shows_the_text_and_the_beginning_of_the_maps(open_page
         "['text-strip', 'head-grid', 'head-map'].map(id => document.getElementById(id).getBoundingClientRect().top)"
     )
     assert max(tops) < page.viewport_size["height"]
+
+
+def test_a_phone_does_not_zoom_into_a_text_field(open_page):
+    """As it does where the letters are smaller than 16 px."""
+    page = open_page(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    open_settings(page)
+    sizes = page.evaluate(
+        """() => Object.fromEntries([...document.querySelectorAll(
+          'textarea, input:not([type=radio], [type=checkbox], [type=range])')].map(field =>
+            [field.id || field.ariaLabel || field.closest('[id]').id, parseFloat(getComputedStyle(field).fontSize)]))"""
+    )
+    assert len(sizes) >= 6
+    assert {name: size for name, size in sizes.items() if size < 16} == {}
 
 
 def test_on_a_phone_there_is_one_head_at_a_time_and_no_sideways_scroll(open_page, model):

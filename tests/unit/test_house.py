@@ -46,7 +46,7 @@ TRAINING = [
 # page together. It holds for Python and for JavaScript.
 FEATURES = {"writing", "text", "attention", "inside", "what_if", "model", "lessons", "take_away"}
 SHARED = {"core", "gradio_seam"}
-COMPOSITION_IN_JAVASCRIPT = {"main.js", "standalone.js"}
+COMPOSITION_IN_JAVASCRIPT = {"main.js", "events.js", "standalone.js"}
 
 
 def may_import(room: str, other: str) -> bool:

@@ -176,11 +176,13 @@ const cell = (point) => ({
   key: point.pointIndex[1] + session.get().window.start,
 });
 
-/** A click keeps the head and holds the character of the cell whose links the strip shows. */
+/** A click keeps the head and holds the character of the cell whose links the strip shows; the next one lets go of it. */
 function hold(chosen, { query, key }) {
   if (!current()) return; // the picture is another text's
-  const position = (view.get().direction === "looked at by" ? key : query) + 1;
-  view.set({ ...chosen, position });
+  const now = view.get();
+  const position = (now.direction === "looked at by" ? key : query) + 1;
+  const again = position === now.position && now.head === (chosen.head ?? now.head);
+  view.set({ ...chosen, position: again ? null : position });
 }
 
 /** Arrow keys move from cell to cell of the large map; Enter holds, Escape lets go. */

@@ -20,11 +20,9 @@ export function setText(text) {
   view.set({ text, generated_from: null, step: null, position: null });
 }
 
-/** End the writing: on the page at once, on the server when Gradio has passed it on. */
+/** End the writing: on the page at once (writing/run.js hears the click), on the server when Gradio has passed it on. */
 export function stopWriting() {
-  if (!session.get().streaming) return;
-  window.shakespeare.page?.stop();
-  document.querySelector("#stop")?.click();
+  if (session.get().streaming) document.querySelector("#stop")?.click();
 }
 
 /** A run has begun from the text in the box: what was typed just before is no longer looked at, or it would drop it. */

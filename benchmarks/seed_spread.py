@@ -12,12 +12,14 @@ import argparse
 import json
 import statistics
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from shakespeare_gpt.checkpoint import CheckpointError
 from shakespeare_gpt.training import train
+from shakespeare_gpt.training.corpus import VALIDATION
 
 
 def loss(folder: Path, seed: int, teacher: Path, characters: int) -> float | None:
@@ -31,7 +33,7 @@ def loss(folder: Path, seed: int, teacher: Path, characters: int) -> float | Non
         if train.main(options + begun):
             return None
     record = json.loads((folder / "training.json").read_text())
-    train.check_same(train.Recipe(**changed), record["recipe"], folder)
+    train.check_same({"recipe": asdict(train.Recipe(**changed)), "split": VALIDATION}, record, folder)
     return record["validation_loss"]
 
 

@@ -279,8 +279,8 @@ def generate(
 # --- the command line --------------------------------------------------------------------------------------
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """The command line; returns the exit code: 0 done, 1 a problem that was explained, 130 interrupted."""
+def parser() -> argparse.ArgumentParser:
+    """The options of the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m shakespeare_gpt.generation", description="Write on from a prompt, in the terminal."
     )
@@ -294,7 +294,12 @@ def main(arguments: list[str] | None = None) -> int:
         "--seed", type=int, help="the same seed writes the same text (default: a random one, which is told)"
     )
     option("--checkpoint", help="a folder or a Hub repo id (default: the bundled checkpoint)")
-    args = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; returns the exit code: 0 done, 1 a problem that was explained, 130 interrupted."""
+    args = parser().parse_args(arguments)
     seed = secrets.randbits(31) if args.seed is None else args.seed
     try:
         model = load(args.checkpoint)

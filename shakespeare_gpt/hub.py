@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from shakespeare_gpt.checkpoint import ASSETS, CONFIG, WEIGHTS, CheckpointError, load
 from shakespeare_gpt.experiments import PRICES
@@ -20,7 +20,7 @@ from shakespeare_gpt.snapshots import FOLDER, RECORD
 from shakespeare_gpt.training import corpus
 
 if TYPE_CHECKING:
-    from huggingface_hub import HfApi
+    from huggingface_hub import CommitOperationCopy, HfApi, SpaceHardware
 
     from shakespeare_gpt.model import GPT
 
@@ -70,10 +70,10 @@ def space_files(root: Path = ROOT, hardware: str | None = None) -> dict[str, byt
     files = {}
     for pattern in [*SPACE_FILES, *snapshots(root / "assets")]:
         for path in root.glob(pattern):
-            name = path.relative_to(root)
-            hidden = any(part.startswith(".") for part in name.parts)
-            if path.is_file() and not hidden and name.as_posix() not in STAYS_HERE:
-                files[name.as_posix()] = path.read_bytes()
+            inside = path.relative_to(root)
+            hidden = any(part.startswith(".") for part in inside.parts)
+            if path.is_file() and not hidden and inside.as_posix() not in STAYS_HERE:
+                files[inside.as_posix()] = path.read_bytes()
     for name in NEEDED:
         if name not in files:
             raise HubError(f"There is no {root / name}, and a Space can't start without it.")
@@ -107,19 +107,35 @@ def model_files(repo: str, assets: Path = ASSETS) -> dict[str, bytes]:
     """What a model repo needs, by its path there: the checkpoint and its card.
 
     Raises:
-        HubError: the checkpoint does not load.
+        HubError: the checkpoint does not load, or its card would say what is not so.
     """
-    card = model_card(repo, loaded(assets).num_parameters(), assets)
+    model = loaded(assets)
+    if model.checkpoint["training"].get("corpus_sha256", corpus.SHA256) != corpus.SHA256:
+        raise HubError(
+            "The checkpoint was trained on another text than tiny-shakespeare, of which the card speaks, losses and "
+            "all. Upload its model.safetensors and config.json with a card of your own: `hf upload`."
+        )
+    card = model_card(repo, model.num_parameters(), assets)
     files = {name: (assets / name).read_bytes() for name in (WEIGHTS, CONFIG)}
     return {"README.md": card.encode(), **files}
 
 
 def loaded(assets: Path = ASSETS) -> GPT:
-    """The checkpoint; HubError if it does not load: better here than where somebody else wants to use it."""
+    """The checkpoint; HubError if it does not load: better here than where somebody else wants to use it.
+
+    Neither is one published whose losses are not those of the validation text: card and page show them beside others.
+    """
     try:
-        return load(assets)
-    except CheckpointError as error:
+        model = load(assets)
+        split = corpus.split_of(model.checkpoint["training"])
+    except (CheckpointError, corpus.CorpusError) as error:
         raise HubError(str(error)) from error
+    if split != corpus.VALIDATION:
+        raise HubError(
+            f"The checkpoint in {assets} is a run with --dev: its losses are of {corpus.SPLITS[split]}, and compare with "
+            "no validation loss. Publish a run without --dev."
+        )
+    return model
 
 
 def model_card(repo: str, parameters: int, assets: Path = ASSETS) -> str:
@@ -160,7 +176,7 @@ def model_card(repo: str, parameters: int, assets: Path = ASSETS) -> str:
         "Vocabulary, characters": len(config["vocabulary"]),
         "Stored as": f"{config['dtype']} (safetensors), used as float32",
     }
-    losses = {}
+    losses: dict[str, object] = {}
     if loss:
         losses["Validation loss, nats a character"] = f"{loss:.4f}"
         losses["The same in bits a character"] = f"{loss / math.log(2):.4f}"
@@ -300,7 +316,11 @@ def put_space(repo: str, private: bool, hardware: str | None, update: bool) -> s
     if there is None:
         files = space_files(hardware=hardware)
         api.create_repo(
-            repo, repo_type="space", space_sdk="gradio", private=private or None, space_hardware=hardware
+            repo,
+            repo_type="space",
+            space_sdk="gradio",
+            private=private or None,
+            space_hardware=cast("SpaceHardware | None", hardware),  # one that the client may not know yet
         )
     else:
         is_this_app = {"app.py", "shakespeare_gpt/model.py"} <= there
@@ -313,7 +333,7 @@ def put_space(repo: str, private: bool, hardware: str | None, update: bool) -> s
         runtime = api.get_space_runtime(repo)
         present = runtime.requested_hardware or runtime.hardware
         if hardware and hardware != present:
-            api.request_space_hardware(repo, hardware)
+            api.request_space_hardware(repo, cast("SpaceHardware", hardware))
         files = space_files(hardware=hardware or present)
     stale = sorted(path for path in there or () if path.startswith(OWN_FOLDERS) and path not in files)
     commit = upload(api, repo, "space", files, stale)
@@ -401,6 +421,7 @@ def upload(api: HfApi, repo: str, repo_type: str, files: dict[str, bytes], stale
 
     size = sum(map(len, files.values())) / 1e6
     say(f"Comparing {len(files)} files ({size:.1f} MB) with {repo}, and sending what differs ...")
+    operations: list[CommitOperationAdd | CommitOperationDelete | CommitOperationCopy]
     operations = [CommitOperationAdd(path, content) for path, content in files.items()]
     operations += [CommitOperationDelete(path) for path in stale]
     commit = api.create_commit(repo, operations, commit_message="Shakespeare GPT", repo_type=repo_type)
@@ -497,7 +518,15 @@ def repo_id(text: str) -> str:
     return text
 
 
-def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+def hardware_name(text: str) -> str:
+    """A name as the Hub has them, such as cpu-basic."""
+    if not re.fullmatch(r"[\w.-]{1,96}", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f'"{text}" is not the name of a hardware, such as cpu-basic')
+    return text
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of both commands."""
     parser = argparse.ArgumentParser(
         prog="python -m shakespeare_gpt.hub",
         description="Put the app or the model on the Hugging Face Hub, or bring what is there up to date. The address "
@@ -524,14 +553,15 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         if name == "space":
             command.add_argument(
                 "--hardware",
+                type=hardware_name,
                 help="for example cpu-basic or zero-a10g; without it the Hub's default, or what is there",
             )
-    return parser.parse_args(arguments)
+    return parser
 
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit code: 0 done, 1 a problem that was explained, 130 interrupted."""
-    args = parse(arguments)
+    args = parser().parse_args(arguments)
     hardware = getattr(args, "hardware", None)
     try:
         if args.dry_run:

@@ -280,7 +280,8 @@ def loss_svg(record: Mapping) -> str:
 
     Args:
         record: training.json: "sha256", and "history", of which each entry has "characters",
-            "training_loss" and "validation_loss" (nats a character).
+            "training_loss" and "validation_loss" (nats a character). Beside a run with --dev ("split": "dev"), whose
+            losses are of other text, nobody else's are drawn.
 
     Raises:
         ValueError: the history is empty.
@@ -291,7 +292,7 @@ def loss_svg(record: Mapping) -> str:
     width, height, left, right, top, bottom = 680, 380, 56, 20, 28, 48
     furthest = max(entry["characters"] for entry in history)
     highest = max(max(entry["training_loss"], entry["validation_loss"]) for entry in history)
-    references = (FIVE_GRAM, NANOGPT)
+    references = (FIVE_GRAM, NANOGPT) if record.get("split", "validation") == "validation" else ()
     lowest = min(
         [min(entry["training_loss"], entry["validation_loss"]) for entry in history]
         + [other.value for other in references]

@@ -6,7 +6,9 @@ import hashlib
 import os
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,6 +19,12 @@ SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
 LENGTH, VOCAB_SIZE = 1_115_394, 65
 TRAIN_FRACTION = 0.9  # the first 90%; the last 10% is for validation, as in nanoGPT
 DEV_FRACTION = 0.05  # the tail of the training part, to choose settings on without touching validation
+# What a run can be kept from and scored on. Losses on different ones do not compare.
+VALIDATION, DEV = "validation", "dev"
+SPLITS = {
+    VALIDATION: "the validation text (the last 10% of the corpus)",
+    DEV: "the dev slice (the last 5% of the training part)",
+}
 URL = "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
 
 
@@ -93,6 +101,47 @@ def split_dev(train: str) -> tuple[str, str]:
     return train[:end], train[end:]
 
 
+def parts(text: str, split_name: str) -> tuple[str, str]:
+    """(training, held out): what a run of this split (see SPLITS) learns from, and what it is scored on."""
+    train, validation = split(text)
+    return split_dev(train) if split_name == DEV else (train, validation)
+
+
+def sha256(text: str) -> str:
+    """By which a run knows its corpus."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def split_of(facts: Mapping[str, Any]) -> str:
+    """What a run was kept from and scored on, by its facts ("training" in config.json, or training.json).
+
+    Runs that were made before this was recorded say nothing; they count as scored on the validation text.
+
+    Raises:
+        CorpusError: it is none of SPLITS.
+    """
+    name = facts.get("split", VALIDATION)
+    if not isinstance(name, str) or name not in SPLITS:
+        raise CorpusError(
+            f'A run is scored on {" or ".join(SPLITS)}, not on "{name}": its record was changed.'
+        )
+    return name
+
+
+def own_parts(text: str, facts: Mapping[str, Any]) -> tuple[str, str]:
+    """(training, held out) of a run with these facts, from the text of its corpus.
+
+    Raises:
+        CorpusError: the run has read another corpus, so nobody knows what of this one it has seen.
+    """
+    if facts.get("corpus_sha256", sha256(text)) != sha256(text):
+        raise CorpusError(
+            f"This checkpoint was trained on another text (sha256 {facts['corpus_sha256']}), so its scores on this "
+            "corpus would mean nothing. Name its own text with --corpus."
+        )
+    return parts(text, split_of(facts))
+
+
 def tiled_windows(
     length: int,
     step: int,
@@ -114,9 +163,7 @@ def tiled_windows(
     Raises:
         CorpusError: the text is too short for a window.
     """
-    per_epoch = (length - 1) // context_length - 1  # windows, whatever the offset
-    if per_epoch < 1:
-        raise CorpusError(f"A text of {length} characters is too short for a context of {context_length}.")
+    per_epoch = windows_per_epoch(length, context_length)
     share = batch_size // world_size
     first = step * batch_size + rank * share
     starts = []
@@ -127,7 +174,15 @@ def tiled_windows(
     return torch.tensor(starts)[:, None] + torch.arange(context_length + 1)
 
 
-_tilings: dict[tuple, tuple[int, Tensor]] = {}
+def windows_per_epoch(length: int, context_length: int) -> int:
+    """How many windows that do not overlap a text has, whatever the offset of the first one; CorpusError if none."""
+    windows = (length - 1) // context_length - 1
+    if windows < 1:
+        raise CorpusError(f"A text of {length} characters is too short for a context of {context_length}.")
+    return windows
+
+
+_tilings: dict[tuple[int, int, int, int], tuple[int, Tensor]] = {}
 
 
 def tiling(epoch: int, per_epoch: int, context_length: int, seed: int) -> tuple[int, Tensor]:

@@ -13,11 +13,20 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from shakespeare_gpt.checkpoint import CheckpointError, load
+from shakespeare_gpt.checkpoint import load
 from shakespeare_gpt.intervention import Intervention
 from shakespeare_gpt.model import GPT
+from shakespeare_gpt.training import options
 from shakespeare_gpt.training.baselines import ngram_losses
-from shakespeare_gpt.training.corpus import CorpusError, find_corpus, split, split_dev
+from shakespeare_gpt.training.corpus import (
+    DEV,
+    SPLITS,
+    VALIDATION,
+    CorpusError,
+    find_corpus,
+    own_parts,
+    split_of,
+)
 
 BATCH = 64
 TEMPERATURES = (0.9, 1.0, 1.1, 1.15, 1.2, 1.25, 1.3, 1.4)
@@ -123,63 +132,86 @@ def full_context_loss(model: GPT, ids: Tensor, stride: int = 16, change: Interve
 def report(
     model: GPT,
     train: Tensor,
-    validation: Tensor,
+    held_out: Tensor,
     full_context: bool = True,
     change: Intervention | None = None,
+    split: str = VALIDATION,
 ) -> str:
-    """Everything the command prints about a model, as trained or changed: its losses beside those of counting."""
+    """Everything the command prints about a model, as trained or changed: its losses beside those of counting.
+
+    Args:
+        train, held_out: what it may have learned from, and what to score it on, (N,).
+        split: what `held_out` is, one of corpus.SPLITS.
+
+    Raises:
+        ValueError: the model's logits are not finite.
+    """
     T = model.config.context_length
     vocab_size = model.config.vocab_size
     offsets = default_offsets(T)
+    what = "validation characters (the last 10%)"
+    if split == DEV:
+        what = (
+            f"characters of {SPLITS[DEV]}; this compares with other --dev runs, and with no validation loss"
+        )
     lines = [
-        f"{model.num_parameters():,} parameters, {len(validation):,} validation characters (the last 10%)",
+        f"{model.num_parameters():,} parameters, {len(held_out):,} {what}",
         "losses in nats a character, of the weights as stored (float16), computed in float32",
         *([f"with something switched off: {change.to_json()}"] if change else []),
         "",
     ]
     sums, counts, means = torch.zeros(T, dtype=torch.float64), torch.zeros(T, dtype=torch.float64), []
     for offset in offsets:
-        s, c = losses_by_position(model, validation, offset, change)
+        s, c = losses_by_position(model, held_out, offset, change)
         sums, counts = sums + s, counts + c
         means.append(float(s.sum() / c.sum()))
     windowed = sum(means) / len(means)
+    if not math.isfinite(windowed):
+        raise ValueError(f"The loss of this model is {windowed}: its logits are not finite numbers.")
     lines.append(
         f"windowed loss      {windowed:.4f}   windows of {T}, mean over offsets {offsets}, every character"
     )
     lines.append(f"  by offset        {'  '.join(f'{mean:.4f}' for mean in means)}")
     lines.append(f"  bits a character {windowed / math.log(2):.4f}")
     if full_context:
-        loss = full_context_loss(model, validation, change=change)
+        loss = full_context_loss(model, held_out, change=change)
         lines.append(f"full-context loss  {loss:.4f}   stride 16   ({loss / math.log(2):.4f} bits)")
     lines += ["", "loss by position in the window (how many characters it can see)"]
     edges = [e for e in (0, 1, 2, 4, 8, 16, 32, 64, 128, 192, 256, 512, 1024) if e < T] + [T]
     for low, high in itertools.pairwise(edges):
         mean = float(sums[low:high].sum() / counts[low:high].sum())
         lines.append(f"  {low + 1:>4} to {high:<4} {mean:.4f}")
-    baselines = ngram_losses(train.numpy(), validation.numpy(), vocab_size, range(6))
+    baselines = ngram_losses(train.numpy(), held_out.numpy(), vocab_size, range(6))
     names = {0: "uniform", 1: "unigram", 2: "bigram", 5: "interpolated 5-gram"}
     lines += ["", "for comparison, from counting alone"]
     lines += [f"  {name:<20} {baselines[order]:.4f}" for order, name in names.items()]
     return "\n".join(lines)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """The command line; returns the exit code."""
+def parser() -> argparse.ArgumentParser:
+    """The options: what to score, and on what."""
     parser = argparse.ArgumentParser(
         prog="python -m shakespeare_gpt.training.evaluate",
-        description="Score a checkpoint on the validation text, every character, deterministically.",
+        description="Score a checkpoint on text it has not been trained on, every character, deterministically: on the "
+        "validation text, and a run with --dev on the dev slice, as its own record does.",
     )
     parser.add_argument(
         "checkpoint", nargs="?", help="a folder or a Hub repo id; default: the bundled checkpoint"
     )
-    parser.add_argument("--corpus", help="the corpus file; else SHAKESPEARE_CORPUS, the cache, a download")
+    parser.add_argument(
+        "--corpus", type=options.path, help="the corpus file; else SHAKESPEARE_CORPUS, the cache, a download"
+    )
     parser.add_argument(
         "--quick", action="store_true", help="leave out the full-context loss, which takes a minute or two"
     )
-    parser.add_argument(
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
         "--dev",
         action="store_true",
-        help="score on the last 5%% of the training part, for a run with --dev, by what the logits are divided by",
+        help="score a run with --dev on the dev slice by what the logits are divided by",
+    )
+    which.add_argument(
+        "--validation", action="store_true", help="score a run with --dev, too, on the validation text"
     )
     parser.add_argument(
         "--intervention",
@@ -187,23 +219,44 @@ def main(arguments: list[str] | None = None) -> int:
         metavar="JSON",
         help='switch something off, counted from 1: \'{"heads_off": [[2, 4]], "no_positions": true}\'',
     )
-    args = parser.parse_args(arguments)
-    try:
-        model = load(args.checkpoint)
-        shape = model.config.n_layer, model.config.n_head
-        change = Intervention.from_json(json.loads(args.intervention), *shape)
-        train, validation = split(find_corpus(args.corpus))
-        if args.dev:
-            held_out = encode(model, split_dev(train)[1])
-            print(f"loss on {len(held_out):,} held-out characters with the logits divided by a temperature")
-            for temperature, loss in losses_by_temperature(model, held_out, TEMPERATURES).items():
-                print(f"  {temperature:<5} {loss:.4f}", flush=True)
-            return 0
-        print(report(model, encode(model, train), encode(model, validation), not args.quick, change))
-    except (CheckpointError, CorpusError, ValueError) as error:
-        print(error, file=sys.stderr)
-        return 1
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; returns the exit code: 0 done, 1 a problem that was explained, 130 interrupted."""
+    args = parser().parse_args(arguments)
+    return options.explained(lambda: command(args))
+
+
+def command(args: argparse.Namespace) -> int:
+    """Score as the options say."""
+    model = load(args.checkpoint)
+    change = intervention(args.intervention, model)
+    facts = model.checkpoint["training"]
+    if args.dev and split_of(facts) != DEV:
+        raise CorpusError(
+            "This checkpoint was trained without --dev, so it has read the dev slice: a loss on it would say "
+            "nothing. Leave out --dev."
+        )
+    split = VALIDATION if args.validation else split_of(facts)
+    train, held_out = own_parts(find_corpus(args.corpus), {**facts, "split": split})
+    if args.dev:
+        ids = encode(model, held_out)
+        print(f"loss on {len(ids):,} held-out characters with the logits divided by a temperature")
+        for temperature, loss in losses_by_temperature(model, ids, TEMPERATURES).items():
+            print(f"  {temperature:<5} {loss:.4f}", flush=True)
+        return 0
+    print(report(model, encode(model, train), encode(model, held_out), not args.quick, change, split))
     return 0
+
+
+def intervention(told: str, model: GPT) -> Intervention:
+    """What --intervention says; ValueError if it says nothing that the model can do without."""
+    try:
+        read = json.loads(told)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"--intervention must be JSON such as {{}}: {error}.") from error
+    return Intervention.from_json(read, model.config.n_layer, model.config.n_head)
 
 
 if __name__ == "__main__":

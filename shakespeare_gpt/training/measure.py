@@ -1,11 +1,12 @@
-"""Measure what each head does, and what each part of the model is worth, on validation text.
+"""Measure what each head does, and what each part of the model is worth, on text that the model has not read: the
+validation text, or, for a run with --dev, the dev slice.
 
 `python -m shakespeare_gpt.training.measure` writes these files beside a checkpoint, each with its sha256:
 
 heads.json   {"sha256", "text", "threshold", "chance", "heads": [...]}: one object a head with its scores
              (see shakespeare_gpt/heads.py), its roles, and its usual weight on the character d places back.
-prices.json  {"sha256", "text", "as_trained", "prices": [...]}: the validation loss with something switched
-             off, and what that is above the loss as trained, in nats a character.
+prices.json  {"sha256", "text", "as_trained", "prices": [...]}: the loss with something switched off, and what
+             that is above the loss as trained, in nats a character.
 loss.svg     the loss while it was trained, as a picture (if training.json is there), and
 decoder.svg  a drawing of the decoder, which depends on its shape alone: see shakespeare_gpt/pictures.py.
 """
@@ -17,13 +18,14 @@ import json
 import re
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 from torch import Tensor
 
-from shakespeare_gpt.checkpoint import ASSETS, CheckpointError, load, read_derived, sha256_of, write
+from shakespeare_gpt.checkpoint import ASSETS, facts_of, load, read_derived, sha256_of, write
 from shakespeare_gpt.experiments import PRICES
 from shakespeare_gpt.heads import (
     HEADS,
@@ -42,11 +44,14 @@ from shakespeare_gpt.model import GPT
 from shakespeare_gpt.pictures import decoder_svg, loss_svg
 from shakespeare_gpt.snapshots import RECORD
 from shakespeare_gpt.trace import trace
-from shakespeare_gpt.training.corpus import CorpusError, find_corpus, split
+from shakespeare_gpt.training import options
+from shakespeare_gpt.training.corpus import SPLITS, VALIDATION, CorpusError, find_corpus, own_parts, split_of
 from shakespeare_gpt.training.evaluate import encode, windowed_loss
 
 WINDOWS = 64  # of the context length
 RANDOM_TEXTS = 64  # for induction
+
+Item = TypeVar("Item")
 
 
 def sample(text: str, windows: int, context_length: int) -> list[str]:
@@ -62,11 +67,12 @@ def sample(text: str, windows: int, context_length: int) -> list[str]:
     return [text[start : start + context_length + 1] for start in starts]
 
 
-def sample_facts(windows: list[str]) -> dict:
+def sample_facts(windows: list[str], split: str = VALIDATION) -> dict[str, Any]:
     """What was measured on, for the file."""
     length = len(windows[0]) - 1
+    text = "validation text" if split == VALIDATION else SPLITS[split].removeprefix("the ")
     return {
-        "source": "validation text of tiny-shakespeare, windows spread evenly",
+        "source": f"{text} of tiny-shakespeare, windows spread evenly",
         "windows": len(windows),
         "context_length": length,
         "characters": len(windows) * length,
@@ -76,8 +82,14 @@ def sample_facts(windows: list[str]) -> dict:
 # --- heads.json --------------------------------------------------------------------------------------------
 
 
-def measure_heads(model: GPT, windows: list[str], random_texts: int = RANDOM_TEXTS, seed: int = 0) -> dict:
-    """All of heads.json but the sha256.
+def measure_heads(
+    model: GPT,
+    windows: list[str],
+    random_texts: int = RANDOM_TEXTS,
+    seed: int = 0,
+    split: str = VALIDATION,
+) -> dict[str, Any]:
+    """All of heads.json but the sha256, measured on windows of this split (see corpus.SPLITS).
 
     Scores are means over the windows' means over rows; induction is measured on repeated random text
     instead (heads.py), of different lengths so that a head which looks a fixed distance back cannot pass.
@@ -119,7 +131,7 @@ def measure_heads(model: GPT, windows: list[str], random_texts: int = RANDOM_TEX
                 }
             )
     return {
-        "text": sample_facts(windows),
+        "text": sample_facts(windows, split),
         "induction_text": f"{random_texts} texts of up to {longest // 2} random characters, each written twice",
         "threshold": THRESHOLD,
         "roles": {key: {"name": role.name, "sentence": role.sentence} for key, role in ROLES.items()},
@@ -128,7 +140,7 @@ def measure_heads(model: GPT, windows: list[str], random_texts: int = RANDOM_TEX
     }
 
 
-def nanmean(values: list) -> np.ndarray:
+def nanmean(values: list[Any]) -> np.ndarray:
     """The mean over the windows in which a value is defined; NaN if it is in none."""
     stacked = np.array(values, dtype=np.float64)
     defined = ~np.isnan(stacked)
@@ -174,8 +186,8 @@ def priced(n_layer: int, n_head: int) -> list[tuple[str, Intervention]]:
     return told
 
 
-def measure_prices(model: GPT, windows: list[str]) -> dict:
-    """All of prices.json but the sha256; losses in nats a character.
+def measure_prices(model: GPT, windows: list[str], split: str = VALIDATION) -> dict[str, Any]:
+    """All of prices.json but the sha256; losses in nats a character, on windows of this split (see corpus.SPLITS).
 
     Both losses of a price are taken on the same windows, so the standard error of the price is that of the
     mean of the windows' differences, and far smaller than that of a loss.
@@ -195,7 +207,7 @@ def measure_prices(model: GPT, windows: list[str]) -> dict:
             }
         )
     return {
-        "text": sample_facts(windows),
+        "text": sample_facts(windows, split),
         "as_trained": {"loss": digits(trained.mean()), "standard_error": digits(standard_error(trained))},
         "prices": prices,
     }
@@ -226,7 +238,7 @@ def pictures(model: GPT, folder: Path) -> dict[str, str]:
 # --- the command -------------------------------------------------------------------------------------------
 
 
-def progress(items: Iterable, what: str) -> Iterator:
+def progress(items: Iterable[Item], what: str) -> Iterator[Item]:
     """The items, with a line that says how many are done and how long the rest will take."""
     items = list(items)
     began = time.monotonic()
@@ -238,45 +250,70 @@ def progress(items: Iterable, what: str) -> Iterator:
     print(f"\r{what}: {len(items)} of {len(items)} in {took:.0f} s   ", file=sys.stderr, flush=True)
 
 
-def as_json(told: dict) -> bytes:
+def as_json(told: Mapping[str, Any]) -> bytes:
     """JSON to read: one thing a line, but a list of numbers on one line."""
-    text = json.dumps(told, indent=1) + "\n"
+    text = json.dumps(told, indent=1, allow_nan=False) + "\n"
     return re.sub(r"\[[\s\d.,e+-]+\]", lambda numbers: " ".join(numbers[0].split()), text).encode()
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """The command line; returns the exit code."""
+def derived(
+    model: GPT, folder: Path, corpus: Path | None, windows: int = WINDOWS, only: str | None = None
+) -> Iterator[tuple[str, bytes]]:
+    """Everything that is derived from the checkpoint in a folder: the names of the files and what is to be in them.
+
+    Args:
+        only: "heads", "prices" or "pictures"; None for all.
+
+    Raises:
+        CorpusError: the corpus is not there, or not the one that the model was trained on, or too short.
+    """
+    facts = facts_of(model)
+    if only != "pictures":  # asked for first: without it nothing is made
+        sampled = sample(own_parts(find_corpus(corpus), facts)[1], windows, model.config.context_length)
+    if only in (None, "pictures"):
+        for name, drawn in pictures(model, folder).items():
+            yield name, drawn.encode()
+    for path, make in ((HEADS, measure_heads), (PRICES, measure_prices)):
+        if only in (None, path.stem):
+            told = make(model, sampled, split=split_of(facts))
+            yield path.name, as_json({"sha256": sha256_of(model), **told})
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options: of which checkpoint, and what to make."""
     parser = argparse.ArgumentParser(
         prog="python -m shakespeare_gpt.training.measure",
         description="Make heads.json and prices.json (what each head does, what each part is worth) and the pictures.",
     )
     parser.add_argument(
-        "checkpoint", nargs="?", type=Path, default=ASSETS, help="its folder; default: the bundled one"
+        "checkpoint",
+        nargs="?",
+        type=options.path,
+        default=ASSETS,
+        help="its folder; default: the bundled one",
     )
-    parser.add_argument("--corpus", help="the corpus file; else SHAKESPEARE_CORPUS, the cache, a download")
+    parser.add_argument(
+        "--corpus", type=options.path, help="the corpus file; else SHAKESPEARE_CORPUS, the cache, a download"
+    )
     parser.add_argument("--only", choices=("heads", "prices", "pictures"), help="make only these")
     parser.add_argument(
-        "--windows", type=int, default=WINDOWS, help="windows of validation text (default: %(default)s)"
+        "--windows", type=int, default=WINDOWS, help="windows of held-out text (default: %(default)s)"
     )
-    args = parser.parse_args(arguments)
-    try:
-        model = load(args.checkpoint)
-        if args.only in (None, "pictures"):
-            for name, drawn in pictures(model, args.checkpoint).items():
-                write(args.checkpoint / name, drawn.encode())
-                print(f"Written: {args.checkpoint / name}")
-        if args.only == "pictures":
-            return 0
-        _, validation = split(find_corpus(args.corpus))
-        windows = sample(validation, args.windows, model.config.context_length)
-        for path, make in ((HEADS, measure_heads), (PRICES, measure_prices)):
-            if args.only in (None, path.stem):
-                told = {"sha256": sha256_of(model), **make(model, windows)}
-                write(args.checkpoint / path.name, as_json(told))
-                print(f"Written: {args.checkpoint / path.name}")
-    except (CheckpointError, CorpusError) as error:
-        print(error, file=sys.stderr)
-        return 1
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; returns the exit code: 0 done, 1 a problem that was explained, 130 interrupted."""
+    args = parser().parse_args(arguments)
+    return options.explained(lambda: command(args))
+
+
+def command(args: argparse.Namespace) -> int:
+    """Measure as the options say, and write each file as soon as it is made."""
+    model = load(args.checkpoint)
+    for name, content in derived(model, args.checkpoint, args.corpus, args.windows, args.only):
+        write(args.checkpoint / name, content)
+        print(f"Written: {args.checkpoint / name}")
     return 0
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,11 +23,13 @@ class Muon(Optimizer):
     units emulates.
     """
 
-    def __init__(self, params, lr: float = 0.02, momentum: float = 0.95, weight_decay: float = 0.0) -> None:
+    def __init__(
+        self, params: Iterable[Tensor], lr: float = 0.02, momentum: float = 0.95, weight_decay: float = 0.0
+    ) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()
-    def step(self, closure=None) -> None:
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]  # a closure is not called
         for group in self.param_groups:
             by_shape: dict[torch.Size, list[Tensor]] = {}
             for parameter in group["params"]:
@@ -35,11 +39,12 @@ class Muon(Optimizer):
                 momentum = group["momentum"]
                 updates = []
                 for parameter in parameters:
-                    state = self.state[parameter]
+                    state, gradient = self.state[parameter], parameter.grad
+                    assert gradient is not None
                     if "momentum_buffer" not in state:
                         state["momentum_buffer"] = torch.zeros_like(parameter)
-                    buffer = state["momentum_buffer"].lerp_(parameter.grad, 1 - momentum)
-                    updates.append(parameter.grad.lerp(buffer, momentum))
+                    buffer = state["momentum_buffer"].lerp_(gradient, 1 - momentum)
+                    updates.append(gradient.lerp(buffer, momentum))
                 rate = group["lr"] * math.sqrt(max(1, rows / columns))
                 for parameter, update in zip(parameters, orthogonalise(torch.stack(updates)), strict=True):
                     parameter.mul_(1 - group["lr"] * group["weight_decay"]).add_(update, alpha=-rate)

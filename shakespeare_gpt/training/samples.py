@@ -10,9 +10,10 @@ import argparse
 import re
 import sys
 
-from shakespeare_gpt.checkpoint import CheckpointError, load
+from shakespeare_gpt.checkpoint import load
 from shakespeare_gpt.generation import generate
-from shakespeare_gpt.training.corpus import CorpusError, find_corpus, split
+from shakespeare_gpt.training import options
+from shakespeare_gpt.training.corpus import find_corpus, own_parts, split_of
 
 PROMPTS = (
     "\n",
@@ -24,6 +25,8 @@ PROMPTS = (
     "O, ",
     "Thou art ",
 )
+SETTINGS = ((0.5, 1.0), (0.7, 1.0), (0.8, 1.0), (0.8, 0.95), (0.9, 0.95), (1.0, 0.9), (1.0, 1.0))
+APART = 10_000  # characters from one piece of held-out text to the next, where there is so much
 
 
 def words(text: str) -> list[str]:
@@ -55,29 +58,44 @@ def longest_copy(text: str, source: str) -> str:
     return best
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """The command line; returns the exit code."""
+def parser() -> argparse.ArgumentParser:
+    """The options: which model, and how much it writes."""
     parser = argparse.ArgumentParser(
         prog="python -m shakespeare_gpt.training.samples",
         description="Measure what the model writes over temperatures and top-p.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("--checkpoint", help="a folder or a Hub repo id; default: the bundled checkpoint")
-    parser.add_argument("--corpus", help="the corpus file; else SHAKESPEARE_CORPUS, the cache, a download")
     parser.add_argument(
-        "--characters", type=int, default=1000, help="written for each of the prompts and settings"
+        "--corpus", type=options.path, help="the corpus file; else SHAKESPEARE_CORPUS, the cache, a download"
     )
     parser.add_argument(
-        "--seed", type=int, default=7, help="of the first prompt; the next one has the next seed"
+        "--characters",
+        type=options.whole(1, APART),
+        default=1000,
+        help="written for each of the prompts and settings",
     )
-    args = parser.parse_args(arguments)
-    try:
-        model = load(args.checkpoint)
-        text = find_corpus(args.corpus)
-    except (CheckpointError, CorpusError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    train, validation = split(text)
+    parser.add_argument(
+        "--seed",
+        type=options.whole(0, options.MAX_SEED),
+        default=7,
+        help="of the first prompt; the next one has the next seed",
+    )
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; returns the exit code: 0 done, 1 a problem that was explained, 130 interrupted."""
+    args = parser().parse_args(arguments)
+    return options.explained(lambda: command(args))
+
+
+def command(args: argparse.Namespace) -> int:
+    """Print the table."""
+    model = load(args.checkpoint)
+    text = find_corpus(args.corpus)
+    facts = model.checkpoint["training"]
+    train, held_out = own_parts(text, facts)
     known = set(words(text))
 
     def row(label: str, parts: list[str]) -> str:
@@ -89,21 +107,15 @@ def main(arguments: list[str] | None = None) -> int:
     print(
         f"{'setting':<28}{'known words':>12}{'distinct-4':>14}{'longest':>10}   copied from the training text"
     )
-    for temperature, top_p in (
-        (0.5, 1.0),
-        (0.7, 1.0),
-        (0.8, 1.0),
-        (0.8, 0.95),
-        (0.9, 0.95),
-        (1.0, 0.9),
-        (1.0, 1.0),
-    ):
-        settings = {"temperature": temperature, "top_p": top_p, "max_new_tokens": args.characters}
-        parts = [generate(model, p, seed=args.seed + i, **settings) for i, p in enumerate(PROMPTS)]
+    for temperature, top_p in SETTINGS:
+        parts = [
+            "".join(generate(model, prompt, args.characters, temperature, top_p=top_p, seed=args.seed + i))
+            for i, prompt in enumerate(PROMPTS)
+        ]
         print(row(f"temperature {temperature}, top-p {top_p}", parts), flush=True)
-    size = args.characters
-    held_out = [validation[i : i + size] for i in range(0, len(PROMPTS) * 10_000, 10_000)]
-    print(row("Shakespeare (validation)", held_out))
+    apart = max(1, min(APART, len(held_out) // len(PROMPTS)))
+    parts = [held_out[i * apart : i * apart + args.characters] for i in range(len(PROMPTS))]
+    print(row(f"Shakespeare ({split_of(facts)})", parts))
     return 0
 
 

@@ -26,6 +26,9 @@ def soft_targets(teachers: Sequence[GPT], ids: Tensor) -> Tensor:
 
     Returns:
         probabilities, (N, vocab_size), float16 on the CPU: 150 MB for tiny-shakespeare.
+
+    Raises:
+        ValueError: a teacher's probabilities are not finite: there is nothing to learn from it.
     """
     N = len(ids)
     total = torch.zeros(N, teachers[0].config.vocab_size)
@@ -41,5 +44,7 @@ def soft_targets(teachers: Sequence[GPT], ids: Tensor) -> Tensor:
             expected[windows[:, known:]] = probabilities[:, known:]
             if batch[0] == 0:
                 expected[:T] = probabilities[0]
+        if not expected.isfinite().all():
+            raise ValueError("A teacher's logits are not finite numbers: train it again, with lower rates.")
         total += expected / len(teachers)
     return total.half()

@@ -11,271 +11,23 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as save_tensors
-from torch import Tensor
-from torch.nn import functional as F
 from tqdm import tqdm
 
 from shakespeare_gpt.checkpoint import CheckpointError, load, save, save_snapshot, write
-from shakespeare_gpt.model import GPT, GPTConfig
-from shakespeare_gpt.tokenizer import Tokenizer
-from shakespeare_gpt.training import corpus
+from shakespeare_gpt.model import GPT
+from shakespeare_gpt.training import corpus, options
 from shakespeare_gpt.training.evaluate import windowed_loss
-from shakespeare_gpt.training.optimizer import build_optimizers, schedule
-from shakespeare_gpt.training.teachers import soft_targets
+from shakespeare_gpt.training.recipe import Recipe
+from shakespeare_gpt.training.run import STATE, Diverged, Run, check_same, read_state
 
-STATE = "state.safetensors"
 SNAPSHOTS = (0.01, 0.03, 0.1, 0.3)  # shares of the run, evenly spaced on a logarithmic scale
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Everything that decides the result of a run."""
-
-    n_layer: int = 6
-    n_head: int = 6
-    n_embd: int = 192
-    context_length: int = 256
-    batch_size: int = 32
-    characters: int = 14_000_000
-    muon_lr: float = 0.03
-    adamw_lr: float = 3e-3
-    momentum: float = 0.95
-    weight_decay: float = 0.3
-    final_weight_decay: float = 0.1
-    dropout: float = 0.15
-    warmup: float = 0.03
-    final_lr: float = 0.0
-    ema: float = 0.99
-    clip: float = 1.0
-    soft_targets: float = 0.6
-    calibration: float = 1.2
-    seed: int = 1337
-    precision: str = "auto"
-
-    def __post_init__(self) -> None:
-        for name in ("batch_size", "characters"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1.")
-        for name, value in asdict(self).items():
-            if isinstance(value, float) and not 0 <= value < math.inf:
-                raise ValueError(f"{name} must be a number from 0 up, not {value}.")
-        if self.calibration == 0:
-            raise ValueError("calibration divides the logits: it must be above 0.")
-        if self.soft_targets > 1:
-            raise ValueError(f"soft_targets must be a share, at most 1, not {self.soft_targets}.")
-        if self.precision not in ("auto", "fp32", "bf16"):
-            raise ValueError(f"precision must be fp32, bf16 or auto, not {self.precision}.")
-
-    @property
-    def steps(self) -> int:
-        return max(1, self.characters // (self.batch_size * self.context_length))
-
-
-class Run:
-    """One training run: model, optimizers, averaged weights, and how far it has come.
-
-    With teachers, a share `soft_targets` of the loss compares with what they expect, the mean of their
-    probabilities, instead of the character that came (Hinton et al. 2015, equation 1 at temperature 1).
-
-    What a step does depends on the recipe, the step's number and the state alone: batches and dropout are drawn
-    from (seed, step). So a resumed run ends, bit for bit, where an uninterrupted one does.
-    """
-
-    def __init__(
-        self,
-        recipe: Recipe,
-        text: str,
-        validation: str,
-        vocabulary: str | None = None,
-        device: str = "cpu",
-        teachers: Sequence[GPT] = (),
-    ) -> None:
-        self.recipe, self.device = recipe, torch.device(device)
-        self.rank, self.world_size = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
-        if recipe.batch_size % self.world_size:
-            raise SystemExit(f"A batch of {recipe.batch_size} cannot be shared by {self.world_size} workers.")
-        tokenizer = Tokenizer(vocabulary or corpus.vocabulary(text + validation))
-        self.ids, self.validation = (torch.tensor(tokenizer.encode(part)) for part in (text, validation))
-        shape = ("n_layer", "n_head", "n_embd", "context_length", "dropout")
-        for teacher in teachers:
-            if teacher.tokenizer.vocabulary != tokenizer.vocabulary:
-                raise ValueError("A teacher knows other characters than the corpus has.")
-        self.teachers = [teacher.checkpoint.sha256 for teacher in teachers if teacher.checkpoint]
-        self.teachers_seconds = sum(
-            teacher.checkpoint.training.get("seconds", 0) for teacher in teachers if teacher.checkpoint
-        )  # not the time of teachers' teachers, unless these teach too, as with --generations
-        self.expected = None  # what the teachers expect after each character, (N, vocab_size)
-        if teachers:
-            self.expected = soft_targets([teacher.to(self.device).eval() for teacher in teachers], self.ids)
-        config = GPTConfig(len(tokenizer), **{name: getattr(recipe, name) for name in shape})
-        torch.manual_seed(recipe.seed)
-        self.model = GPT(config, tokenizer).to(self.device)
-        self.forward = self.model
-        if self.world_size > 1:
-            self.forward = torch.nn.parallel.DistributedDataParallel(self.model)
-        self.average = {name: t.detach().clone() for name, t in self.model.state_dict().items()}
-        self.optimizers = build_optimizers(
-            self.model, recipe.muon_lr, recipe.adamw_lr, recipe.weight_decay, recipe.momentum
-        )
-        self.step, self.seconds = 0, 0.0
-        self.losses: list[Tensor | float] = []  # of the steps since the last entry in the history
-        self.history: list[dict] = []
-        self.snapshots: list[dict] = []
-
-    def train_step(self) -> Tensor:
-        """One step of gradient descent; returns this worker's loss, a 0-d tensor in nats a character."""
-        recipe = self.recipe
-        windows = self.windows()
-        x, y = (self.ids[part].to(self.device) for part in (windows[:, :-1], windows[:, 1:]))
-        torch.manual_seed((recipe.seed * 1_000_003 + self.step) * 1024 + self.rank)  # dropout
-        share = schedule(
-            self.step, recipe.steps, max(1, round(recipe.warmup * recipe.steps)), recipe.final_lr
-        )
-        progress = self.step / recipe.steps
-        decay = recipe.weight_decay + (recipe.final_weight_decay - recipe.weight_decay) * progress
-        for optimizer in self.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = group["peak_lr"] * share
-                group["weight_decay"] = decay if group["peak_weight_decay"] else 0.0
-        self.model.train()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
-            logits = self.forward(x)
-        logits = logits.flatten(0, 1).float()  # (B T, vocab_size)
-        loss = F.cross_entropy(logits, y.flatten())
-        if self.expected is not None:
-            expected = self.expected[windows[:, :-1]].to(self.device, torch.float32)  # (B, T, vocab_size)
-            expected_loss = F.cross_entropy(logits, expected.flatten(0, 1))
-            torch.lerp(loss, expected_loss, recipe.soft_targets).backward()
-        else:
-            loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip)
-        for optimizer in self.optimizers:
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=False)
-        self.step += 1
-        # A short memory at first, so that the average does not hold on to the random start.
-        memory = min(recipe.ema, self.step / (self.step + 10))
-        with torch.no_grad():
-            for name, tensor in self.model.state_dict().items():
-                self.average[name].lerp_(tensor, 1 - memory)
-        # Not .item(), for which an accelerator would have to finish first.
-        return self.mean_over_workers(loss.detach())
-
-    def windows(self) -> Tensor:
-        """Where in the text this worker's windows of the next step lie, (B, T + 1)."""
-        recipe = self.recipe
-        return corpus.tiled_windows(
-            len(self.ids),
-            self.step,
-            recipe.batch_size,
-            recipe.context_length,
-            recipe.seed,
-            self.rank,
-            self.world_size,
-        )
-
-    def mean_over_workers(self, value: Tensor) -> Tensor:
-        """The mean of a number over all workers; the number itself where there is one."""
-        if self.world_size > 1:
-            torch.distributed.all_reduce(value)
-            value = value / self.world_size
-        return value
-
-    @contextlib.contextmanager
-    def averaged(self):
-        """The model with its averaged weights, for as long as the block lasts."""
-        last = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
-        self.model.load_state_dict(self.average)
-        try:
-            yield self.model
-        finally:
-            self.model.load_state_dict(last)
-
-    def save_state(self, folder: Path) -> None:
-        """Write all that resuming needs into one file, whole or not at all."""
-        tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
-        tensors |= {f"average.{name}": tensor for name, tensor in self.average.items()}
-        for i, optimizer in enumerate(self.optimizers):
-            for j, state in optimizer.state_dict()["state"].items():
-                tensors |= {f"optimizer.{i}.{j}.{key}": value for key, value in state.items()}
-        facts = {
-            "recipe": asdict(self.recipe),
-            "teachers": self.teachers,
-            "step": self.step,
-            "seconds": self.seconds,
-            "losses": [float(loss) for loss in self.losses],
-            "history": self.history,
-            "snapshots": self.snapshots,
-        }
-        data = save_tensors(
-            {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
-            metadata={"run": json.dumps(facts)},
-        )
-        write(folder / STATE, data)
-
-    def load_state(self, folder: Path) -> None:
-        """Go on from what `save_state` wrote.
-
-        Raises:
-            CheckpointError: there is nothing to resume, it is damaged, or it is of another recipe.
-        """
-        facts, tensors = read_state(folder)
-        check_same(self.recipe, facts["recipe"], folder)
-        if facts.get("teachers", []) != self.teachers:
-            raise CheckpointError(f"{folder / STATE} had other teachers. Resume with the same ones.")
-        part = {
-            prefix: {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
-            for prefix in ("model.", "average.")
-        }
-        self.model.load_state_dict(part["model."])
-        self.average = {name: tensor.to(self.device) for name, tensor in part["average."].items()}
-        for i, optimizer in enumerate(self.optimizers):
-            states: dict[int, dict[str, Tensor]] = {}
-            for name, tensor in tensors.items():
-                if name.startswith(f"optimizer.{i}."):
-                    _, _, j, key = name.split(".")
-                    states.setdefault(int(j), {})[key] = tensor
-            optimizer.load_state_dict({**optimizer.state_dict(), "state": states})
-        self.step, self.seconds = facts["step"], facts["seconds"]
-        self.losses = facts.get("losses", [])
-        self.history, self.snapshots = facts["history"], facts["snapshots"]
-
-
-def check_same(recipe: Recipe, then: dict, folder: Path) -> None:
-    """Raise CheckpointError if a run was begun with another recipe than this one."""
-    now = asdict(recipe)
-    changed = [f"{k} {v} -> {now.get(k)}" for k, v in then.items() if now.get(k) != v]
-    if changed:
-        raise CheckpointError(
-            f"The run in {folder} has other settings: {', '.join(changed)}. Resume with the same ones."
-        )
-
-
-def read_state(folder: Path) -> tuple[dict, dict[str, Tensor]]:
-    """What `Run.save_state` wrote: the run's facts and its tensors.
-
-    Raises:
-        CheckpointError: there is nothing to resume, or it is damaged.
-    """
-    path = folder / STATE
-    if not path.is_file():
-        raise CheckpointError(f"There is no {path} to resume. Start the run without --resume.")
-    try:
-        with safe_open(path, "pt") as file:
-            facts = json.loads(file.metadata()["run"])
-            return facts, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(
-            f"{path} is damaged ({error}). Start the run again without --resume."
-        ) from error
 
 
 def train(run: Run, folder: Path, evaluations: int = 20, save_minutes: float = 3.0) -> bool:
@@ -283,9 +35,14 @@ def train(run: Run, folder: Path, evaluations: int = 20, save_minutes: float = 3
 
     Returns:
         True if the run is complete: model.safetensors, config.json and training.json are in the folder.
+
+    Raises:
+        Diverged: a number is no longer finite, for all workers.
+        CheckpointError: something could not be written.
     """
     recipe, main = run.recipe, run.rank == 0
-    stopped = []
+    stopped: list[int] = []
+    problems: list[Exception] = []
     handlers = {
         s: signal.signal(s, lambda number, _: stopped.append(number)) for s in (signal.SIGINT, signal.SIGTERM)
     }
@@ -299,9 +56,7 @@ def train(run: Run, folder: Path, evaluations: int = 20, save_minutes: float = 3
     begun, saved = time.perf_counter() - run.seconds, time.perf_counter()
     try:
         # The workers agree on when to stop: one that left early would leave the others waiting.
-        while run.step < recipe.steps and not run.mean_over_workers(
-            torch.tensor(float(bool(stopped)), device=run.device)
-        ):
+        while run.step < recipe.steps and not run.any_worker(bool(stopped or problems)):
             run.losses.append(run.train_step())
             bar.update(per_step)
             run.seconds = time.perf_counter() - begun
@@ -309,41 +64,66 @@ def train(run: Run, folder: Path, evaluations: int = 20, save_minutes: float = 3
                 bar.set_postfix_str(f"training loss {fmean(map(float, run.losses[-10:])):.4f}")
             if not main:
                 continue
-            if run.step in snapshot_steps:
-                name = f"step-{run.step:06d}.safetensors"
-                sha256 = save_snapshot(run.model, folder / "snapshots" / name)
-                loss = windowed_loss(run.model, run.validation, offsets=[0])
-                about = {"file": name, "sha256": sha256, "step": run.step, "validation_loss": round(loss, 4)}
-                run.snapshots.append(about)
-            if run.step % every == 0 or run.step == recipe.steps:
-                with run.averaged() as model:
-                    validation = windowed_loss(model, run.validation, offsets=[0])
-                run.history.append(
-                    {
-                        "step": run.step,
-                        "characters": run.step * per_step,
-                        "seconds": round(run.seconds, 1),
-                        "training_loss": round(fmean(map(float, run.losses)), 4),
-                        "validation_loss": round(validation, 4),
-                    }
-                )
-                bar.write(json.dumps(run.history[-1]))
-                run.losses = []
-            if time.perf_counter() - saved > 60 * save_minutes:
-                run.save_state(folder)
-                saved = time.perf_counter()
+            with kept(problems):
+                if run.step in snapshot_steps:
+                    run.snapshots.append(snapshot(run, folder))
+                if run.step % every == 0 or run.step == recipe.steps:
+                    run.history.append(evaluation(run))
+                    bar.write(json.dumps({"split": run.split, **run.history[-1]}, allow_nan=False))
+                    run.losses = []
+                if time.perf_counter() - saved > 60 * save_minutes:
+                    run.save_state(folder)
+                    saved = time.perf_counter()
         run.seconds = time.perf_counter() - begun
-        if main:
-            run.save_state(folder)
+        if main and not problems:
+            with kept(problems):
+                run.save_state(folder)
+                if run.step == recipe.steps:
+                    finish(run, folder)
     finally:
         bar.close()
         for number, handler in handlers.items():
             signal.signal(number, handler)
-    if run.step < recipe.steps:
-        return False
-    if main:
-        finish(run, folder)
-    return True
+    if run.any_worker(bool(problems)):
+        raise problems[0] if problems else CheckpointError("The first worker has stopped; it says why.")
+    return run.step == recipe.steps
+
+
+@contextlib.contextmanager
+def kept(problems: list[Exception]) -> Iterator[None]:
+    """Keep what stops the first worker until the others have heard that there is something."""
+    try:
+        yield
+    except (CheckpointError, Diverged) as problem:
+        problems.append(problem)
+
+
+def finite(loss: float, what: str) -> float:
+    """The loss, rounded for a record; Diverged if it is not a finite number."""
+    if not math.isfinite(loss):
+        raise Diverged(f"{what} is {loss}.")
+    return round(loss, 4)
+
+
+def snapshot(run: Run, folder: Path) -> dict[str, Any]:
+    """Write the weights as they are now in a compact form; returns what the record says of them."""
+    loss = finite(windowed_loss(run.model, run.held_out, offsets=[0]), "The loss on held-out text")
+    name = f"step-{run.step:06d}.safetensors"
+    sha256 = save_snapshot(run.model, folder / "snapshots" / name)
+    return {"file": name, "sha256": sha256, "step": run.step, "validation_loss": loss}
+
+
+def evaluation(run: Run) -> dict[str, Any]:
+    """An entry of the history: the mean training loss since the last one, and the averaged weights' on held-out text."""
+    with run.averaged() as model:
+        loss = windowed_loss(model, run.held_out, offsets=[0])
+    return {
+        "step": run.step,
+        "characters": run.step * run.recipe.batch_size * run.recipe.context_length,
+        "seconds": round(run.seconds, 1),
+        "training_loss": finite(fmean(map(float, run.losses)), "The training loss"),
+        "validation_loss": finite(loss, "The loss on held-out text"),
+    }
 
 
 def finish(run: Run, folder: Path) -> None:
@@ -352,20 +132,29 @@ def finish(run: Run, folder: Path) -> None:
     A model that has read a text fourteen times is surer of itself on other text than it may be. Dividing its logits
     by one number puts that right (Guo et al. 2017, "On Calibration of Modern Neural Networks", section 4.2,
     temperature scaling); the gain of the last norm carries it, so the model stays as it is.
+
+    "validation_loss" is the loss on what the run was kept from, and "split" says what that was.
+
+    Raises:
+        Diverged: the loss is not finite, or a weight is not in float16, as which it would be stored.
+        CheckpointError: the folder cannot be written.
     """
     with run.averaged() as model:
         with torch.no_grad():
             model.norm.weight /= run.recipe.calibration
-        loss = windowed_loss(model, run.validation)
+        loss = finite(windowed_loss(model, run.held_out), "The loss on held-out text")
+        if not all(weight.half().isfinite().all() for weight in model.state_dict().values()):
+            raise Diverged("The finished weights are too large for float16, as which they would be stored.")
         facts = {
             "recipe": asdict(run.recipe),
             "teachers": run.teachers,
             "characters": run.step * run.recipe.batch_size * run.recipe.context_length,
-            "validation_loss": round(loss, 4),
+            "validation_loss": loss,
             "seconds": round(run.seconds),
             "teachers_seconds": run.teachers_seconds,
             "hardware": hardware(run.device, run.world_size),
-            "corpus_sha256": corpus.SHA256,
+            "corpus_sha256": run.corpus_sha256,
+            "split": run.split,
         }
         sha256 = save(model, folder, facts)
     history = list(run.history)
@@ -377,7 +166,7 @@ def finish(run: Run, folder: Path) -> None:
         "history": history,
         "snapshots": run.snapshots,
     }
-    write(folder / "training.json", json.dumps(record, indent=1).encode() + b"\n")
+    write(folder / "training.json", json.dumps(record, indent=1, allow_nan=False).encode() + b"\n")
 
 
 def hardware(device: torch.device, workers: int = 1) -> str:
@@ -416,43 +205,24 @@ def choose_precision(device: torch.device) -> str:
     return "bf16" if seconds(torch.float32) > 1.5 * seconds(torch.bfloat16) else "fp32"
 
 
-HELP = {
-    "n_layer": "blocks",
-    "n_head": "attention heads in each block",
-    "n_embd": "width of the residual stream; a multiple of --n-head",
-    "context_length": "how many characters the model sees",
-    "batch_size": "windows in a step",
-    "momentum": "of Muon",
-    "dropout": "share of numbers set to 0 while training, after the embeddings and in each branch",
-    "seed": "of the first weights, the batches and dropout",
-    "characters": "length of the run, in characters seen",
-    "muon_lr": "peak rate of Muon, for the matrices inside the blocks",
-    "adamw_lr": "peak rate of AdamW, for embeddings and norms",
-    "weight_decay": "of Muon's matrices, at the start; it falls linearly",
-    "final_weight_decay": "of Muon's matrices, at the end",
-    "warmup": "share of the run in which the rate rises",
-    "final_lr": "share of the peak rate at the end of the cosine",
-    "ema": "memory of the averaged weights, which are the ones kept",
-    "clip": "largest norm of the gradient",
-    "calibration": "what the logits of the finished model are divided by, against overconfidence; those of a teacher "
-    "that --generations trains are not",
-    "soft_targets": "share of the loss that compares with what the teachers expect, where there are any",
-    "precision": "fp32, bf16 (autocast), or auto: whichever this machine multiplies faster in",
-}
-
-
-def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+def parser() -> argparse.ArgumentParser:
+    """The options: what a run reads and where it goes, and every setting of the recipe."""
     parser = argparse.ArgumentParser(
         prog="python -m shakespeare_gpt.training.train",
         description="Train the decoder on tiny-shakespeare. Ctrl-C saves; --resume goes on exactly where it stopped.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--corpus", help="the corpus file; else SHAKESPEARE_CORPUS, the cache, a download")
-    parser.add_argument("--out", type=Path, default=Path("runs/latest"), help="folder for the run")
+    parser.add_argument(
+        "--corpus", type=options.path, help="the corpus file; else SHAKESPEARE_CORPUS, the cache, a download"
+    )
+    parser.add_argument("--out", type=options.path, default=Path("runs/latest"), help="folder for the run")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
     parser.add_argument(
         "--dev",
-        action="store_true",
+        dest="split",
+        action="store_const",
+        const=corpus.DEV,
+        default=corpus.VALIDATION,
         help="hold out the last 5%% of the training part and score on that: for tuning",
     )
     parser.add_argument(
@@ -464,94 +234,142 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--generations",
-        type=int,
+        type=options.whole(1, 100),
         default=3,
         help="runs, one after the other, each taught by all before it and with the next seed; the last one is the result",
     )
-    parser.add_argument("--evaluations", type=int, default=20, help="how often to score during the run")
-    parser.add_argument("--save-minutes", type=float, default=3.0, help="minutes between two saved states")
-    parser.add_argument("--threads", type=int, default=None, help="CPU threads; default: all cores")
+    parser.add_argument(
+        "--evaluations",
+        type=options.whole(0, 1_000_000),
+        default=20,
+        help="how often to score during the run",
+    )
+    parser.add_argument(
+        "--save-minutes", type=options.number(0, 1e6), default=3.0, help="minutes between two saved states"
+    )
+    parser.add_argument("--threads", type=options.whole(1, 256), help="CPU threads; default: all cores")
     for field in fields(Recipe):
-        kind = {"int": int, "float": float, "str": str}[field.type]
         parser.add_argument(
             "--" + field.name.replace("_", "-"),
-            type=kind,
+            type={"int": int, "float": float}.get(str(field.type), str),
             default=field.default,
-            help=HELP[field.name],
+            help=field.metadata["help"],
         )
-    return parser.parse_args(arguments)
+    return parser
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One of the runs that the command makes, one after the other."""
+
+    folder: Path
+    recipe: Recipe
+    then: dict[str, Any] | None  # the facts of its state, where it has been begun
+    is_teacher: bool  # of those that come after it
+
+    @property
+    def complete(self) -> bool:
+        return self.then is not None and (self.folder / "training.json").exists()
+
+
+def plan(args: argparse.Namespace, text: str) -> list[Generation]:
+    """The runs that the command line asks for, checked before the first one begins.
+
+    Raises:
+        ValueError: a setting is out of its range.
+        CheckpointError: there is nothing to resume, or what is there is another run.
+    """
+    given = Recipe(**{field.name: getattr(args, field.name) for field in fields(Recipe)})
+    planned = []
+    for number in range(args.generations):
+        is_teacher = number < args.generations - 1
+        folder = args.out / f"teacher-{number + 1}" if is_teacher else args.out
+        recipe = replace(given, seed=given.seed + number)
+        if is_teacher:
+            recipe = replace(recipe, calibration=1.0)  # it is asked about text that it has read
+        then = None
+        if (folder / STATE).exists() or (args.resume and number == 0):
+            if not args.resume:
+                raise CheckpointError(f"{folder} holds a run already. Add --resume, or choose another --out.")
+            then = read_state(folder)[0]
+            if recipe.precision == "auto":
+                # Measured again, it might come out otherwise than in the part of the run that is done.
+                recipe = replace(recipe, precision=then["recipe"]["precision"])
+            now = {
+                "recipe": asdict(recipe),
+                "split": args.split,
+                "corpus_sha256": corpus.sha256(text),
+                "vocabulary": corpus.vocabulary(text),
+            }
+            check_same(now, then, folder)  # but for the teachers, who may not be there yet
+        planned.append(Generation(folder, recipe, then, is_teacher))
+    return planned
 
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit code: 0 complete, 1 a problem that was explained, 130 interrupted."""
-    args = parse(arguments)
+    args = parser().parse_args(arguments)
+    return options.explained(lambda: command(args))
+
+
+def command(args: argparse.Namespace) -> int:
+    """Train as the options say, one generation after the other."""
     keep_freed_memory()
     if args.threads:
         torch.set_num_threads(args.threads)
-    workers = int(os.environ.get("WORLD_SIZE", 1))
+    workers, rank = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("RANK", 0))
     device = f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if torch.cuda.is_available() else "cpu"
     if workers > 1:
         torch.distributed.init_process_group("nccl" if device != "cpu" else "gloo")
     try:
         text = corpus.find_corpus(args.corpus)
         teachers = [load(each) for each in args.teachers]
-        for number in range(1, args.generations + 1):
-            last = number == args.generations
-            folder = args.out if last else args.out / f"teacher-{number}"
-            complete = generation(args, number, folder, text, device, teachers)
-            if not complete:
-                break
-            if not last:
-                if workers > 1:
-                    torch.distributed.barrier()  # the first worker has written it when all are here
-                teachers.append(load(folder))
-    except (CheckpointError, corpus.CorpusError, ValueError) as error:
-        print(error, file=sys.stderr)
+        for generation in plan(args, text):
+            if not (generation.is_teacher and generation.complete):
+                run = begin(generation, args, text, device, teachers)
+                if not train(run, generation.folder, args.evaluations, args.save_minutes):
+                    if rank == 0:
+                        print(
+                            f"Stopped and saved at step {run.step:,}. Go on with the same command and --resume."
+                        )
+                    return 130
+            if generation.is_teacher:
+                teachers.append(load(generation.folder))
+    except Diverged as error:
+        if rank == 0:  # all workers have the same to say
+            print(error, file=sys.stderr)
         return 1
     finally:
         if workers > 1:
             torch.distributed.destroy_process_group()
-    if complete and int(os.environ.get("RANK", 0)) == 0:
+    if rank == 0:
         print(
-            f"Done: {args.out}/model.safetensors. Score it: python -m shakespeare_gpt.training.evaluate {args.out}"
+            f"Done: {args.out}/model.safetensors, scored on {corpus.SPLITS[args.split]}. "
+            f"Score it: python -m shakespeare_gpt.training.evaluate {args.out}"
         )
-    return 0 if complete else 130
+    return 0
 
 
-def generation(
-    args: argparse.Namespace, number: int, folder: Path, text: str, device: str, teachers: Sequence[GPT]
-) -> bool:
-    """One run of the command line's recipe, the `number`-th from 1, with a seed of its own; True if complete."""
-    recipe = Recipe(**{field.name: getattr(args, field.name) for field in fields(Recipe)})
-    recipe = replace(recipe, seed=recipe.seed + number - 1)
-    if number < args.generations:
-        recipe = replace(recipe, calibration=1.0)  # a teacher is asked about text that it has read
-    begun = (folder / STATE).exists()
-    then = read_state(folder)[0] if args.resume and (begun or number == 1) else None
+def begin(
+    generation: Generation, args: argparse.Namespace, text: str, device: str, teachers: Sequence[GPT]
+) -> Run:
+    """The run of a generation, as far as it has come, and a line that says what it is."""
+    recipe, folder = generation.recipe, generation.folder
     if recipe.precision == "auto":
-        # Measured again, it might come out otherwise than in the part of the run that is done.
-        chosen = then["recipe"]["precision"] if then else choose_precision(torch.device(device))
-        recipe = replace(recipe, precision=chosen)
-    if then and number < args.generations and (folder / "training.json").exists():
-        check_same(recipe, then["recipe"], folder)
-        return True
-    train_text, validation = corpus.split(text)
-    if args.dev:
-        train_text, validation = corpus.split_dev(train_text)
-    run = Run(recipe, train_text, validation, corpus.vocabulary(text), device, teachers)
-    if then:
+        recipe = replace(recipe, precision=choose_precision(torch.device(device)))
+    learned, held_out = corpus.parts(text, args.split)
+    vocabulary, sha256 = corpus.vocabulary(text), corpus.sha256(text)
+    run = Run(recipe, learned, held_out, vocabulary, device, teachers, args.split, sha256)
+    if generation.then:
         run.load_state(folder)
-    elif run.rank == 0 and begun:
-        raise CheckpointError(f"{folder} holds a run already. Add --resume, or choose another --out.")
     if run.rank == 0:
+        folder.mkdir(parents=True, exist_ok=True)  # if it can't be, better now than at the first save
         print(
             f"{run.model.num_parameters():,} parameters, {recipe.steps:,} steps of {recipe.batch_size} x "
-            f"{recipe.context_length} characters, {recipe.precision} on {device}, into {folder}"
+            f"{recipe.context_length} characters, {recipe.precision} on {device}, into {folder}, "
+            f"scored on {corpus.SPLITS[args.split]}"
         )
-    complete = train(run, folder, args.evaluations, args.save_minutes)
-    if run.rank == 0 and not complete:
-        print(f"Stopped and saved at step {run.step:,}. Go on with the same command and --resume.")
-    return complete
+    return run
 
 
 if __name__ == "__main__":

@@ -122,7 +122,7 @@ def test_it_learns(tmp_path: Path):
     """From guessing (ln of the vocabulary's size) to nearly knowing a text of three lines by heart."""
     recipe = replace(RECIPE, n_embd=32, characters=250 * 64 * 4, batch_size=16, dropout=0.0, ema=0.9)
     run = Run(recipe, TRAINING, VALIDATION)
-    start = windowed_loss(run.model, run.validation)
+    start = windowed_loss(run.model, run.held_out)
     assert start == pytest.approx(math.log(len(set(TEXT))), abs=0.2)
     assert train(run, tmp_path)
     assert json.loads((tmp_path / "training.json").read_text())["validation_loss"] < 0.5
@@ -160,7 +160,7 @@ def test_the_finished_models_logits_are_divided_by_its_calibration(tmp_path: Pat
 
 
 def test_a_calibration_of_zero_is_refused():
-    with pytest.raises(ValueError, match="must be above 0"):
+    with pytest.raises(ValueError, match=r"calibration must be a number from 0\.01 to 100, not 0\.0"):
         replace(RECIPE, calibration=0.0)
 
 
@@ -384,7 +384,11 @@ def test_generations_are_taught_by_all_before_them_and_go_on_where_they_stopped(
 
 
 @pytest.mark.parametrize(
-    ("share", "text", "message"), [(1.5, TRAINING, "share"), (0.5, TRAINING + "\u00e9", "other characters")]
+    ("share", "text", "message"),
+    [
+        (1.5, TRAINING, "soft_targets must be a number from 0 to 1"),
+        (0.5, TRAINING + "\u00e9", "other characters"),
+    ],
 )
 def test_unsuitable_teachers_are_refused(share: float, text: str, message: str, teachers: list[Path]):
     with pytest.raises(ValueError, match=message):

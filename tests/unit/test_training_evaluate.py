@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from shakespeare_gpt.checkpoint import save
 from shakespeare_gpt.intervention import Intervention
 from shakespeare_gpt.training import evaluate
+from shakespeare_gpt.training.corpus import split
 from shakespeare_gpt.training.evaluate import (
     default_offsets,
     encode,
@@ -196,11 +197,11 @@ def test_the_command_scores_a_dev_run_on_text_it_has_not_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ):
     model = small_gpt(context_length=8)
-    save(model, tmp_path, {})
+    save(model, tmp_path, {"split": "dev"})
     monkeypatch.setattr(evaluate, "find_corpus", lambda _: TEXT * 20)
     assert evaluate.main([str(tmp_path), "--dev"]) == 0
     out = capsys.readouterr().out
-    train, _ = evaluate.split(TEXT * 20)
+    train, _ = split(TEXT * 20)
     held_out = train[int(0.95 * len(train)) :]
     assert f"loss on {len(held_out):,} held-out characters" in out
     line = next(line for line in out.splitlines() if line.split()[0] == "1.0")

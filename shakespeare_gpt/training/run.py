@@ -1,0 +1,323 @@
+"""One training run: its model, optimizers and averaged weights, and how far it has come."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+from torch.nn import functional as F
+
+from shakespeare_gpt.checkpoint import CheckpointError, write
+from shakespeare_gpt.model import GPT, GPTConfig
+from shakespeare_gpt.tokenizer import Tokenizer
+from shakespeare_gpt.training import corpus
+from shakespeare_gpt.training.optimizer import build_optimizers, schedule
+from shakespeare_gpt.training.recipe import Recipe
+from shakespeare_gpt.training.teachers import soft_targets
+
+STATE = "state.safetensors"
+
+
+class Diverged(RuntimeError):
+    """A loss, a gradient or a weight is no longer a finite number; the message says what to change."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what} The run has diverged and was stopped; nothing of this was saved, and what had been saved before "
+            "is as it was. Begin again with lower rates (--muon-lr, --adamw-lr) and another --out."
+        )
+
+
+class Run:
+    """One training run: model, optimizers, averaged weights, and how far it has come.
+
+    With teachers, a share `soft_targets` of the loss compares with what they expect, the mean of their
+    probabilities, instead of the character that came (Hinton et al. 2015, equation 1 at temperature 1).
+
+    What a step does depends on the recipe, the step's number and the state alone: batches and dropout are drawn
+    from (seed, step). So a resumed run ends, bit for bit, where an uninterrupted one does.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        text: str,
+        held_out: str,
+        vocabulary: str | None = None,
+        device: str = "cpu",
+        teachers: Sequence[GPT] = (),
+        split: str = corpus.VALIDATION,
+        corpus_sha256: str | None = None,
+    ) -> None:
+        """
+        Args:
+            text: what it learns from.
+            held_out: what it is scored on.
+            vocabulary: default: the characters of both.
+            split: what `held_out` is, one of corpus.SPLITS.
+            corpus_sha256: of the whole corpus; default: of both parts, one after the other.
+
+        Raises:
+            ValueError: a teacher does not suit: it knows other characters, has read what this run is scored on, or
+                says nothing finite.
+            CorpusError: the text is too short for a window.
+        """
+        self.recipe, self.device = recipe, torch.device(device)
+        self.split, self.corpus_sha256 = split, corpus_sha256 or corpus.sha256(text + held_out)
+        self.rank, self.world_size = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+        if recipe.batch_size % self.world_size:
+            raise SystemExit(f"A batch of {recipe.batch_size} cannot be shared by {self.world_size} workers.")
+        tokenizer = Tokenizer(vocabulary or corpus.vocabulary(text + held_out))
+        self.ids, self.held_out = (torch.tensor(tokenizer.encode(part)) for part in (text, held_out))
+        corpus.windows_per_epoch(
+            len(self.ids), recipe.context_length
+        )  # too short? Said before memory is taken
+        shape = ("n_layer", "n_head", "n_embd", "context_length", "dropout")
+        for teacher in teachers:
+            check_teacher(teacher, tokenizer.vocabulary, self.split, self.corpus_sha256)
+        self.teachers = [teacher.checkpoint["sha256"] for teacher in teachers]
+        self.teachers_seconds = sum(
+            teacher.checkpoint["training"].get("seconds", 0) for teacher in teachers
+        )  # not the time of teachers' teachers, unless these teach too, as with --generations
+        self.expected = None  # what the teachers expect after each character, (N, vocab_size)
+        if teachers:
+            self.expected = soft_targets([teacher.to(self.device).eval() for teacher in teachers], self.ids)
+        config = GPTConfig(len(tokenizer), **{name: getattr(recipe, name) for name in shape})
+        torch.manual_seed(recipe.seed)
+        self.model = GPT(config, tokenizer).to(self.device)
+        self.forward: torch.nn.Module = self.model
+        if self.world_size > 1:
+            self.forward = torch.nn.parallel.DistributedDataParallel(self.model)
+        self.average = {name: t.detach().clone() for name, t in self.model.state_dict().items()}
+        self.optimizers = build_optimizers(
+            self.model, recipe.muon_lr, recipe.adamw_lr, recipe.weight_decay, recipe.momentum
+        )
+        self.step, self.seconds = 0, 0.0
+        self.losses: list[Tensor | float] = []  # of the steps since the last entry in the history
+        self.history: list[dict[str, Any]] = []
+        self.snapshots: list[dict[str, Any]] = []
+
+    def meaning(self) -> dict[str, Any]:
+        """All that decides what the numbers of this run mean; a run that differs in any of it is another run."""
+        return {
+            "recipe": asdict(self.recipe),
+            "split": self.split,
+            "corpus_sha256": self.corpus_sha256,
+            "vocabulary": self.model.tokenizer.vocabulary,
+            "teachers": self.teachers,
+        }
+
+    def train_step(self) -> Tensor:
+        """One step of gradient descent; returns the loss over all workers, a 0-d tensor in nats a character.
+
+        Raises:
+            Diverged: the loss or its gradient is not finite; the weights are as they were before. Both are the same
+                for all workers, so all of them stop.
+        """
+        recipe = self.recipe
+        windows = self.windows()
+        x, y = (self.ids[part].to(self.device) for part in (windows[:, :-1], windows[:, 1:]))
+        torch.manual_seed((recipe.seed * 1_000_003 + self.step) * 1024 + self.rank)  # dropout
+        share = schedule(
+            self.step, recipe.steps, max(1, round(recipe.warmup * recipe.steps)), recipe.final_lr
+        )
+        progress = self.step / recipe.steps
+        decay = recipe.weight_decay + (recipe.final_weight_decay - recipe.weight_decay) * progress
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = group["peak_lr"] * share
+                group["weight_decay"] = decay if group["peak_weight_decay"] else 0.0
+        self.model.train()
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
+            logits = self.forward(x)
+        logits = logits.flatten(0, 1).float()  # (B T, vocab_size)
+        loss = F.cross_entropy(logits, y.flatten())
+        if self.expected is not None:
+            expected = self.expected[windows[:, :-1]].to(self.device, torch.float32)  # (B, T, vocab_size)
+            expected_loss = F.cross_entropy(logits, expected.flatten(0, 1))
+            torch.lerp(loss, expected_loss, recipe.soft_targets).backward()
+        else:
+            loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip)
+        loss = self.mean_over_workers(loss.detach())
+        # Reading a number waits for an accelerator; the workers' vote on each step does so anyway.
+        if not (loss + norm).isfinite():
+            raise Diverged(
+                f"In step {self.step + 1:,} the loss is {float(loss):.4g} and the norm of its gradient {float(norm):.4g}."
+            )
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=False)
+        self.step += 1
+        # A short memory at first, so that the average does not hold on to the random start.
+        memory = min(recipe.ema, self.step / (self.step + 10))
+        with torch.no_grad():
+            for name, tensor in self.model.state_dict().items():
+                self.average[name].lerp_(tensor, 1 - memory)
+        return loss
+
+    def windows(self) -> Tensor:
+        """Where in the text this worker's windows of the next step lie, (B, T + 1)."""
+        recipe = self.recipe
+        return corpus.tiled_windows(
+            len(self.ids),
+            self.step,
+            recipe.batch_size,
+            recipe.context_length,
+            recipe.seed,
+            self.rank,
+            self.world_size,
+        )
+
+    def mean_over_workers(self, value: Tensor) -> Tensor:
+        """The mean of a number over all workers; the number itself where there is one."""
+        if self.world_size > 1:
+            torch.distributed.all_reduce(value)
+            value = value / self.world_size
+        return value
+
+    def any_worker(self, yes: bool) -> bool:
+        """Whether it is so for any worker. All of them must ask, and all hear the same."""
+        return bool(self.mean_over_workers(torch.tensor(float(yes), device=self.device)))
+
+    @contextlib.contextmanager
+    def averaged(self) -> Iterator[GPT]:
+        """The model with its averaged weights, for as long as the block lasts."""
+        last = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
+        self.model.load_state_dict(self.average)
+        try:
+            yield self.model
+        finally:
+            self.model.load_state_dict(last)
+
+    def save_state(self, folder: Path) -> None:
+        """Write all that resuming needs into one file, whole or not at all.
+
+        Raises:
+            Diverged: one of the numbers is not finite; what was saved before is as it was.
+            CheckpointError: the file cannot be written.
+        """
+        tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        tensors |= {f"average.{name}": tensor for name, tensor in self.average.items()}
+        for i, optimizer in enumerate(self.optimizers):
+            for j, state in optimizer.state_dict()["state"].items():
+                tensors |= {f"optimizer.{i}.{j}.{key}": value for key, value in state.items()}
+        if not all(tensor.isfinite().all() for tensor in tensors.values()):
+            raise Diverged(f"After step {self.step:,} the weights are not finite.")
+        facts = {
+            **self.meaning(),
+            "step": self.step,
+            "seconds": self.seconds,
+            "losses": [float(loss) for loss in self.losses],
+            "history": self.history,
+            "snapshots": self.snapshots,
+        }
+        data = save_tensors(
+            {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
+            metadata={"run": json.dumps(facts, allow_nan=False)},
+        )
+        write(folder / STATE, data)
+
+    def load_state(self, folder: Path) -> None:
+        """Go on from what `save_state` wrote.
+
+        Raises:
+            CheckpointError: there is nothing to resume, it is damaged, or it is of another run (see `meaning`).
+        """
+        facts, tensors = read_state(folder)
+        check_same(self.meaning(), facts, folder)
+        part = {
+            prefix: {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+            for prefix in ("model.", "average.")
+        }
+        self.model.load_state_dict(part["model."])
+        self.average = {name: tensor.to(self.device) for name, tensor in part["average."].items()}
+        for i, optimizer in enumerate(self.optimizers):
+            states: dict[int, dict[str, Tensor]] = {}
+            for name, tensor in tensors.items():
+                if name.startswith(f"optimizer.{i}."):
+                    _, _, j, key = name.split(".")
+                    states.setdefault(int(j), {})[key] = tensor
+            optimizer.load_state_dict({**optimizer.state_dict(), "state": states})
+        self.step, self.seconds = facts["step"], facts["seconds"]
+        self.losses = facts.get("losses", [])
+        self.history, self.snapshots = facts["history"], facts["snapshots"]
+
+
+def check_teacher(teacher: GPT, vocabulary: str, split: str, corpus_sha256: str) -> None:
+    """Raise ValueError if a run that is scored on this split of this corpus may not learn from a model.
+
+    What a teacher has read, its pupil has read through it. So a run with --dev can't be taught by one without, which
+    has read the dev slice; the other way round, the teacher has only read less.
+    """
+    facts = teacher.checkpoint["training"]
+    if teacher.tokenizer.vocabulary != vocabulary:
+        raise ValueError("A teacher knows other characters than the corpus has.")
+    if facts.get("corpus_sha256", corpus_sha256) != corpus_sha256:
+        raise ValueError(
+            "A teacher was trained on another corpus, and may have read what this run is to be scored on. Teach with "
+            "models of the same corpus."
+        )
+    if split == corpus.DEV and corpus.split_of(facts) != corpus.DEV:
+        raise ValueError(
+            "A teacher was trained without --dev, so it has read the dev slice, on which this run is to be scored. "
+            "Teach with models that were trained with --dev too, or leave --dev out."
+        )
+
+
+def check_same(now: dict[str, Any], then: dict[str, Any], folder: Path) -> None:
+    """Raise CheckpointError if a run was another one than now.
+
+    Args:
+        now: `Run.meaning`, or the part of it that is to be compared.
+        then: the facts of the run: its state, training.json, or "training" of config.json.
+        folder: where it is.
+    """
+    recipe = now["recipe"]
+    changed = [f"{k} {v} -> {recipe.get(k)}" for k, v in then["recipe"].items() if recipe.get(k) != v]
+    if changed:
+        raise CheckpointError(
+            f"The run in {folder} has other settings: {', '.join(changed)}. Resume with the same ones."
+        )
+    split = corpus.split_of(then)
+    if now["split"] != split:
+        raise CheckpointError(
+            f"The run in {folder} is scored on {corpus.SPLITS[split]}. Resume it "
+            f"{'with' if split == corpus.DEV else 'without'} --dev, or begin another one in another --out."
+        )
+    # Of a run from before these were recorded nothing is known that could differ.
+    for name, message in (
+        ("corpus_sha256", "learns from another text. Resume it with the same corpus."),
+        ("vocabulary", "knows other characters. Resume it with the same corpus."),
+        ("teachers", "had other teachers. Resume with the same ones."),
+    ):
+        if name in now and then.get(name, now[name]) != now[name]:
+            raise CheckpointError(f"The run in {folder} {message}")
+
+
+def read_state(folder: Path) -> tuple[dict, dict[str, Tensor]]:
+    """What `Run.save_state` wrote: the run's facts and its tensors.
+
+    Raises:
+        CheckpointError: there is nothing to resume, or it is damaged.
+    """
+    path = folder / STATE
+    if not path.is_file():
+        raise CheckpointError(f"There is no {path} to resume. Start the run without --resume.")
+    try:
+        with safe_open(path, "pt") as file:
+            facts = json.loads(file.metadata()["run"])
+            return facts, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{path} is damaged ({error}). Start the run again without --resume."
+        ) from error

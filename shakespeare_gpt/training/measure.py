@@ -159,13 +159,14 @@ def digits(value: float) -> float | None:
 def priced(n_layer: int, n_head: int) -> list[tuple[str, Intervention]]:
     """What is priced, each with a name as people read it."""
     layers = range(n_layer)
+    every = frozenset(layers)
     told = [
-        (f"Layer {layer + 1} head {head + 1} off", Intervention(heads_off={(layer, head)}))
+        (f"Layer {layer + 1} head {head + 1} off", Intervention(heads_off=frozenset({(layer, head)})))
         for layer in layers
         for head in range(n_head)
     ]
     for layer in layers:
-        off = {(layer, head) for head in range(n_head)}
+        off = frozenset((layer, head) for head in range(n_head))
         told.append((f"All heads of layer {layer + 1} off", Intervention(heads_off=off)))
     told += [
         ("No scale", Intervention(no_scale=True)),
@@ -173,15 +174,16 @@ def priced(n_layer: int, n_head: int) -> list[tuple[str, Intervention]]:
         ("No positions", Intervention(no_positions=True)),
         ("No mask and no positions", Intervention(no_mask=True, no_positions=True)),
         ("Uniform attention", Intervention(uniform_attention=True)),
-        ("All feed-forwards off", Intervention(feed_forward_off=layers)),
-        ("All residual connections off", Intervention(residual_off=layers)),
-        ("All layer norms off", Intervention(norm_off=layers)),
+        ("All feed-forwards off", Intervention(feed_forward_off=every)),
+        ("All residual connections off", Intervention(residual_off=every)),
+        ("All layer norms off", Intervention(norm_off=every)),
     ]
     for layer in layers:
+        only = frozenset({layer})
         told += [
-            (f"Feed-forward of layer {layer + 1} off", Intervention(feed_forward_off={layer})),
-            (f"Residual connections of layer {layer + 1} off", Intervention(residual_off={layer})),
-            (f"Layer norms of layer {layer + 1} off", Intervention(norm_off={layer})),
+            (f"Feed-forward of layer {layer + 1} off", Intervention(feed_forward_off=only)),
+            (f"Residual connections of layer {layer + 1} off", Intervention(residual_off=only)),
+            (f"Layer norms of layer {layer + 1} off", Intervention(norm_off=only)),
         ]
     return told
 

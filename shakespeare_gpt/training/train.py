@@ -141,7 +141,7 @@ def finish(run: Run, folder: Path) -> None:
     """
     with run.averaged() as model:
         with torch.no_grad():
-            model.norm.weight /= run.recipe.calibration
+            model.norm.weight.div_(run.recipe.calibration)
         loss = finite(windowed_loss(model, run.held_out), "The loss on held-out text")
         if not all(weight.half().isfinite().all() for weight in model.state_dict().values()):
             raise Diverged("The finished weights are too large for float16, as which they would be stored.")

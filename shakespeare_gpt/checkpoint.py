@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ def save(model: GPT, folder: str | Path, facts: dict | None = None) -> str:
         "sha256": sha256,
         "training": facts or {},
     }
-    text = json.dumps(config, indent=1, ensure_ascii=False) + "\n"
+    text = json.dumps(config, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     write_together({folder / WEIGHTS: weights, folder / CONFIG: text.encode()})
     return sha256
 
@@ -187,6 +188,12 @@ def load(source: str | Path | None = None) -> GPT:
 def sha256_of(model: GPT) -> str | None:
     """By which the files that were made from this checkpoint are recognised; None for an unsaved model."""
     return model.checkpoint.sha256 if model.checkpoint else None
+
+
+def facts_of(model: GPT) -> Mapping[str, Any]:
+    """What config.json tells about the model's training; nothing for an unsaved model."""
+    facts = model.checkpoint.training if model.checkpoint else {}
+    return facts if isinstance(facts, Mapping) else {}
 
 
 def read_derived(model: GPT, path: Path) -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from shakespeare_gpt.checkpoint import ASSETS, CONFIG, WEIGHTS, CheckpointError, load
+from shakespeare_gpt.checkpoint import ASSETS, CONFIG, WEIGHTS, CheckpointError, facts_of, load
 from shakespeare_gpt.experiments import PRICES
 from shakespeare_gpt.heads import HEADS
 from shakespeare_gpt.snapshots import FOLDER, RECORD
@@ -110,7 +110,7 @@ def model_files(repo: str, assets: Path = ASSETS) -> dict[str, bytes]:
         HubError: the checkpoint does not load, or its card would say what is not so.
     """
     model = loaded(assets)
-    if model.checkpoint["training"].get("corpus_sha256", corpus.SHA256) != corpus.SHA256:
+    if facts_of(model).get("corpus_sha256", corpus.SHA256) != corpus.SHA256:
         raise HubError(
             "The checkpoint was trained on another text than tiny-shakespeare, of which the card speaks, losses and "
             "all. Upload its model.safetensors and config.json with a card of your own: `hf upload`."
@@ -127,7 +127,7 @@ def loaded(assets: Path = ASSETS) -> GPT:
     """
     try:
         model = load(assets)
-        split = corpus.split_of(model.checkpoint["training"])
+        split = corpus.split_of(facts_of(model))
     except (CheckpointError, corpus.CorpusError) as error:
         raise HubError(str(error)) from error
     if split != corpus.VALIDATION:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from shakespeare_gpt.checkpoint import load
+from shakespeare_gpt.checkpoint import facts_of, load
 from shakespeare_gpt.intervention import Intervention
 from shakespeare_gpt.model import GPT
 from shakespeare_gpt.training import options
@@ -232,7 +232,7 @@ def command(args: argparse.Namespace) -> int:
     """Score as the options say."""
     model = load(args.checkpoint)
     change = intervention(args.intervention, model)
-    facts = model.checkpoint["training"]
+    facts = facts_of(model)
     if args.dev and split_of(facts) != DEV:
         raise CorpusError(
             "This checkpoint was trained without --dev, so it has read the dev slice: a loss on it would say "

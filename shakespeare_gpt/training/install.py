@@ -12,8 +12,15 @@ import hashlib
 import sys
 from pathlib import Path
 
-from shakespeare_gpt.checkpoint import ASSETS, CONFIG, WEIGHTS, CheckpointError, load, write_together
-from shakespeare_gpt.heads import read_derived
+from shakespeare_gpt.checkpoint import (
+    ASSETS,
+    CONFIG,
+    WEIGHTS,
+    CheckpointError,
+    load,
+    read_derived,
+    write_together,
+)
 from shakespeare_gpt.snapshots import FOLDER, RECORD
 from shakespeare_gpt.training import options
 from shakespeare_gpt.training.corpus import DEV, split_of

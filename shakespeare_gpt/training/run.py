@@ -16,7 +16,7 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 from torch.nn import functional as F
 
-from shakespeare_gpt.checkpoint import CheckpointError, write
+from shakespeare_gpt.checkpoint import CheckpointError, facts_of, sha256_of, write
 from shakespeare_gpt.model import GPT, GPTConfig
 from shakespeare_gpt.tokenizer import Tokenizer
 from shakespeare_gpt.training import corpus
@@ -84,9 +84,9 @@ class Run:
         shape = ("n_layer", "n_head", "n_embd", "context_length", "dropout")
         for teacher in teachers:
             check_teacher(teacher, tokenizer.vocabulary, self.split, self.corpus_sha256)
-        self.teachers = [teacher.checkpoint["sha256"] for teacher in teachers]
+        self.teachers = [sha256_of(teacher) for teacher in teachers]
         self.teachers_seconds = sum(
-            teacher.checkpoint["training"].get("seconds", 0) for teacher in teachers
+            facts_of(teacher).get("seconds", 0) for teacher in teachers
         )  # not the time of teachers' teachers, unless these teach too, as with --generations
         self.expected = None  # what the teachers expect after each character, (N, vocab_size)
         if teachers:
@@ -259,7 +259,7 @@ def check_teacher(teacher: GPT, vocabulary: str, split: str, corpus_sha256: str)
     What a teacher has read, its pupil has read through it. So a run with --dev can't be taught by one without, which
     has read the dev slice; the other way round, the teacher has only read less.
     """
-    facts = teacher.checkpoint["training"]
+    facts = facts_of(teacher)
     if teacher.tokenizer.vocabulary != vocabulary:
         raise ValueError("A teacher knows other characters than the corpus has.")
     if facts.get("corpus_sha256", corpus_sha256) != corpus_sha256:

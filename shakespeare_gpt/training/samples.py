@@ -10,7 +10,7 @@ import argparse
 import re
 import sys
 
-from shakespeare_gpt.checkpoint import load
+from shakespeare_gpt.checkpoint import facts_of, load
 from shakespeare_gpt.generation import generate
 from shakespeare_gpt.training import options
 from shakespeare_gpt.training.corpus import find_corpus, own_parts, split_of
@@ -94,7 +94,7 @@ def command(args: argparse.Namespace) -> int:
     """Print the table."""
     model = load(args.checkpoint)
     text = find_corpus(args.corpus)
-    facts = model.checkpoint["training"]
+    facts = facts_of(model)
     train, held_out = own_parts(text, facts)
     known = set(words(text))
 

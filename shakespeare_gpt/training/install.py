@@ -77,6 +77,12 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--corpus", type=options.path, help="the corpus file; else SHAKESPEARE_CORPUS, the cache, a download"
     )
+    parser.add_argument(
+        "--windows",
+        type=options.whole(1, 1_000_000),
+        default=WINDOWS,
+        help="windows of validation text to measure on",
+    )
     return parser
 
 
@@ -88,7 +94,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def command(args: argparse.Namespace) -> int:
     """Install as the options say, and print what is there now."""
-    for path in install(args.run, args.assets, args.corpus):
+    for path in install(args.run, args.assets, args.corpus, args.windows):
         print(path)
     return 0
 

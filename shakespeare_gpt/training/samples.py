@@ -36,7 +36,8 @@ def words(text: str) -> list[str]:
 
 def word_share(text: str, known: set[str]) -> float:
     """The share of the words that occur in the corpus; a last word that was cut off does not count."""
-    found = words(text.rsplit(maxsplit=1)[0] if " " in text else text)
+    whole = text.rsplit(maxsplit=1)[:1] if " " in text else [text]
+    found = words("".join(whole))
     return sum(word in known for word in found) / max(1, len(found))
 
 

@@ -12,7 +12,7 @@ def test_words_keep_their_apostrophes():
 def test_word_share_leaves_out_a_word_cut_off_at_the_end():
     assert word_share("the king is de", {"the", "king", "is"}) == 1
     assert word_share("the blorp is de", {"the", "king", "is"}) == pytest.approx(2 / 3)
-    assert word_share("", {"the"}) == 0
+    assert word_share("", {"the"}) == word_share(" ", {"the"}) == 0
 
 
 def test_distinct_share():

@@ -44,7 +44,7 @@ def default_offsets(context_length: int) -> list[int]:
 
 @torch.no_grad()
 def losses_by_position(
-    model: GPT, ids: Tensor, offset: int = 0, change: Intervention | None = None
+    model: GPT, ids: Tensor, offset: int = 0, intervention: Intervention | None = None
 ) -> tuple[Tensor, Tensor]:
     """Sum of the losses, and count, at each position in windows that do not overlap.
 
@@ -69,7 +69,7 @@ def losses_by_position(
         end = min(offset, len(ids) - 1) if first < offset else len(ids) - 1
         length = min(T, end - first)
         windows = ids[starts[:, None] + torch.arange(length + 1)].to(device)  # (B, T + 1)
-        logits = model(windows[:, :-1], intervention=change)
+        logits = model(windows[:, :-1], intervention=intervention)
         loss = F.cross_entropy(logits.flatten(0, 1).float(), windows[:, 1:].flatten(), reduction="none")
         sums[:length] += loss.view(len(starts), length).sum(0).double().cpu()
         counts[:length] += len(starts)
@@ -78,7 +78,7 @@ def losses_by_position(
 
 
 def windowed_loss(
-    model: GPT, ids: Tensor, change: Intervention | None = None, offsets: Sequence[int] | None = None
+    model: GPT, ids: Tensor, intervention: Intervention | None = None, offsets: Sequence[int] | None = None
 ) -> float:
     """The mean loss over windows of the context length, in nats a character, averaged over start offsets.
 
@@ -91,7 +91,7 @@ def windowed_loss(
     offsets = default_offsets(model.config.context_length) if offsets is None else offsets
     means = []
     for offset in offsets:
-        sums, counts = losses_by_position(model, ids, offset, change)
+        sums, counts = losses_by_position(model, ids, offset, intervention)
         means.append(float(sums.sum() / counts.sum()))
     return sum(means) / len(means)
 
@@ -108,7 +108,9 @@ def losses_by_temperature(model: GPT, ids: Tensor, temperatures: Sequence[float]
 
 
 @torch.no_grad()
-def full_context_loss(model: GPT, ids: Tensor, stride: int = 16, change: Intervention | None = None) -> float:
+def full_context_loss(
+    model: GPT, ids: Tensor, stride: int = 16, intervention: Intervention | None = None
+) -> float:
     """The mean loss when each character sees (almost) a full context: windows that slide by `stride`, of which
     only the last `stride` characters count (all of the first window). Nats a character."""
     T = model.config.context_length
@@ -116,7 +118,7 @@ def full_context_loss(model: GPT, ids: Tensor, stride: int = 16, change: Interve
     starts = list(range(0, len(ids) - T, stride))
     for i in range(0, len(starts), BATCH):
         windows = ids[torch.tensor(starts[i : i + BATCH])[:, None] + torch.arange(T + 1)]
-        logits = model(windows[:, :-1], intervention=change)
+        logits = model(windows[:, :-1], intervention=intervention)
         loss = F.cross_entropy(logits.flatten(0, 1), windows[:, 1:].flatten(), reduction="none").view(-1, T)
         if i == 0:
             total, count = total + float(loss[0, :-stride].sum()), count + T - stride
@@ -124,7 +126,9 @@ def full_context_loss(model: GPT, ids: Tensor, stride: int = 16, change: Interve
     left = len(ids) - 1 - (starts[-1] + T if starts else 0)  # the few characters after the last whole stride
     if left:
         window = ids[-min(T, len(ids) - 1) - 1 :]
-        loss = F.cross_entropy(model(window[None, :-1], intervention=change)[0], window[1:], reduction="none")
+        loss = F.cross_entropy(
+            model(window[None, :-1], intervention=intervention)[0], window[1:], reduction="none"
+        )
         total, count = total + float(loss[-left:].sum()), count + left
     return total / count
 
@@ -134,7 +138,7 @@ def report(
     train: Tensor,
     held_out: Tensor,
     full_context: bool = True,
-    change: Intervention | None = None,
+    intervention: Intervention | None = None,
     split: str = VALIDATION,
 ) -> str:
     """Everything the command prints about a model, as trained or changed: its losses beside those of counting.
@@ -157,12 +161,12 @@ def report(
     lines = [
         f"{model.num_parameters():,} parameters, {len(held_out):,} {what}",
         "losses in nats a character, of the weights as stored (float16), computed in float32",
-        *([f"with something switched off: {change.to_json()}"] if change else []),
+        *([f"with something switched off: {intervention.to_json()}"] if intervention else []),
         "",
     ]
     sums, counts, means = torch.zeros(T, dtype=torch.float64), torch.zeros(T, dtype=torch.float64), []
     for offset in offsets:
-        s, c = losses_by_position(model, held_out, offset, change)
+        s, c = losses_by_position(model, held_out, offset, intervention)
         sums, counts = sums + s, counts + c
         means.append(float(s.sum() / c.sum()))
     windowed = sum(means) / len(means)
@@ -174,7 +178,7 @@ def report(
     lines.append(f"  by offset        {'  '.join(f'{mean:.4f}' for mean in means)}")
     lines.append(f"  bits a character {windowed / math.log(2):.4f}")
     if full_context:
-        loss = full_context_loss(model, held_out, change=change)
+        loss = full_context_loss(model, held_out, intervention=intervention)
         lines.append(f"full-context loss  {loss:.4f}   stride 16   ({loss / math.log(2):.4f} bits)")
     lines += ["", "loss by position in the window (how many characters it can see)"]
     edges = [e for e in (0, 1, 2, 4, 8, 16, 32, 64, 128, 192, 256, 512, 1024) if e < T] + [T]
@@ -231,7 +235,7 @@ def main(arguments: list[str] | None = None) -> int:
 def command(args: argparse.Namespace) -> int:
     """Score as the options say."""
     model = load(args.checkpoint)
-    change = intervention(args.intervention, model)
+    intervention = read_intervention(args.intervention, model)
     facts = facts_of(model)
     if args.dev and split_of(facts) != DEV:
         raise CorpusError(
@@ -246,11 +250,11 @@ def command(args: argparse.Namespace) -> int:
         for temperature, loss in losses_by_temperature(model, ids, TEMPERATURES).items():
             print(f"  {temperature:<5} {loss:.4f}", flush=True)
         return 0
-    print(report(model, encode(model, train), encode(model, held_out), not args.quick, change, split))
+    print(report(model, encode(model, train), encode(model, held_out), not args.quick, intervention, split))
     return 0
 
 
-def intervention(told: str, model: GPT) -> Intervention:
+def read_intervention(told: str, model: GPT) -> Intervention:
     """What --intervention says; ValueError if it says nothing that the model can do without."""
     try:
         read = json.loads(told)

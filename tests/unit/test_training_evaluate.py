@@ -145,7 +145,7 @@ def test_the_command_scores_a_changed_model(text: str, tmp_path: Path, capsys: p
     validation = encode(stored, text[int(0.9 * len(text)) :])
     change = Intervention(uniform_attention=True, feed_forward_off={1})
     assert f"windowed loss      {windowed_loss(stored, validation, change):.4f}" in out
-    assert f"full-context loss  {full_context_loss(stored, validation, change=change):.4f}" in out
+    assert f"full-context loss  {full_context_loss(stored, validation, intervention=change):.4f}" in out
     assert "uniform_attention" in out
     assert f"{windowed_loss(stored, validation):.4f}" not in out
     for wrong, message in (

@@ -12,16 +12,17 @@ os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(10**9))
 
 import gradio as gr
 import torch
-from gradio.components import _Keywords
 
 import shakespeare_gpt as sg
 from shakespeare_gpt.checkpoint import ASSETS
 from shakespeare_gpt.model import GPT
 from shakespeare_gpt.ui.core import explorer, limits
 from shakespeare_gpt.ui.core.endpoints import Endpoints
+from shakespeare_gpt.ui.core.facts import page_facts
 from shakespeare_gpt.ui.gradio_seam import files, guard
 from shakespeare_gpt.ui.gradio_seam.events import event, on_load
 from shakespeare_gpt.ui.gradio_seam.lanes import Lane
+from shakespeare_gpt.ui.gradio_seam.page import Page
 from shakespeare_gpt.ui.inside import tab as inside_tab
 from shakespeare_gpt.ui.inside.api import Inside
 from shakespeare_gpt.ui.model import tab as model_tab
@@ -94,39 +95,11 @@ LAUNCH = {
     "app_kwargs": guard.options(),
 }
 
-FINISHED = _Keywords.FINISHED_ITERATING  # what a stream tells after its last piece
-
 RUN_TEMPLATE = """
 <p class="run-status"></p>
 <p class="run-spoken" role="status"></p>
 <div class="run-cards"></div>
 """
-
-
-class Page(gr.Blocks):
-    """Blocks that look at a call's inputs before Gradio does, and spare it the answers of `gr.api` functions.
-
-    The last inputs may be left out: they take their defaults, as in Python. Answers are JSON as they stand;
-    Gradio would look for files in them, number by number (60 ms of a map's 100), and keep the latest of each
-    visitor.
-    """
-
-    def validate_inputs(self, block_fn: Any, inputs: list[Any]) -> None:
-        expected = block_fn.inputs
-        if len(inputs) > len(expected):
-            raise limits.Refused(f"This call takes at most {len(expected)} values.")
-        limits.plain(inputs)
-        inputs.extend(block.value for block in expected[len(inputs) :])
-
-    async def postprocess_data(self, block_fn: Any, predictions: Any, state: Any) -> list[Any]:
-        if block_fn.postprocess or predictions is FINISHED:
-            return await super().postprocess_data(block_fn, predictions, state)
-        return [predictions]
-
-    async def process_api(self, block_fn: Any, *args: Any, **how: Any) -> dict[str, Any]:
-        if not block_fn.postprocess:
-            how["root_path"] = None  # of files, again
-        return await super().process_api(block_fn, *args, **how)
 
 
 def build_demo(model: GPT | None = None, folder: Path = ASSETS) -> gr.Blocks:
@@ -144,6 +117,7 @@ def build_demo(model: GPT | None = None, folder: Path = ASSETS) -> gr.Blocks:
     endpoints = Endpoints(model)
     about = ModelApi(model, endpoints.trace, folder)
     with Page(title="Shakespeare GPT", analytics_enabled=False, delete_cache=(3600, 3600)) as demo:
+        demo.facts = page_facts(model.config, {})
         with gr.Row(elem_id="top"):
             gr.HTML(
                 "<h1>Shakespeare GPT</h1><p>A small language model writes on from your text, one character at a "

@@ -18,6 +18,8 @@ from shakespeare_gpt.sampling import Sampling
 
 MAX_PROMPT = 2_000  # characters
 MAX_NEW = 2_000  # characters
+MAX_LINK = MAX_PROMPT + MAX_NEW  # characters that a link carries, prompt and continuation
+MAX_RUNS = 50  # that wrote the text of a link
 MAX_SAMPLES = 4  # continuations side by side
 MAX_TEXT = 1_000_000  # characters on the page, after writing on and on
 MAX_TEMPERATURE = 5.0

@@ -18,9 +18,9 @@ from shakespeare_gpt.inside import layer_probabilities, moved_vectors
 from shakespeare_gpt.model import GPT
 from shakespeare_gpt.sampling import Sampling, distribution
 from shakespeare_gpt.trace import Trace
+from shakespeare_gpt.ui.core.packing import figure, pack
 
 THUMBNAIL = 64  # pixels along a side, at most
-LARGEST = 2**24 - 1  # a weight of 1 as a 24-bit number
 LENS_TOP = 5
 
 
@@ -104,17 +104,6 @@ def layer(trace: Trace, layer: int, model: GPT) -> dict[str, Any]:
     }
 
 
-def pack(weights: np.ndarray) -> str:
-    """Numbers from 0 to 1 as base64 of 24-bit integers, right to 3e-8: as exact as float32 near 1.
-
-    All high bytes come first, then all middle ones, then all low ones: most weights are small, so the high
-    bytes are nearly all alike, and the compression on the way finds it (790 KB become 330 KB).
-    """
-    codes = np.rint(weights.astype(np.float64).ravel() * LARGEST).astype(np.uint32)
-    planes = np.concatenate([codes >> 16, codes >> 8, codes]).astype(np.uint8)
-    return base64.b64encode(planes.tobytes()).decode()
-
-
 def logit_lens(trace: Trace, model: GPT) -> dict[str, Any]:
     """What the model would say after each layer, at every position.
 
@@ -162,11 +151,6 @@ def candidates(trace: Trace, model: GPT, sampling: Sampling) -> dict[str, Any]:
     return {"candidates": listed}
 
 
-def figure(value: float) -> float:
-    """Six significant digits: more than the page ever shows, in a third of the space."""
-    return float(f"{value:.6g}")
-
-
 @lru_cache(maxsize=4)
 def usual_weights(model: GPT) -> dict[int, list[list[float]]]:
     """Each head's mean weight by distance, {layer from 1: [head][distance]}; {} if not measured on this model."""
@@ -175,10 +159,3 @@ def usual_weights(model: GPT) -> dict[int, list[list[float]]]:
     for head in sorted(measured["heads"], key=lambda head: (head["layer"], head["head"])):
         found.setdefault(head["layer"], []).append(head["usual_weight_by_distance"])
     return found
-
-
-def numbers(array: np.ndarray) -> Any:
-    """Nested lists of numbers with six significant digits; None for minus infinity, which JSON does not have."""
-    if isinstance(array, np.ndarray) and array.ndim:
-        return [numbers(part) for part in array]
-    return float(f"{array:.6g}") if np.isfinite(array) else None

@@ -13,7 +13,7 @@ from shakespeare_gpt.arrays import softmax
 from shakespeare_gpt.model import GPT
 from shakespeare_gpt.trace import Trace
 from shakespeare_gpt.ui.core import limits
-from shakespeare_gpt.ui.core.payloads import numbers
+from shakespeare_gpt.ui.core.packing import numbers
 
 
 class Inside:

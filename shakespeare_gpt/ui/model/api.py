@@ -21,7 +21,8 @@ from shakespeare_gpt.published import PUBLISHED
 from shakespeare_gpt.sampling import Sampling
 from shakespeare_gpt.snapshots import RECORD, Snapshots
 from shakespeare_gpt.trace import Trace, trace
-from shakespeare_gpt.ui.core import limits, payloads
+from shakespeare_gpt.ui.core import limits
+from shakespeare_gpt.ui.core.packing import pack
 
 # What the earlier selves of the model write, and the samples: as the page's sliders stand at the start.
 TEMPERATURE, SEED = 0.8, 7
@@ -125,7 +126,7 @@ class ModelApi:
             "head": head,
             "characters": seen.characters,
             "start": seen.start + 1,
-            "weights": payloads.pack(seen.attention[layer - 1, head - 1][rows, columns]),
+            "weights": pack(seen.attention[layer - 1, head - 1][rows, columns]),
         }
 
     def snapshot_text(self, text: str, step: int = 0, seed: int = SEED) -> dict[str, Any]:
@@ -227,7 +228,7 @@ class ModelApi:
                     for others in nearest(model)
                 ],
             },
-            "positions": payloads.pack(positions(model)),
+            "positions": pack(positions(model)),
         }
 
     def _training(self) -> dict[str, Any] | None:

@@ -14,10 +14,7 @@ from shakespeare_gpt.model import GPT
 from shakespeare_gpt.sampling import Sampling, distribution
 from shakespeare_gpt.ui.core import limits
 from shakespeare_gpt.ui.core.limits import Refused
-from shakespeare_gpt.ui.core.payloads import figure
-
-MAX_SCORED = limits.MAX_PROMPT + limits.MAX_NEW  # characters
-MAX_RUNS = 50
+from shakespeare_gpt.ui.core.packing import figure
 
 
 class Score:
@@ -39,8 +36,8 @@ class Score:
             "steps": for each written character [probability, rank, entropy, start]: as it was drawn, 1 for the
             likeliest, in bits; the first character that the model saw then, counted from 1.
         """
-        if not isinstance(text, str) or len(text) > MAX_SCORED:
-            raise Refused(f"text must be a text of at most {MAX_SCORED:,} characters.")
+        if not isinstance(text, str) or len(text) > limits.MAX_LINK:
+            raise Refused(f"text must be a text of at most {limits.MAX_LINK:,} characters.")
         if self.model.tokenizer.normalize(text)[0] != text:
             raise Refused("text holds characters that the model cannot have written.")
         asked = self._runs(runs)
@@ -59,14 +56,14 @@ class Score:
 
     def _runs(self, runs: Any) -> list[tuple[int, Sampling]]:
         wanted = "runs must be a list of [characters, temperature, top_k, top_p]"
-        if not isinstance(runs, list) or not 1 <= len(runs) <= MAX_RUNS:
-            raise Refused(f"{wanted}, 1 to {MAX_RUNS} of them.")
+        if not isinstance(runs, list) or not 1 <= len(runs) <= limits.MAX_RUNS:
+            raise Refused(f"{wanted}, 1 to {limits.MAX_RUNS} of them.")
         asked = []
         for run in runs:
             if not isinstance(run, list) or len(run) != 4:
                 raise Refused(f"{wanted}.")
             count, temperature, top_k, top_p = run
-            count = limits.whole("characters", count, 1, MAX_SCORED)
+            count = limits.whole("characters", count, 1, limits.MAX_LINK)
             how = limits.sampling(temperature, top_k, top_p, self.model.config.vocab_size)
             asked.append((count, how))
         return asked

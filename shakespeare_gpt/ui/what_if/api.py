@@ -15,7 +15,7 @@ from shakespeare_gpt.generation import stream_samples
 from shakespeare_gpt.intervention import Intervention
 from shakespeare_gpt.model import GPT
 from shakespeare_gpt.ui.core import limits
-from shakespeare_gpt.ui.core.payloads import numbers, pack
+from shakespeare_gpt.ui.core.packing import numbers, pack
 from shakespeare_gpt.ui.what_if.claims import CLAIMS
 
 MAX_LENGTH = 200  # characters that each of the two continuations may have

@@ -16,7 +16,7 @@ from shakespeare_gpt.experiments import Comparison, shuffle, text_loss
 from shakespeare_gpt.intervention import Intervention
 from shakespeare_gpt.model import GPT, GPTConfig
 from shakespeare_gpt.trace import Trace
-from shakespeare_gpt.ui.core.payloads import numbers
+from shakespeare_gpt.ui.core.packing import numbers
 
 SAME = 1e-6  # weights that differ by less are the same number but for float32 rounding
 UNMOVED = 1e-4  # likewise for logits

@@ -1,0 +1,7 @@
+// What Python and JavaScript both know: limits, defaults, names, colours. core/facts.py says it, the page brings it.
+
+const found = document.getElementById("page-facts");
+if (!found) throw new Error("This page came without its facts: it needs a <script> with the id page-facts.");
+
+/** See `page_facts` in core/facts.py. */
+export const facts = JSON.parse(found.textContent);

@@ -1,0 +1,107 @@
+"""The page as Gradio's Blocks, with what Gradio does otherwise overridden; and a check that it still can be.
+
+Gradio promises nothing about what is overridden and used here. So this module looks at it when it is imported: a
+Gradio without, say, `validate_inputs` must not leave the door open that this app closes there.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from typing import Any
+
+import gradio as gr
+import gradio.blocks
+import gradio.components
+import gradio.route_utils
+
+from shakespeare_gpt.ui.core import limits
+
+TESTED = "6.24 to 6.31"  # versions of Gradio
+PREFIX = "/gradio_api"  # of every route that guard.py stands in front of
+# What Page overrides: the first parameters, in order, and whether it is awaited.
+OVERRIDDEN = {
+    "validate_inputs": (("self", "block_fn", "inputs"), False),
+    "postprocess_data": (("self", "block_fn", "predictions", "state"), True),
+    "process_api": (("self", "block_fn"), True),
+    "launch": (("self",), False),
+}
+
+
+def check() -> None:
+    """RuntimeError, with a sentence, if Gradio no longer has what this package overrides and uses."""
+    blocks = {name: getattr(gr.Blocks, name, None) for name in (*OVERRIDDEN, "preprocess_data")}
+    for name, (first, awaited) in OVERRIDDEN.items():
+        found = tuple(parameters(blocks[name]))
+        alike = found[: len(first)] == first and inspect.iscoroutinefunction(blocks[name]) == awaited
+        require(alike, f"Blocks.{name}({', '.join(first)})")
+    code = getattr(blocks["preprocess_data"], "__code__", None)
+    calls = code is not None and "validate_inputs" in code.co_names
+    require(calls, "Blocks.preprocess_data that calls validate_inputs")
+    require("root_path" in parameters(blocks["process_api"]), "Blocks.process_api(root_path=)")
+    launched = {"head", "app_kwargs"} <= set(parameters(blocks["launch"]))
+    require(launched, "Blocks.launch(head=, app_kwargs=)")
+    called = {"inputs", "postprocess"} <= set(parameters(getattr(gradio.blocks, "BlockFunction", None)))
+    require(called, "BlockFunction(inputs=, postprocess=)")
+    component = getattr(gradio.components, "Component", None)
+    require("value" in parameters(component), "Component(value=)")
+    keywords = getattr(gradio.components, "_Keywords", None)
+    require(hasattr(keywords, "FINISHED_ITERATING"), "_Keywords.FINISHED_ITERATING")
+    prefix = getattr(gradio.route_utils, "API_PREFIX", None)
+    require(prefix == PREFIX, f'route_utils.API_PREFIX = "{PREFIX}"')
+
+
+def parameters(function: Any) -> list[str]:
+    """The names of what a function takes; none if there is no such function."""
+    return list(inspect.signature(function).parameters) if callable(function) else []
+
+
+def require(there: bool, what: str) -> None:
+    if not there:
+        raise RuntimeError(
+            f"This Gradio ({gr.__version__}) has no {what} as this app knows it, so its inputs would go unchecked. "
+            f"Install the version that requirements.txt names (tested: {TESTED}), or adapt ui/gradio_seam/page.py."
+        )
+
+
+check()
+
+FINISHED = gradio.components._Keywords.FINISHED_ITERATING  # what a stream tells after its last piece
+
+
+class Page(gr.Blocks):
+    """Blocks that look at a call's inputs before Gradio does, and spare it the answers of `gr.api` functions.
+
+    The last inputs may be left out: they take their defaults, as in Python. Answers are JSON as they stand;
+    Gradio would look for files in them, number by number (60 ms of a map's 100), and keep the latest of each
+    visitor.
+    """
+
+    facts: dict[str, Any]  # what the browser is told before anything else: core/facts.py
+
+    def validate_inputs(self, block_fn: Any, inputs: list[Any]) -> None:
+        expected = block_fn.inputs
+        if len(inputs) > len(expected):
+            raise limits.Refused(f"This call takes at most {len(expected)} values.")
+        limits.plain(inputs)
+        inputs.extend(block.value for block in expected[len(inputs) :])
+
+    async def postprocess_data(self, block_fn: Any, predictions: Any, state: Any) -> list[Any]:
+        if block_fn.postprocess or predictions is FINISHED:
+            return await super().postprocess_data(block_fn, predictions, state)
+        return [predictions]
+
+    async def process_api(self, block_fn: Any, *args: Any, **how: Any) -> dict[str, Any]:
+        if not block_fn.postprocess:
+            how["root_path"] = None  # of files, again
+        return await super().process_api(block_fn, *args, **how)
+
+    def launch(self, *args: Any, **how: Any) -> Any:
+        how["head"] = data_tag("page-facts", self.facts) + (how.get("head") or "")
+        return super().launch(*args, **how)
+
+
+def data_tag(id: str, value: Any) -> str:
+    """JSON for a page's <head>: a script that never runs, with nothing in it that could end it."""
+    told = json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
+    return f'<script type="application/json" id="{id}">{told}</script>\n'

@@ -24,6 +24,7 @@ import shakespeare_gpt as sg
 from shakespeare_gpt.intervention import Intervention
 from shakespeare_gpt.model import GPT, GPTConfig
 from shakespeare_gpt.tokenizer import Tokenizer
+from shakespeare_gpt.ui.core.facts import page_facts
 from shakespeare_gpt.ui.demo import LAUNCH, build_demo
 from support import ROOT
 
@@ -167,6 +168,11 @@ def test_ranges(http):
     held("ranges", {name: told[name] for name in ("settings", "max_seed")})
 
 
+def test_page_facts(small):
+    """All but the help: only people read that."""
+    held("page_facts", page_facts(small.config, {}))
+
+
 def test_interventions():
     changes = [
         Intervention(),
@@ -221,7 +227,7 @@ def nearly(golden: str, told: str, planes: int) -> bool:
     """Two packed arrays of whole numbers, of which some may have been rounded the other way.
 
     Args:
-        planes: bytes a number: 3 as payloads.pack writes them, all high bytes first, or 1.
+        planes: bytes a number: 3 as packing.pack writes them, all high bytes first, or 1.
     """
     numbers = []
     for text in (golden, told):

@@ -63,7 +63,7 @@ def bare(tmp_path):
 
 
 def unpack(packed: str) -> np.ndarray:
-    """The numbers of payloads.pack: three planes of bytes, high to low."""
+    """The numbers of packing.pack: three planes of bytes, high to low."""
     planes = np.frombuffer(base64.b64decode(packed), np.uint8).reshape(3, -1).astype(np.int64)
     return (planes[0] * 65536 + planes[1] * 256 + planes[2]) / (2**24 - 1)
 

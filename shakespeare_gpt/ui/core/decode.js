@@ -1,4 +1,4 @@
-// From what payloads.py packs to numbers, and back.
+// From what packing.py packs to numbers, and back.
 
 import { UNREADABLE, checked, listOf, nullOr } from "./shape.js";
 

@@ -6,6 +6,7 @@
 
 import { promptLength, session } from "../core/session.js";
 import { base64, pack } from "../core/decode.js";
+import { facts } from "../core/facts.js";
 import { held } from "../core/focus.js";
 import { url } from "./link.js";
 import { view } from "../core/store.js";
@@ -139,6 +140,7 @@ ${pieces.lenses}
 ${pieces.attention}
 ${pieces.logit_lens}
 </main>
+<script type="application/json" id="page-facts">${inScript(facts)}</script>
 <script type="application/json" id="held">${inScript(held)}</script>
 <script>${closed(plotly)}</script>
 <script type="module">import "sg/standalone.js";</script>

@@ -1,4 +1,4 @@
-// decode.js reads what payloads.py packs, and packs it again.
+// decode.js reads what packing.py packs, and packs it again.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -262,10 +262,10 @@ def test_nothing_is_taken_while_the_numbers_are_on_their_way(page):
     page.wait_for_function("shakespeare.session.get().loading")
     page.locator("[data-format=csv]").click()
     expect(page.locator("#link-notes")).to_contain_text("not here yet")
-    page.unroute("**/run/overview")
     for route in waiting:
         route.continue_()
     page.wait_for_function("!shakespeare.session.get().loading")
+    page.unroute("**/run/overview")
 
 
 def test_nothing_is_left_on_the_server(page, watched, tmp_path):

@@ -2,20 +2,26 @@
 // model would have written. An answer is asked for once and kept, and the other moments are fetched in the
 // background, so that the slider moves without waiting.
 
-import { call } from "../core/api.js";
+import { answers } from "../core/answers.js";
 import { session } from "../core/session.js";
 import { rowStart, triangles } from "../core/decode.js";
 import { focus } from "../core/focus.js";
+import { finish, mapFigure } from "../core/head_figure.js";
 import { strongest } from "../core/lenses.js";
-import { CONFIG, copy, plotly } from "../core/plotly.js";
+import { CONFIG, withPlotly } from "../core/plotly.js";
 import { at } from "../core/said.js";
+import { checked, nullOr } from "../core/shape.js";
 import { view } from "../core/store.js";
 import { later } from "../core/tasks.js";
-import { bar, element, escaped, four, named } from "../core/text.js";
+import { bar, element, four } from "../core/text.js";
+import { onTheme } from "../core/theme.js";
 
 const KEPT = 40; // maps; one of 256 characters takes 130 KB
 const PAUSE = 200; // ms that the slider must rest before the model of that moment writes
-const answers = new Map(); // question -> promise
+const ask = answers(KEPT, {
+  snapshot: { layer: "number", head: "number", weights: "string", text_loss: nullOr("number") },
+  snapshot_text: { text: "string" },
+});
 let moments = [];
 let vocabSize = 0;
 let details, slider, said, map, written, parts;
@@ -52,7 +58,7 @@ export function mount(root, told) {
   session.subscribe((_, changed) => changed.has("window") && draw());
   view.subscribe(draw);
   new ResizeObserver(draw).observe(map);
-  new MutationObserver(draw).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+  onTheme(draw);
   draw();
 }
 
@@ -62,17 +68,6 @@ function chosenMoment() {
     0,
     moments.findIndex(({ step }) => step === view.get().training_step),
   );
-}
-
-function ask(name, ...args) {
-  const question = JSON.stringify([name, ...args]);
-  if (!answers.has(question)) {
-    const answer = call(name, ...args);
-    answers.set(question, answer);
-    answer.catch(() => answers.delete(question));
-    if (answers.size > KEPT) answers.delete(answers.keys().next().value);
-  }
-  return answers.get(question);
 }
 
 function draw() {
@@ -96,9 +91,10 @@ async function show() {
     const told = await ask("snapshot", window.text, moment.step, layer, head);
     if (!current()) return;
     const [weights] = triangles(told.weights, 1);
+    checked(weights.length, rowStart(window.length));
     said.textContent = sentence(moment, told);
     drawRow(weights);
-    await drawMap(weights, JSON.stringify([window.start, window.text, moment.step, layer, head]));
+    drawMap(weights, JSON.stringify([window.start, window.text, moment.step, layer, head]));
     clearTimeout(writing);
     writing = setTimeout(() => write(window, moment, current), PAUSE);
   } catch (error) {
@@ -137,41 +133,26 @@ function drawRow(weights) {
   );
 }
 
-async function drawMap(weights, question) {
+function drawMap(weights, question) {
   const width = map.clientWidth;
   if (!width) return;
   const { window } = session.get();
   const { scale } = view.get();
-  const colour = getComputedStyle(map).color;
-  const now = JSON.stringify([question, width, scale, colour]);
+  const now = JSON.stringify([question, width, scale, getComputedStyle(map).color]);
   if (now === drawn) return;
   drawn = now;
-  const figure = copy(session.get().figures.head_map);
-  const [trace] = figure.data;
-  const range = [window.start + 0.5, window.start + window.length + 0.5];
-  trace.z = Array.from({ length: window.length }, (_, q) => weights.subarray(rowStart(q), rowStart(q + 1)));
-  Object.assign(trace, { x0: window.start + 1, dx: 1, y0: window.start + 1, dy: 1 });
-  // Plotly asks for one cell's text at a time; T x T texts made ahead would cost more than the map.
-  trace.hovertext = Array.from(
-    { length: window.length },
-    (_, q) =>
-      new Proxy([], {
-        get: (target, k) =>
-          /^\d+$/.test(String(k)) && k <= q ? hover(window, weights, q, Number(k)) : target[k],
-      }),
+  const row = (q) => weights.subarray(rowStart(q), rowStart(q + 1));
+  const name = (i) => at(window.start + i, window);
+  const hover = (q, k) =>
+    k > q ? undefined : [`${name(q)} looks at ${name(k)}`, `weight ${four(row(q)[k])}`];
+  const figure = mapFigure(
+    window.characters.map((_, q) => row(q)),
+    hover,
   );
-  figure.layout.xaxis.range = range;
-  figure.layout.yaxis.range = [...range].reverse();
-  figure.layout.font = { color: colour, family: "inherit", size: 12 };
-  figure.layout.coloraxis.colorscale = session.get().figures.colorscales[scale];
+  finish(figure.layout, map, { scale });
   figure.layout.coloraxis.showscale = false;
   Object.assign(figure.layout, { width, height: Math.min(width, 520), dragmode: false });
-  (await plotly).react(map, figure.data, figure.layout, CONFIG);
-}
-
-function hover(window, weights, q, k) {
-  const name = (i) => named(window.characters[i], window.start + i);
-  return escaped(`${name(q)} looks at ${name(k)}`) + `<br>weight ${four(weights[rowStart(q) + k])}`;
+  withPlotly(map, ({ react }) => react(map, figure.data, figure.layout, CONFIG));
 }
 
 async function write(window, moment, current) {

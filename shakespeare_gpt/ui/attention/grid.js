@@ -2,6 +2,7 @@
 // click keeps it. Arrow keys move between them.
 
 import { cividis } from "../core/colours.js";
+import { badge, measured } from "../core/measured.js";
 import { session } from "../core/session.js";
 import { NOTHING, pointer, view } from "../core/store.js";
 import { later } from "../core/tasks.js";
@@ -26,6 +27,7 @@ export function mount(root) {
     if (changed.has("scale")) later("thumbnails", draw);
     mark();
   });
+  measured.subscribe(badges);
   if (session.get().window) draw();
 }
 
@@ -63,6 +65,19 @@ function build({ n_layer, n_head }) {
     }
   }
   grid.replaceChildren(...parts);
+  badges();
+}
+
+/** What each head does, where it was measured. */
+function badges() {
+  const { told } = measured.get();
+  if (!told) return;
+  const roles = new Map(told.heads.map(({ layer, head, role }) => [`${layer}.${head}`, role]));
+  for (const button of buttons) {
+    const { short, sentence } = badge(roles.get(`${button.dataset.layer}.${button.dataset.head}`) ?? null);
+    button.dataset.badge = short;
+    button.title = sentence;
+  }
 }
 
 function draw() {

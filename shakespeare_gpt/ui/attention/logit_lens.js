@@ -7,6 +7,7 @@ import { at } from "../core/said.js";
 import { pointer, NOTHING, view } from "../core/store.js";
 import { later, perFrame } from "../core/tasks.js";
 import { element, glyph, percent } from "../core/text.js";
+import { onTheme } from "../core/theme.js";
 
 const WIDTH = 22,
   HEIGHT = 28; // px of a cell
@@ -31,9 +32,9 @@ export function mount(root) {
     if (seen) load();
   }).observe(box);
   session.subscribe((_, changed) => {
-    if (!changed.has("window")) return;
-    clear(); // what stands here is about another text
-    if (seen) load();
+    if (changed.has("window")) clear(); // what stands here is about another text
+    if (changed.has("window") && seen) load();
+    if (changed.has("lens") && seen) news();
   });
   canvas.addEventListener("pointermove", (event) => event.pointerType === "mouse" && pointTo(event));
   canvas.addEventListener("pointerleave", () => pointTo(null));
@@ -45,10 +46,7 @@ export function mount(root) {
   const mark = perFrame(write);
   view.subscribe(mark);
   pointer.subscribe(mark);
-  new MutationObserver(() => shown && later("logit lens", draw)).observe(document.body, {
-    attributes: true,
-    attributeFilter: ["class"],
-  });
+  onTheme(() => shown && later("logit lens", draw));
 }
 
 function clear() {
@@ -59,17 +57,19 @@ function clear() {
   sentence.textContent = "";
 }
 
-async function load() {
+function load() {
   const { window } = session.get();
   if (!window || shown?.window === window) return;
-  try {
-    const told = await session.lens(window);
-    if (window !== session.get().window) return;
-    shown = { window, layers: told.layers };
-    later("logit lens", draw);
-  } catch (error) {
-    sentence.textContent = error.message;
-  }
+  session.lens(); // asked for again if it failed before; the news come by the session
+  news();
+}
+
+function news() {
+  const { window, lens } = session.get();
+  if (lens.state === "failed") sentence.textContent = `${lens.error} It is asked for again.`;
+  if (!lens.value || shown?.window === window) return;
+  shown = { window, layers: lens.value.layers };
+  later("logit lens", draw);
 }
 
 const rowName = (index) => (index === 0 ? "embedding" : `layer ${index}`);

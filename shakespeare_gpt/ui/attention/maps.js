@@ -5,14 +5,16 @@ import { current, session } from "../core/session.js";
 import { focus, layerNow } from "../core/focus.js";
 import { NARROW, fill, finish, headFigure, setRange } from "../core/head_figure.js";
 import { SCALES, lensNames } from "../core/lenses.js";
-import { CONFIG, copy, plotly } from "../core/plotly.js";
-import { NOTHING, pointer, view } from "../core/store.js";
+import { CONFIG, copy, withPlotly } from "../core/plotly.js";
+import { NOTHING, pointer, view, zoom } from "../core/store.js";
 import { later } from "../core/tasks.js";
+import { element } from "../core/text.js";
+import { onTheme } from "../core/theme.js";
 import { cursor, names } from "../core/cursor.js";
 
 const MEDIUM = 900; // px: below, the heads of a layer stand in two rows
 
-let layerMaps, headMap, heading, layerHeading, note, layerNote, layerScale;
+let layerMaps, headMap, heading, layerHeading, note, layerNote, layerScale, trouble, layerTrouble;
 let drawn = { layer: "", head: "" }; // what is on the screen, as a string to compare
 let begun = null; // the layer's figure in the making: {now, figure, filled}
 let waiting = 0;
@@ -24,6 +26,11 @@ export function mount(root) {
   layerHeading = root.querySelector("#layer-maps-heading");
   layerScale = root.querySelector("#layer-scale");
   [note, layerNote] = [".sg-one", ".sg-layer"].map((part) => root.querySelector(`${part} .sg-lens-note`));
+  [trouble, layerTrouble] = [headMap, layerMaps].map((place) => {
+    const line = element("p", { class: "sg-error", role: "status", hidden: true });
+    place.before(line);
+    return line;
+  });
   new ResizeObserver(draw).observe(root);
   headMap.addEventListener("keydown", key);
   view.subscribe(draw);
@@ -35,7 +42,7 @@ export function mount(root) {
     drawCursors();
   });
   // Plotly writes colours into its figure, so a change of theme draws it again.
-  new MutationObserver(draw).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+  onTheme(draw);
   draw();
 }
 
@@ -45,8 +52,21 @@ function draw() {
   const here = current();
   headMap.classList.toggle("sg-stale", !here || !layerNow(focus().layer));
   layerMaps.classList.toggle("sg-stale", !here || !layerNow(view.get().layer));
+  say(trouble, focus().layer);
+  say(layerTrouble, view.get().layer);
   later("head map", drawHeadMap);
   later("layer maps", drawLayerMaps);
+}
+
+/** Says that a layer is missing because it could not be had, until it is here. */
+function say(line, layer) {
+  const { state, error } = session.get().layers[layer - 1];
+  if (state === "loading" && line.dataset.layer === String(layer)) return; // asked for again
+  line.hidden = state !== "failed";
+  line.dataset.layer = layer;
+  const again = element("button", { type: "button", onclick: () => session.layer(layer) }, "Try again");
+  if (state === "failed")
+    line.replaceChildren(`The numbers of layer ${layer} did not arrive. ${error} `, again);
 }
 
 /** Everything besides the numbers of the window that a figure depends on. */
@@ -61,7 +81,7 @@ const circumstances = (element, lens) => [
 
 const windowKey = () => `${session.get().window.start}:${session.get().window.text}`;
 
-async function drawLayerMaps() {
+function drawLayerMaps() {
   const { window } = session.get();
   const chosen = view.get();
   const width = layerMaps.clientWidth;
@@ -85,11 +105,9 @@ async function drawLayerMaps() {
   for (let i = 0; i < window.n_head; i++) setRange(figure.layout, i + 1);
   finish(figure.layout, layerMaps, lens);
   Object.assign(figure.layout, { width, height: squareHeight(figure.layout, width), dragmode: false });
-  await react(layerMaps, figure, (point) => ({ layer: chosen.layer, head: point.curveNumber + 1 }));
-  names(
-    layerMaps,
-    figure.data.map((_, i) => `head ${i + 1}`),
-  );
+  const whose = (point) => ({ layer: chosen.layer, head: point.curveNumber + 1 });
+  const titles = figure.data.map((_, i) => `head ${i + 1}`);
+  react(layerMaps, figure, whose, () => names(layerMaps, titles));
 }
 
 /** The height at which the cells of the first map are as high as they are wide, in px. */
@@ -99,8 +117,7 @@ function squareHeight({ margin, xaxis, yaxis }, width) {
   return side / share(yaxis) + margin.t + margin.b;
 }
 
-async function drawHeadMap() {
-  const { window } = session.get();
+function drawHeadMap() {
   const now = focus();
   const layer = layerNow(now.layer);
   const width = headMap.clientWidth;
@@ -126,7 +143,7 @@ async function drawHeadMap() {
     dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
     uirevision: windowKey(), // the zoom stays while heads and layers change
   });
-  await react(headMap, figure, () => ({})); // it shows what is chosen, through all lenses; pointing changes neither
+  react(headMap, figure, () => ({}), setZoom); // it shows what is chosen, through all lenses; pointing changes neither
 }
 
 /** The colour bar below the map instead of beside it. */
@@ -154,22 +171,29 @@ function label(element, lens) {
   element.textContent = `Altered view: ${names.join("; ")}. On hover, “weight” is still the plain weight.`;
 }
 
-/** Draw, and on the first time connect the mouse. */
-async function react(element, figure, whose) {
-  const { react: plot } = await plotly;
-  const first = !element.classList.contains("js-plotly-plot");
-  plot(element, figure.data, figure.layout, CONFIG);
-  element.sgWhose = whose;
-  if (first) {
-    element.on("plotly_hover", ({ points: [point] }) =>
-      pointer.set({ ...NOTHING, ...element.sgWhose(point), ...cell(point) }),
-    );
-    element.on("plotly_unhover", () => pointer.set(NOTHING));
-    element.on("plotly_click", ({ points: [point] }) => hold(element.sgWhose(point), cell(point)));
-    element.on("plotly_relayout", drawCursors);
-  }
-  drawCursors();
+/** Draw, and on the first time connect the mouse; then() runs after it, and after each zoom. */
+function react(place, { data, layout }, whose, then) {
+  withPlotly(place, (Plotly) => {
+    const first = !place.classList.contains("js-plotly-plot");
+    Plotly.react(place, data, layout, CONFIG);
+    place.sgWhose = whose;
+    if (first) {
+      place.on("plotly_hover", ({ points: [point] }) =>
+        pointer.set({ ...NOTHING, ...place.sgWhose(point), ...cell(point) }),
+      );
+      place.on("plotly_unhover", () => pointer.set(NOTHING));
+      place.on("plotly_click", ({ points: [point] }) => hold(place.sgWhose(point), cell(point)));
+      place.on("plotly_relayout", () => {
+        drawCursors();
+        then();
+      });
+    }
+    then();
+    drawCursors();
+  });
 }
+
+const setZoom = () => zoom.set({ x: headMap.layout.xaxis.range, y: headMap.layout.yaxis.range });
 
 const cell = (point) => ({
   query: point.pointIndex[0] + session.get().window.start,

@@ -3,25 +3,15 @@
 
 import { call } from "../core/api.js";
 import { session } from "../core/session.js";
+import { badge, measured as published } from "../core/measured.js";
+import { checked } from "../core/shape.js";
 import { view } from "../core/store.js";
 import { element } from "../core/text.js";
 
-/** What stands in assets/heads.json, for other modules; null where it was not measured on these weights. */
-export let measured = null;
-
-// What fits on a thumbnail; a role without an entry shows its first word.
-const SHORT = {
-  previous_character: "prev",
-  same_character_before: "same",
-  start_of_word: "start",
-  current_word: "word",
-  start_of_line: "line",
-  speaker_name: "name",
-  induction: "copy",
-  first_character: "first",
-};
-const short = (role) => SHORT[role] ?? measured.roles[role].name.split(" ")[0];
+let measured = null; // what stands in assets/heads.json; null where it was not measured on these weights
 const nameOf = (role) => (role ? measured.roles[role].name : "no clear role");
+
+const ROLES = { heads: [{ layer: "number", head: "number" }] }; // what /roles answers
 
 let details, line, table;
 let here = null; // the answer of /roles for the text on the page
@@ -29,6 +19,7 @@ let sorted = { by: "place", down: false };
 
 export function mount(root, told) {
   measured = told;
+  published.set({ told });
   details = root.querySelector("#roles");
   line = root.querySelector(".sg-roles-line");
   table = root.querySelector("table");
@@ -39,7 +30,6 @@ export function mount(root, told) {
     return;
   }
   line.textContent = sentence();
-  badges();
   writeHead();
   details.addEventListener("toggle", () => {
     writeBody();
@@ -51,7 +41,7 @@ export function mount(root, told) {
 
 function sentence() {
   const given = [...new Set(measured.heads.map((head) => head.role).filter(Boolean))];
-  const legend = given.map((role) => `${short(role)} = ${nameOf(role)}`).join(", ");
+  const legend = given.map((role) => `${badge(role).short} = ${nameOf(role)}`).join(", ");
   const without = measured.heads.filter((head) => !head.role).length;
   return (
     `Measured on ${measured.text.characters.toLocaleString("en")} characters of text that the model did not learn from. ` +
@@ -61,20 +51,6 @@ function sentence() {
   );
 }
 
-/** On the thumbnails, now and whenever they are built again. */
-function badges() {
-  const roles = new Map(measured.heads.map((head) => [`${head.layer}.${head.head}`, head.role]));
-  const draw = () => {
-    for (const button of document.querySelectorAll("#head-grid button")) {
-      const role = roles.get(`${button.dataset.layer}.${button.dataset.head}`);
-      button.dataset.badge = role ? short(role) : "–";
-      button.title = role ? `${nameOf(role)}: ${measured.roles[role].sentence}` : "No clear role";
-    }
-  };
-  new MutationObserver(draw).observe(document.querySelector("#head-grid"), { childList: true });
-  draw();
-}
-
 /** The roles on this text: asked for when the table can be seen. */
 async function ask() {
   const { window } = session.get();
@@ -82,7 +58,7 @@ async function ask() {
   here = null;
   writeBody();
   try {
-    const told = await call("roles", window.text);
+    const told = checked(await call("roles", window.text), ROLES);
     if (window !== session.get().window) return;
     here = { window, heads: new Map(told.heads.map((head) => [`${head.layer}.${head.head}`, head])) };
   } catch (error) {

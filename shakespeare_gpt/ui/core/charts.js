@@ -1,8 +1,10 @@
 // Two kinds of Plotly figure that the tabs share: a heatmap of signed numbers, and bars over the text.
 
+import { pageColours } from "./colours.js";
 import { session } from "./session.js";
-import { CONFIG, plotly } from "./plotly.js";
+import { CONFIG, withPlotly } from "./plotly.js";
 import { escaped, glyph } from "./text.js";
+import { isDark, onTheme } from "./theme.js";
 
 const NAMED = 40; // up to so many characters an axis names each one
 // Red below 0, blue above, told apart by colour-blind readers too; 0 has the colour of the paper.
@@ -11,26 +13,12 @@ const SIGNED = {
   dark: ["#ffa48c", "#b5503f", "#1d212b", "#3a80bd", "#9fd0ff"],
 };
 
-const isDark = () => document.body.classList.contains("dark");
-
 /** The colour scale of signed numbers, for Plotly. */
 export const signedScale = () => SIGNED[isDark() ? "dark" : "light"].map((colour, i) => [i / 4, colour]);
 
-/** The colours of the page, as they are now. */
-export function colours(element) {
-  const style = getComputedStyle(element);
-  const read = (name) => style.getPropertyValue(name).trim();
-  return {
-    ink: read("--sg-ink"),
-    quiet: read("--sg-quiet"),
-    line: read("--sg-line"),
-    accent: read("--sg-accent"),
-  };
-}
-
 /** What every figure shares. */
 export function layout(element, more) {
-  const { ink, line } = colours(element);
+  const { ink, line } = pageColours(element);
   return {
     width: element.clientWidth,
     margin: { l: 46, r: 6, t: 4, b: 24 },
@@ -49,8 +37,7 @@ export function layout(element, more) {
 }
 
 /** An axis that counts the characters of the window; equal ones stay apart, because it counts positions. */
-export function characterAxis() {
-  const { window } = session.get();
+export function characterAxis(window = session.get().window) {
   const axis = { range: [window.start + 0.5, window.start + window.length + 0.5] };
   if (window.length > NAMED) return axis;
   return {
@@ -64,16 +51,17 @@ export function characterAxis() {
 }
 
 /** Draw a figure; `on` are its listeners, {hover(point), leave(), click(point)}, which may change from time to time. */
-export async function draw(element, traces, laidOut, on = {}) {
-  const { react } = await plotly;
-  if (!element.clientWidth) return; // hidden meanwhile: see whenShown
-  const first = !element.on; // Plotly's own; taken away with the figure, and its listeners, by purge
-  element.sgOn = on;
-  react(element, traces, laidOut, CONFIG);
-  if (!first) return;
-  element.on("plotly_hover", ({ points: [point] }) => element.sgOn.hover?.(point));
-  element.on("plotly_unhover", () => element.sgOn.leave?.());
-  element.on("plotly_click", ({ points: [point] }) => element.sgOn.click?.(point));
+export function draw(element, traces, laidOut, on = {}) {
+  withPlotly(element, ({ react }) => {
+    if (!element.clientWidth) return; // hidden meanwhile: see whenShown
+    const first = !element.on; // Plotly's own; taken away with the figure, and its listeners, by purge
+    element.sgOn = on;
+    react(element, traces, laidOut, CONFIG);
+    if (!first) return;
+    element.on("plotly_hover", ({ points: [point] }) => element.sgOn.hover?.(point));
+    element.on("plotly_unhover", () => element.sgOn.leave?.());
+    element.on("plotly_click", ({ points: [point] }) => element.sgOn.click?.(point));
+  });
 }
 
 /** An end of a colour scale, in two digits. */
@@ -85,7 +73,7 @@ export const short = (number) => String(Number(number.toPrecision(2))).replace("
  * index of a row to frame, or null.
  */
 export function heat(element, { z, hover, height, named = false, marked = null, on }) {
-  const { ink } = colours(element);
+  const { ink } = pageColours(element);
   const most = z.reduce((found, row) => row.reduce((a, b) => Math.max(a, Math.abs(b)), found), 0) || 1;
   const first = named ? session.get().window.start + 1 : 1;
   const rows = named ? { ...characterAxis() } : { showticklabels: false };
@@ -147,7 +135,7 @@ export function heat(element, { z, hover, height, named = false, marked = null, 
  */
 export function bars(element, { y, hover, colour, height = 130, later = 0, on, range }) {
   const { window } = session.get();
-  const { line } = colours(element);
+  const { line } = pageColours(element);
   const first = window.start + 1;
   const end = window.start + window.length + 0.5;
   const ends = {
@@ -214,12 +202,7 @@ export function bars(element, { y, hover, colour, height = 130, later = 0, on, r
  */
 export function whenShown(element, run) {
   const takeDown = () =>
-    plotly.then(({ purge }) => {
-      if (!element.clientWidth) element.querySelectorAll(".js-plotly-plot").forEach(purge);
-    });
+    element.querySelectorAll(".js-plotly-plot").forEach((figure) => globalThis.Plotly.purge(figure));
   new ResizeObserver(() => (element.clientWidth ? run() : takeDown())).observe(element);
-  new MutationObserver(() => element.clientWidth && run()).observe(document.body, {
-    attributes: true,
-    attributeFilter: ["class"],
-  });
+  onTheme(() => element.clientWidth && run());
 }

@@ -23,5 +23,18 @@ function resample(scale, count) {
   });
 }
 
+/** What marks the chosen row in a map, as in explorer.css. */
+export const MARK = "#ff5d5d";
+
+/** The colours of the page as they are now, for what CSS cannot colour. */
+export function pageColours(element = document.querySelector(".sg")) {
+  const style = getComputedStyle(element);
+  const read = (name) => style.getPropertyValue(`--sg-${name}`).trim();
+  const [ink, quiet, line, accent, paper, shade] = ["ink", "quiet", "line", "accent", "paper", "shade"].map(
+    read,
+  );
+  return { ink, quiet, line, accent, paper, shade };
+}
+
 /** How strongly a weight is coloured, 0 to 1. */
 export const strength = (weight, scale) => (scale === "linear" ? weight : Math.sqrt(weight));

@@ -142,7 +142,7 @@ def head_tags() -> str:
     )  # fmt: skip
     modules = [name for name in files.served() if name.endswith(".js") and name not in later]
     tags = [
-        f'<script async src="{files.url("core/plotly.min.js")}"></script>',
+        f'<script type="module" src="{files.url("core/plotly.js")}"></script>',  # which fetches plotly.min.js
         files.tags("core/explorer.css"),
     ]
     return "\n".join(tags + [f'<link rel="modulepreload" href="{files.url(name)}">' for name in modules])

@@ -1,14 +1,15 @@
 // What all views show right now: what is pointed at, else what is held, else the last character.
 
-import { current, promptLength, session } from "./session.js";
+import { current, session } from "./session.js";
 import { matrix, shownRow } from "./lenses.js";
 import { pointer, view } from "./store.js";
 
 /** The character that is held: by a click, or by the replay (the last one the model saw before it chose). */
-export function held() {
-  const { position, step } = view.get();
+export const held = () => heldIn(session.get(), view.get());
+
+function heldIn({ promptLength }, { position, step }) {
   if (position) return position - 1;
-  return step ? promptLength() + step - 2 : null;
+  return step ? promptLength + step - 2 : null;
 }
 
 /**
@@ -17,18 +18,19 @@ export function held() {
  * shown, `other` a second one that is pointed at; query looks, key is looked at (null if there is no other). `sure`:
  * what is asked is how sure the model was of `other ?? chosen`, not what looks at what.
  */
-export function focus() {
-  const { window } = session.get();
+export const focus = () => focusOf(session.get(), view.get(), pointer.get());
+
+/** The same, from what it follows. */
+export function focusOf(state, chosenView, at) {
+  const { window } = state;
   if (!window) return null;
-  const chosenView = view.get();
-  const at = pointer.get();
   const backwards = chosenView.direction === "looked at by";
   const sure = chosenView.direction === "how sure" && at.key === null;
   let chosen,
     other = null;
   if (at.key !== null) [chosen, other] = backwards ? [at.key, at.query] : [at.query, at.key];
   else {
-    chosen = held() ?? at.query ?? window.start + window.length - 1;
+    chosen = heldIn(state, chosenView) ?? at.query ?? window.start + window.length - 1;
     if (at.query !== null && at.query !== chosen) other = at.query;
   }
   const last = window.start + window.length - 1;

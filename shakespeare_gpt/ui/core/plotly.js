@@ -1,29 +1,104 @@
-// The one Plotly of the page: plotly.min.js, loaded by a tag in <head> (files.py says which it is).
+// The one Plotly of the page: plotly.min.js beside this file, fetched by a tag of its own. Figures are drawn when it is
+// there. Where it cannot be loaded, each place of a figure says so, with a button; it is tried once more by itself.
 
-/** A promise of window.Plotly. */
-export const plotly = new Promise((resolve, reject) => {
-  if (window.Plotly) return resolve(window.Plotly);
-  const script = document.querySelector('script[src$="/plotly.min.js"]');
-  if (!script) return reject(new Error("There is no tag for plotly.min.js."));
-  script.addEventListener("load", () => resolve(window.Plotly));
-  script.addEventListener("error", () => reject(new Error("plotly.min.js could not be loaded.")));
-});
+import { later } from "./tasks.js";
+import { element } from "./text.js";
+
+const FAILED = "The maps could not be loaded.";
+const PAUSE = 3000; // ms before it is tried once more
+
+/** @type {Map<HTMLElement, (Plotly: any) => void>} places of figures that wait for Plotly, each with its drawing */
+const waiting = new Map();
+/** @type {Promise<any> | null} */
+let loading = null;
+let failed = false;
+let again = true; // it may be tried once more by itself
+
+/**
+ * A promise of Plotly; it rejects with an Error for the visitor.
+ * @returns {Promise<any>}
+ */
+export function plotly() {
+  loading ??= load().then(arrived, missed);
+  return loading;
+}
+
+function load() {
+  if (globalThis.Plotly) return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = new URL("./plotly.min.js", import.meta.url).href;
+    script.addEventListener("load", resolve);
+    script.addEventListener("error", reject);
+    document.head.append(script);
+  });
+}
+
+function arrived() {
+  if (!globalThis.Plotly) return missed(); // what was loaded is not Plotly
+  failed = false;
+  for (const [place, draw] of waiting) {
+    place.querySelector(".sg-no-plotly")?.remove();
+    later(draw, () => draw(globalThis.Plotly));
+  }
+  waiting.clear();
+  return globalThis.Plotly;
+}
+
+function missed() {
+  [loading, failed] = [null, true];
+  waiting.forEach((_, place) => say(place));
+  if (again) setTimeout(retry, PAUSE);
+  again = false;
+  throw new Error(`${FAILED} Try again in a moment.`);
+}
+
+const retry = () => void plotly().catch(() => {}); // each place says what became of it
+
+/** @param {HTMLElement} place */
+function say(place) {
+  if (place.querySelector(".sg-no-plotly")) return;
+  const button = element("button", { type: "button", onclick: retry }, "Try again");
+  place.append(element("p", { class: "sg-no-plotly sg-error", role: "status" }, `${FAILED} `, button));
+}
+
+/**
+ * Runs draw(Plotly) now, or when Plotly is there. Of several that wait at one place the latest is drawn.
+ * @param {HTMLElement} place
+ * @param {(Plotly: any) => void} draw
+ */
+export function withPlotly(place, draw) {
+  if (globalThis.Plotly) return draw(globalThis.Plotly);
+  waiting.set(place, draw);
+  if (failed) say(place);
+  else retry();
+}
+
+if (globalThis.document) retry(); // it is large: the sooner the better
 
 /** Nothing of Plotly's own around a figure: the page has its own controls. */
 export const CONFIG = { displayModeBar: false, responsive: false, doubleClick: "reset", scrollZoom: false };
 
-/** A deep copy of a figure's specification, to be filled. */
+/**
+ * A deep copy of a figure's specification, to be filled.
+ * @template T
+ * @param {T} specification
+ */
 export const copy = (specification) => structuredClone(specification);
 
 /**
  * The hover texts of a heatmap, made when they are asked for: T x T prepared strings would cost more than the map.
  * Plotly reads hovertext[row][column], and that is all it does with it.
+ * @param {(row: number, column: number) => string | undefined} text
  */
 export const hoverTexts = (text) => indexed((row) => indexed((column) => text(row, column)));
 
-/** An array, empty by its length, whose i-th element is item(i). */
+/**
+ * An array, empty by its length, whose i-th element is item(i).
+ * @param {(index: number) => any} item
+ */
 const indexed = (item) =>
-  new Proxy([], {
+  new Proxy(/** @type {any[]} */ ([]), {
     get: (target, name) =>
-      typeof name === "string" && /^\d+$/.test(name) ? item(Number(name)) : target[name],
+      typeof name === "string" && /^\d+$/.test(name) ? item(Number(name)) : Reflect.get(target, name),
   });

@@ -10,8 +10,11 @@ export const at = (position, window = session.get().window) =>
   named(window.characters[position - window.start], position);
 
 /** In place of numbers that are not here. */
-export const missing = () =>
-  session.get().error ? "The numbers did not arrive." : "The numbers are on their way.";
+export function missing(layer) {
+  const { error, layers } = session.get();
+  const failed = error || layers[layer - 1].state === "failed";
+  return failed ? "The numbers did not arrive." : "The numbers are on their way.";
+}
 
 function times(ratio) {
   if (ratio >= 9.95) return Math.round(ratio).toLocaleString("en");
@@ -24,7 +27,7 @@ function times(ratio) {
  */
 export function linkLines(layerNumber, head, query, key, lens) {
   const layer = layerNow(layerNumber);
-  if (!layer) return [missing()];
+  if (!layer) return [missing(layerNumber)];
   const [q, k] = [query - session.get().window.start, key - session.get().window.start];
   const row = plainRow(layer, head - 1, q);
   const lines = [
@@ -76,12 +79,12 @@ export function sentence() {
   if (!now) return "";
   const lenses = lensNames(now.lens);
   const where = `Layer ${now.layer} head ${now.head}${lenses.length ? ` (${lenses.join("; ")})` : ""}: `;
-  if (!current()) return where + lower(missing());
+  if (!current()) return where + lower(missing(now.layer));
   if (now.sure) return where + surenessSentence(now.other ?? now.chosen);
   if (now.other !== null)
     return where + linkLines(now.layer, now.head, now.query, now.key, now.lens).join("; ") + ".";
   const weights = links(now);
-  if (!weights) return where + lower(missing());
+  if (!weights) return where + lower(missing(now.layer));
   const [most] = strongest(weights, 1);
   const backwards = now.direction === "looked at by";
   if (most === undefined)

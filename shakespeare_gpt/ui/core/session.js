@@ -93,7 +93,8 @@ export function makeSession({ call, view, pointer, timers = clock }) {
   const { get, set, subscribe } = state;
   const pause = (ms) => new Promise((resolve) => timers.set(resolve, ms));
 
-  // What is known of each of the last windows: {window, layers, lens, asking: part -> promise, loading}.
+  // What is known of each of the last windows: {window, layers, lens; asking: part -> promise; failures: part -> count;
+  // loading: are its layers being loaded?}.
   const kept = new Map();
   const knownOf = new WeakMap(); // window -> the same
   let shown = null; // of these, the one on show
@@ -113,7 +114,8 @@ export function makeSession({ call, view, pointer, timers = clock }) {
   /** What is known of a window that has just arrived. */
   function arrived(window) {
     const layers = Array.from({ length: window.n_layer }, () => resource(MISSING));
-    const known = { window, layers, lens: resource(MISSING), asking: new Map(), loading: false };
+    const known = { window, layers, lens: resource(MISSING) };
+    Object.assign(known, { asking: new Map(), failures: new Map(), loading: false });
     knownOf.set(window, known);
     return keep(known);
   }
@@ -152,27 +154,25 @@ export function makeSession({ call, view, pointer, timers = clock }) {
       return value;
     } catch (error) {
       put(known, part, resource(failed(error.message)));
+      const failures = known.failures.get(part) ?? 0;
+      known.failures.set(part, failures + 1);
+      if (failures < PAUSES.length) timers.set(() => known === shown && ask(known, part), PAUSES[failures]);
       throw error;
     }
   }
 
-  /** The chosen layer first, then the others, one after the other; what failed again after a while. */
+  /** The chosen layer first, then the others, one after the other, whatever becomes of each. */
   async function load(known) {
     if (known.loading) return;
     known.loading = true;
-    for (let round = 0; round <= PAUSES.length; round++) {
-      if (round) await pause(PAUSES[round - 1]);
-      const tried = new Set();
-      while (known === shown) {
-        const missing = known.layers.flatMap(({ value }, i) => (value || tried.has(i + 1) ? [] : [i + 1]));
-        if (!missing.length) break;
-        const chosen = view.get().layer;
-        const layer = missing.includes(chosen) ? chosen : missing[0];
-        tried.add(layer);
-        await ask(known, layer).catch(() => {});
-        await pause(BETWEEN);
-      }
-      if (known !== shown || known.layers.every(({ value }) => value)) break;
+    const waiting = new Set(known.layers.keys());
+    while (known === shown && waiting.size) {
+      const chosen = view.get().layer - 1;
+      const index = waiting.has(chosen) ? chosen : waiting.values().next().value;
+      waiting.delete(index);
+      if (known.layers[index].value) continue;
+      await ask(known, index + 1).catch(() => {});
+      await pause(BETWEEN);
     }
     known.loading = false;
   }

@@ -11,10 +11,18 @@ export const listOf = (shape, count) => (value) =>
 /** A shape for null or a value of a shape. */
 export const nullOr = (shape) => (value) => value === null || fits(value, shape);
 
+/** A shape for a list of one value of each of these shapes, such as a pair. */
+export const rowOf =
+  (...shapes) =>
+  (value) =>
+    Array.isArray(value) &&
+    value.length === shapes.length &&
+    shapes.every((shape, i) => fits(value[i], shape));
+
 /**
  * Returns the value if it has the shape, else throws an Error for the visitor. A shape is the name of a type ("number"
- * is a finite one), [shape] for a list, {name: shape} for an object that has at least these, a function of listOf or
- * nullOr, or the value itself.
+ * is a finite one), [shape] for a list, {name: shape} for an object that has at least these, a function of listOf,
+ * rowOf or nullOr, or the value itself.
  */
 export function checked(value, shape) {
   if (!fits(value, shape)) throw new Error(UNREADABLE);

@@ -83,3 +83,6 @@ export const view = store(VIEW);
 // into the whole text (from 0), layer and head count from 1.
 export const NOTHING = Object.freeze({ layer: null, head: null, query: null, key: null });
 export const pointer = store(NOTHING);
+
+// The part of the large map that is on show, [from, to] of each axis in positions from 1; null before it is drawn.
+export const zoom = store({ x: null, y: null });

@@ -4,16 +4,22 @@
 import { promptLength, session } from "../core/session.js";
 import { lensNames } from "../core/lenses.js";
 import { pointer, NOTHING, VIEW, view } from "../core/store.js";
-import { perFrame } from "../core/tasks.js";
+import { onDraw } from "./dom.js";
 
 const PAUSE = 300; // ms without a key before a typed text is looked at
-let typing = 0;
+let typing = 0; // the timer of a text that was typed and is not looked at yet
 let filling = false; // the text box is being filled by us
 let filled = null; // with this, of which Gradio will tell us
 
+/** What was typed a moment ago need not be looked at. */
+function forget() {
+  clearTimeout(typing);
+  typing = 0;
+}
+
 /** A text that the visitor wrote or picked; drops what was generated. */
 export function setText(text) {
-  clearTimeout(typing);
+  forget();
   // Another prompt while the model still writes on from the old one: it need not.
   if (text !== session.get().text.slice(0, promptLength())) stopWriting();
   pointer.set(NOTHING);
@@ -27,7 +33,7 @@ export function stopWriting() {
 
 /** A run has begun from the text in the box: what was typed just before is no longer looked at, or it would drop it. */
 export function taken() {
-  clearTimeout(typing);
+  forget();
 }
 
 /** Gradio tells that the text in the box has changed: an example, Clear, our own doing, or keys, which are heard here. */
@@ -37,11 +43,18 @@ export function gradioText(text) {
   if (!own && document.activeElement !== textBox()) setText(text);
 }
 
+/** What stands in the box; a text that was typed a moment ago is looked at now. */
+export function boxText() {
+  const box = textBox();
+  if (typing && box) setText(box.value);
+  return box?.value;
+}
+
 /** Put a text into the box that is on the page already. */
 export function fillBox(text) {
   const box = textBox();
   if (!box || box.value === text) return;
-  clearTimeout(typing);
+  forget();
   [box.value, filled, filling] = [text, text, true];
   box.dispatchEvent(new Event("input", { bubbles: true }));
   filling = false;
@@ -51,8 +64,9 @@ export function fillBox(text) {
 export function mountGradio() {
   document.addEventListener("input", (event) => {
     if (filling || !event.target.closest?.("#prompt textarea")) return;
-    clearTimeout(typing);
-    typing = setTimeout(() => setText(event.target.value), PAUSE);
+    forget();
+    const { target } = event;
+    typing = setTimeout(() => setText(target.value), PAUSE);
   });
   document.addEventListener("change", (event) => {
     for (const name of ["layer", "head"]) {
@@ -69,7 +83,7 @@ export function mountGradio() {
     if (changed.has("text") && chosen.generated_from === null) fillBox(chosen.text);
   });
   const seen = new WeakSet();
-  const look = perFrame(() => {
+  onDraw(() => {
     // A link may have been opened before its box was there.
     for (const name of ["prompt", "layer", "head"]) {
       const control = document.querySelector(`#${name} :is(textarea, input)`);
@@ -78,7 +92,6 @@ export function mountGradio() {
       show(name, view.get());
     }
   });
-  new MutationObserver(look).observe(document.body, { childList: true, subtree: true });
 }
 
 /** Let one of Gradio's controls show what the View says. */

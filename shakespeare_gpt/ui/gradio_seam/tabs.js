@@ -1,7 +1,7 @@
 // Gradio's tabs and the View, kept the same in both directions; and how a part of the page is brought into sight.
 
 import { view } from "../core/store.js";
-import { perFrame } from "../core/tasks.js";
+import { onDraw } from "./dom.js";
 
 /** The buttons of the page's tabs; on a narrow screen those that do not fit stand in Gradio's menu. */
 const buttons = () => [...document.querySelectorAll('[role="tab"], .overflow-dropdown button')];
@@ -13,16 +13,11 @@ export function mount() {
   // A tab that Gradio opens, by a click or a key, is part of the View. It marks the tab in its own time after the
   // event, so the mark is what counts; the first one is not the visitor's choice.
   let open = null;
-  const look = perFrame(() => {
+  onDraw(() => {
     const now = buttons().find(isOpen);
     if (!now || nameOf(now) === open) return;
     if (open !== null) view.set({ tab: nameOf(now) });
     open = nameOf(now);
-  });
-  new MutationObserver(look).observe(document.body, {
-    subtree: true,
-    childList: true,
-    attributeFilter: ["aria-selected"],
   });
   view.subscribe((chosen, changed) => {
     if (changed.has("tab")) openTab(chosen.tab);

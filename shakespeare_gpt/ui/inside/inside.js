@@ -2,16 +2,39 @@
 // /residual). What is shown follows the View: its text, layer, head and held character.
 
 import { answers } from "../core/answers.js";
-import { bars, colours, draw as plot, heat, layout, signedScale, whenShown } from "../core/charts.js";
+import { bars, draw as plot, heat, layout, signedScale, whenShown } from "../core/charts.js";
+import { pageColours } from "../core/colours.js";
 import { session } from "../core/session.js";
 import { held } from "../core/focus.js";
 import { at } from "../core/said.js";
+import { checked, nullOr, rowOf } from "../core/shape.js";
 import { NOTHING, pointer, view } from "../core/store.js";
 import { later } from "../core/tasks.js";
 import { bar, element, escaped, four, glyph, percent } from "../core/text.js";
 
 const SHOWN = 6; // characters made more, or less, likely
-const ask = answers(24);
+const NUMBERS = ["number"];
+const BY_CHARACTER = { keys: [NUMBERS], values: [NUMBERS], scores: NUMBERS, weights: NUMBERS }; // of the window
+const ask = answers(24, {
+  inside: {
+    ...{ ...BY_CHARACTER, scaled: [nullOr("number")], masked: [nullOr("number")] },
+    ...{
+      layer: "number",
+      head: "number",
+      head_size: "number",
+      query: NUMBERS,
+      output: NUMBERS,
+      write: NUMBERS,
+    },
+    adds: [rowOf("string", "number")],
+  },
+  arithmetic: { steps: [rowOf("string", "string")] },
+  residual: {
+    ...{ stream: NUMBERS, attention: NUMBERS, feed_forward: NUMBERS },
+    ...{ characters: ["string"], probabilities: NUMBERS, logits: NUMBERS },
+    parts: { token: NUMBERS, place: NUMBERS, heads: [[NUMBERS]], feed_forward: [NUMBERS] },
+  },
+});
 
 let root, slider, pair, problem;
 let shown = null; // what /inside answered, with `window`
@@ -61,6 +84,7 @@ async function update() {
       ask("residual", window.text, position),
     ]);
     if (now !== question) return;
+    for (const name of Object.keys(BY_CHARACTER)) checked(head_[name].length, window.length);
     problem.hidden = true;
     [shown, stream] = [{ ...head_, window, query_: position - 1, question: now }, stream_];
     followed = largest(shown.weights);
@@ -182,7 +206,7 @@ function table(where, z, what) {
 
 /** One number a character. */
 function row(where, what) {
-  const { accent, quiet, line } = colours(root);
+  const { accent, quiet, line } = pageColours(root);
   const y = where === "weights" ? shown.weights.map((w, k) => (k > shown.query_ ? null : w)) : shown[where];
   bars(figure(where), {
     y,
@@ -277,7 +301,7 @@ async function copy(button, sum) {
 // --- the residual stream ---------------------------------------------------------------------------------------
 
 function drawSizes() {
-  const { accent, quiet, ink } = colours(root);
+  const { accent, quiet, ink } = pageColours(root);
   const place = figure("sizes");
   const narrow = place.clientWidth < 560;
   const layers = stream.attention.map((_, i) => `${narrow ? "" : "layer "}${i + 1}`);

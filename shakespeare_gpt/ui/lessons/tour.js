@@ -1,8 +1,8 @@
 // The guided tour: six stops, each a View, so that each can be handed out as a link. It can be left at any time.
 
 import { session } from "../core/session.js";
-import { fillBox, stopWriting } from "../gradio_seam/pickers.js";
-import { measured } from "../attention/roles.js";
+import { boxText, fillBox, stopWriting } from "../gradio_seam/pickers.js";
+import { measured } from "../core/measured.js";
 import { pointer, NOTHING, VIEW, view } from "../core/store.js";
 import { reveal } from "../gradio_seam/tabs.js";
 import { element } from "../core/text.js";
@@ -68,11 +68,12 @@ const STOPS = [
 
 /** The head that does a role most clearly, {layer, head, words}; the first that any of the roles was given to. */
 function headFor(roles) {
-  const heads = measured?.heads ?? [];
+  const { told } = measured.get();
+  const heads = told?.heads ?? [];
   const role = roles.find((key) => heads.some((head) => head.roles.includes(key))) ?? roles[0];
   const best = [...heads].sort((a, b) => (b[role] ?? 0) - (a[role] ?? 0))[0];
-  if (!best) return { layer: 1, head: 1, words: "look at the map." };
-  const { sentence, name } = measured.roles[role];
+  if (!told || !best) return { layer: 1, head: 1, words: "look at the map." };
+  const { sentence, name } = told.roles[role];
   const place = `layer ${best.layer} head ${best.head}`;
   const words = best.roles.includes(role)
     ? `${place}. ${sentence}`
@@ -150,11 +151,8 @@ function build() {
 
 function begin() {
   stopWriting();
-  before = {
-    view: view.get(),
-    session: session.get(),
-    typed: document.querySelector("#prompt textarea")?.value,
-  };
+  const typed = boxText();
+  before = { view: view.get(), session: session.get(), typed };
   go(0);
 }
 

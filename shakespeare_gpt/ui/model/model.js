@@ -1,10 +1,12 @@
 // The tab "The model": the drawing whose parts lead to the views, the embeddings, the training, samples.
 
 import { call } from "../core/api.js";
-import { bytes, rowStart } from "../core/decode.js";
-import { CONFIG, copy, plotly } from "../core/plotly.js";
+import { rowStart, triangles } from "../core/decode.js";
+import { CONFIG, copy, withPlotly } from "../core/plotly.js";
+import { checked, nullOr, rowOf } from "../core/shape.js";
 import { reveal } from "../gradio_seam/tabs.js";
 import { element, escaped, glyph } from "../core/text.js";
+import { isDark, onTheme } from "../core/theme.js";
 
 // Where each part of the drawing leads: a tab, and what to bring into sight there.
 const INSIDE = { tab: "Inside a head", at: '[data-piece="inside"]', says: "“Inside a head”, step by step" };
@@ -34,6 +36,29 @@ const LEADS = {
   draw: { at: "#candidates", says: "the candidates for the next character" },
 };
 
+const ABOUT = {
+  shape: {
+    n_layer: "number",
+    n_head: "number",
+    n_embd: "number",
+    head_size: "number",
+    context_length: "number",
+  },
+  ...{ parameters: "number", checkpoint: nullOr("string"), vocabulary: "string", positions: "string" },
+  training: nullOr({
+    characters: "number",
+    seconds: "number",
+    validation_loss: "number",
+    history: ["object"],
+  }),
+  others: [{ name: "string", loss: "string" }],
+  characters: {
+    ...{ points: [rowOf("number", "number")], explained: rowOf("number", "number") },
+    nearest: [[rowOf("string", "number")]],
+  },
+};
+const SAMPLES = { seed: "number", temperature: "number", samples: [{ prompt: "string", text: "string" }] };
+
 let root, figures, sentences;
 let about = null; // the answer of /about
 let asked = false;
@@ -44,7 +69,7 @@ export function mount(piece, told) {
   mountDrawing();
   // Asked for when it is first seen: the tab may never be opened.
   new ResizeObserver(() => root.clientWidth && (asked ? drawFigures() : load())).observe(root);
-  new MutationObserver(drawFigures).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+  onTheme(drawFigures);
 }
 
 // --- the drawing -----------------------------------------------------------------------------------------------
@@ -76,7 +101,7 @@ function mountDrawing() {
 async function load() {
   asked = true;
   try {
-    about = await call("about");
+    about = checked(await call("about"), ABOUT);
   } catch (error) {
     asked = false; // the next time the tab is opened
     root.querySelector(".sg-model-error").textContent = error.message;
@@ -204,7 +229,7 @@ async function writeSamples() {
   const line = root.querySelector(".sg-samples-line");
   line.textContent = "The model is writing three samples …";
   try {
-    const { samples, seed, temperature } = await call("samples");
+    const { samples, seed, temperature } = checked(await call("samples"), SAMPLES);
     line.textContent = `Written by this model, not picked: seed ${seed}, temperature ${temperature}. What was given to it is in bold.`;
     place.replaceChildren(
       ...samples.map(({ prompt, text }) =>
@@ -220,14 +245,13 @@ async function writeSamples() {
 
 let drawn = "";
 
-async function drawFigures() {
+function drawFigures() {
   if (!about || !root.clientWidth) return;
   const colour = getComputedStyle(root).color;
   const places = ["character-map", "position-map", "loss-curve"].map((id) => root.querySelector(`#${id}`));
   const now = JSON.stringify([colour, places.map((place) => place.clientWidth)]);
   if (now === drawn) return;
   drawn = now;
-  const { react } = await plotly;
   [characterMap, positionMap, lossCurve].forEach((make, i) => {
     const figure = make(places[i].clientWidth);
     if (!figure) return;
@@ -237,13 +261,12 @@ async function drawFigures() {
     });
     for (const axis of ["xaxis", "yaxis"])
       Object.assign(figure.layout[axis], { zerolinecolor: LINE, gridcolor: LINE });
-    react(places[i], figure.data, figure.layout, CONFIG);
+    withPlotly(places[i], ({ react }) => react(places[i], figure.data, figure.layout, CONFIG));
   });
 }
 
 const NARROW = 480; // px
 const LINE = "rgba(128, 136, 152, 0.35)";
-const dark = () => document.body.classList.contains("dark");
 
 // Colours that colour-blind readers can tell apart (Okabe and Ito 2008), each dark enough or light enough to read.
 const KINDS = [
@@ -271,7 +294,7 @@ function characterMap(width) {
       text: own.map((i) => escaped(glyph(characters[i]))),
       hovertext: own.map((i) => escaped(hover(i)).replaceAll("&lt;br&gt;", "<br>")),
       hoverinfo: "text",
-      textfont: { size: 17, family: "monospace", color: dark() ? bright : light },
+      textfont: { size: 17, family: "monospace", color: isDark() ? bright : light },
     };
   });
   ["xaxis", "yaxis"].forEach((name, i) => {
@@ -285,10 +308,8 @@ function characterMap(width) {
 function positionMap(width) {
   const figure = copy(figures.positions);
   const count = about.shape.context_length;
-  const packed = bytes(about.positions);
-  const size = packed.length / 3; // three planes, as in decode.js
-  const cosine = (i) =>
-    (((packed[i] << 16) | (packed[size + i] << 8) | packed[2 * size + i]) / (2 ** 24 - 1)) * 2 - 1;
+  const [packed] = triangles(about.positions, 1); // (cosine + 1) / 2
+  const cosine = (i) => packed[i] * 2 - 1;
   figure.data[0].z = Array.from({ length: count }, (_, q) =>
     Float32Array.from({ length: count }, (_, k) => cosine(rowStart(Math.max(q, k)) + Math.min(q, k))),
   );
@@ -311,7 +332,7 @@ function lossCurve(width) {
     marker: { size: 5 },
     hovertemplate: "%{y:.4f} after %{x:,} characters<extra></extra>",
   });
-  const [strong, quiet] = dark() ? ["#9db7ff", "#aab1c1"] : ["#2b4c9b", "#5a6172"];
+  const [strong, quiet] = isDark() ? ["#9db7ff", "#aab1c1"] : ["#2b4c9b", "#5a6172"];
   figure.data = [
     line("text it never saw", 2, { color: strong, width: 2.5 }),
     line("text it learns from", 1, { color: quiet, dash: "dash" }),

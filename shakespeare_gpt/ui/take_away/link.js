@@ -4,6 +4,7 @@
 import { call } from "../core/api.js";
 import { isLink, parameters, read, runsOf, SETTINGS, tooLong, TYPED } from "../core/link.js";
 import { session } from "../core/session.js";
+import { checked, listOf } from "../core/shape.js";
 import { NOTHING, pointer, view } from "../core/store.js";
 import { fillBox, stopWriting } from "../gradio_seam/pickers.js";
 
@@ -68,11 +69,10 @@ async function apply(given) {
   view.set({ ...rest, step: null, position: null });
   say("Opening the link.");
   try {
-    const { steps } = await call(
-      "score",
-      text,
-      written.map((run) => run.slice(0, 4)),
-    );
+    const runs = written.map((run) => run.slice(0, 4));
+    const { steps } = checked(await call("score", text, runs), {
+      steps: listOf(listOf("number", 4), text.length - from),
+    });
     if (question !== applying) return;
     show(text, from, written, steps);
     view.set({ position, step });

@@ -5,12 +5,12 @@ import { arc, linked } from "../core/arcs.js";
 import { selected } from "../core/cursor.js";
 import { promptLength, session } from "../core/session.js";
 import { focus, links } from "../core/focus.js";
-import { strength } from "../core/colours.js";
+import { MARK, pageColours, strength } from "../core/colours.js";
 import { lensNames } from "../core/lenses.js";
-import { finish, headFigure } from "../core/head_figure.js";
+import { headFigure } from "../core/head_figure.js";
 import { plotly } from "../core/plotly.js";
 import { sentence, sureness } from "../core/said.js";
-import { view } from "../core/store.js";
+import { view, zoom } from "../core/store.js";
 import { glyph } from "../core/text.js";
 
 const WIDTH = 900, // all lengths in px
@@ -22,7 +22,6 @@ const MAP = 760; // height of the map
 const LETTERS = 118; // of a line of the sentence
 const SVG = "http://www.w3.org/2000/svg";
 const MARKS = { "sg-row": 1, "sg-cell": 2 }; // how thick a mark in the map is drawn
-const MARK = "#ff5d5d"; // as in explorer.css
 
 function draw(tag, attributes, text) {
   const made = document.createElementNS(SVG, tag);
@@ -31,23 +30,10 @@ function draw(tag, attributes, text) {
   return made;
 }
 
-/** The colours of the page, which knows a light and a dark one. */
-function palette() {
-  const style = getComputedStyle(document.querySelector(".sg"));
-  const colour = (name) => style.getPropertyValue(`--sg-${name}`).trim();
-  return {
-    ink: colour("ink"),
-    quiet: colour("quiet"),
-    paper: colour("paper"),
-    accent: colour("accent"),
-    shade: colour("shade"),
-  };
-}
-
 /** The picture: an <svg> element. */
 export async function picture() {
   const now = focus();
-  const colours = palette();
+  const colours = pageColours();
   const root = draw("svg", {
     xmlns: SVG,
     width: WIDTH,
@@ -99,7 +85,7 @@ function strip(now, colours) {
   const corners = [];
   let column = 0,
     row = 0;
-  window.characters.forEach((character, i) => {
+  window.characters.forEach((character) => {
     if (column === perLine) [column, row] = [0, row + 1];
     corners.push({ x: column * CELL, y: row * LINE });
     if (character === "\n") [column, row] = [0, row + 1];
@@ -150,10 +136,10 @@ const rgb = (channels) => `rgb(${channels.split(/\s+/).join(",")})`;
 async function headMap(now, colours) {
   const figure = headFigure(now, await session.layer(now.layer));
   delete figure.data[0].hovertext; // nobody points at a picture
-  const shown = document.querySelector("#head-map");
-  finish(figure.layout, shown, now.lens);
-  for (const axis of ["xaxis", "yaxis"])
-    if (shown.layout) figure.layout[axis].range = [...shown.layout[axis].range];
+  const { x, y } = zoom.get();
+  if (x) figure.layout.xaxis.range = x;
+  if (y) figure.layout.yaxis.range = y;
+  figure.layout.coloraxis.colorscale = session.get().figures.colorscales[now.lens.scale];
   figure.layout.font = { color: colours.ink, family: "system-ui, sans-serif", size: 12 };
   Object.assign(figure.layout, { width: WIDTH - 2 * EDGE, height: MAP });
   figure.layout.shapes = selected(now).map(([x0, y0, x1, y1, name]) => ({
@@ -164,7 +150,7 @@ async function headMap(now, colours) {
     y1,
     line: { color: MARK, width: MARKS[name] },
   }));
-  const { toImage } = await plotly;
+  const { toImage } = await plotly();
   const drawn = await toImage(figure, {
     format: "svg",
     width: WIDTH - 2 * EDGE,

@@ -1,13 +1,21 @@
 // All characters that could have stood at a place, with what became of each: logit, temperature, cut, probability.
 
-import { call } from "../core/api.js";
+import { answers } from "../core/answers.js";
 import { besidesNumbers, promptLength, session } from "../core/session.js";
-import { held } from "../core/focus.js";
+import { nullOr } from "../core/shape.js";
 import { view } from "../core/store.js";
-import { element, glyph, named, percent } from "../core/text.js";
+import { element, glyph, named } from "../core/text.js";
 
-const answers = new Map(); // question -> promise
-const KEPT = 60;
+const ask = answers(60, {
+  candidates: {
+    candidates: [
+      {
+        ...{ character: "string", logit: "number", tempered: "number", kept: "boolean" },
+        ...{ cut_by: nullOr("string"), probability: "number" },
+      },
+    ],
+  },
+});
 
 /** The place whose candidates are asked for: the replayed or held character, else the one that would come next. */
 export function place() {
@@ -30,15 +38,8 @@ export function candidatesAt(position) {
   const text = session.get().text.slice(from, position);
   if (!text) return null;
   const settings = (generated && session.get().steps[written].settings) || view.get().sampling;
-  const question = JSON.stringify([text, settings]);
-  if (!answers.has(question)) {
-    const { temperature, top_k, top_p } = settings;
-    const answer = call("candidates", text, temperature, top_k, top_p);
-    answers.set(question, answer);
-    answer.catch(() => answers.delete(question));
-    if (answers.size > KEPT) answers.delete(answers.keys().next().value);
-  }
-  return answers.get(question).then((told) => ({
+  const { temperature, top_k, top_p } = settings;
+  return ask("candidates", text, temperature, top_k, top_p).then((told) => ({
     position,
     generated,
     settings,

@@ -47,7 +47,7 @@ function write() {
       ? sure(now)
       : current()
         ? strongestLinks(now)
-        : [element("p", {}, missing())];
+        : [element("p", {}, missing(now.layer))];
   readout.replaceChildren(...parts);
   shading.textContent =
     session.get().streaming || now.direction === "how sure"
@@ -59,7 +59,7 @@ function strongestLinks(now) {
   const weights = links(now);
   const backwards = now.direction === "looked at by";
   const parts = [element("h3", {}, `${at(now.chosen)} ${backwards ? "is looked at by" : "looks at"}`)];
-  if (!weights) return [...parts, element("p", {}, missing())];
+  if (!weights) return [...parts, element("p", {}, missing(now.layer))];
   const list = element("ol", {});
   for (const index of strongest(weights, COUNT))
     list.append(bar(at(index + session.get().window.start), weights[index], four(weights[index])));

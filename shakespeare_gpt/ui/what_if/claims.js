@@ -2,11 +2,19 @@
 
 import { answers } from "../core/answers.js";
 import { session } from "../core/session.js";
+import { nullOr, rowOf } from "../core/shape.js";
 import { view } from "../core/store.js";
 import { canonical } from "../core/intervention.js";
 import { element, glyph, percent } from "../core/text.js";
 
-const ask = answers(24);
+const ask = answers(24, {
+  claim: {
+    ...{ claim: "string", title: "string", look: "string", intervention: "object" },
+    ...{ checks: [{ sentence: "string", holds: nullOr("boolean") }] },
+    ...{ price: nullOr({ price: "number", loss: "number" }) },
+    shuffled: nullOr({ text: "string", next: [rowOf("string", "number", "number")] }),
+  },
+});
 let root, box;
 let tested = null; // {claim, layer, head, intervention, told} of the claim on show
 let testing = null; // {claim, layer, head} of the latest question, until it is dropped

@@ -2,23 +2,41 @@
 // (endpoints /what_if, /what_if_continuation). The switches are in switches.js, the textbook's claims in claims.js.
 
 import { answers } from "../core/answers.js";
-import { bars, colours, draw as plot, short, signedScale, whenShown } from "../core/charts.js";
+import { bars, draw as plot, short, signedScale, whenShown } from "../core/charts.js";
 import * as claims from "./claims.js";
+import { MARK, pageColours } from "../core/colours.js";
 import { session } from "../core/session.js";
 import { rowStart, triangles } from "../core/decode.js";
 import { held } from "../core/focus.js";
 import { at } from "../core/said.js";
+import { checked, listOf, nullOr, rowOf } from "../core/shape.js";
 import { NOTHING, pointer, view } from "../core/store.js";
 import * as switches from "./switches.js";
-import { copy, hoverTexts } from "../core/plotly.js";
+import { mapFigure } from "../core/head_figure.js";
 import { later } from "../core/tasks.js";
-import { element, escaped, four, glyph, percent } from "../core/text.js";
+import { element, four, glyph, percent } from "../core/text.js";
 
 const SHOWN = 8; // next characters
 const LENGTH = 100; // of the two continuations
 const PAUSE = 250; // ms that the switches must rest: a text that nobody will read is not written
 const SEED = 1; // of both, where the page's settings draw one each time
-const ask = answers(12);
+const NUMBERS = ["number"];
+const PAIR = listOf("number", 2);
+const ask = answers(12, {
+  what_if: {
+    ...{
+      layer: "number",
+      head: "number",
+      intervention: "object",
+      next: [rowOf("string", "number", "number")],
+    },
+    ...{ divergence: NUMBERS, loss: nullOr(PAIR), price: nullOr({ price: "number", loss: "number" }) },
+    ...{ entropy: listOf(NUMBERS, 2), largest: listOf(NUMBERS, 2), future: NUMBERS },
+    ...{ mean: { entropy: PAIR, largest: PAIR, future: "number" } },
+    attention: { before: "string", after: "string", full: "boolean" },
+  },
+  what_if_continuation: { before: "string", after: "string" },
+});
 
 let root, result, problem, prices;
 let shown = null; // what /what_if answered, with its maps unpacked
@@ -214,6 +232,7 @@ const signed = (x, digits) => `${x < 0 ? "−" : "+"}${Math.abs(x).toFixed(digit
 function unpack({ before, after, full }, length) {
   const triangle = (packed) => {
     const [flat] = triangles(packed, 1);
+    checked(flat.length, rowStart(length));
     return Array.from({ length }, (_, q) => {
       const row = new Float32Array(length).fill(NaN);
       row.set(flat.subarray(rowStart(q), rowStart(q) + q + 1));
@@ -222,6 +241,7 @@ function unpack({ before, after, full }, length) {
   };
   const left = triangle(before);
   const [flat] = full ? triangles(after, 1) : [null];
+  if (full) checked(flat.length, length ** 2);
   const right = full
     ? Array.from({ length }, (_, q) => flat.subarray(q * length, (q + 1) * length))
     : triangle(after);
@@ -272,18 +292,9 @@ function drawMaps() {
 function map(where, z, { title, tickvals, ...coloraxis }) {
   const { window } = shown;
   const width = where.clientWidth;
-  const figure = copy(session.get().figures.head_map);
-  const range = [window.start + 0.5, window.start + window.length + 0.5];
-  Object.assign(figure.data[0], {
-    z,
-    x0: window.start + 1,
-    dx: 1,
-    y0: window.start + 1,
-    dy: 1,
-    hovertext: hoverTexts((q, k) => lines(q, k).map(escaped).join("<br>")),
-  });
-  Object.assign(figure.layout.xaxis, { range, title: undefined });
-  Object.assign(figure.layout.yaxis, { range: [range[1], range[0]], title: undefined });
+  const figure = mapFigure(z, lines, window);
+  const { range } = figure.layout.xaxis;
+  figure.layout.xaxis.title = figure.layout.yaxis.title = undefined;
   Object.assign(figure.layout.coloraxis, coloraxis, {
     colorbar: {
       orientation: "h",
@@ -302,7 +313,7 @@ function map(where, z, { title, tickvals, ...coloraxis }) {
     height: width + 66,
     dragmode: false,
     margin: { l: 34, r: 8, t: 4, b: 78 },
-    font: { color: colours(root).ink, family: "inherit", size: 12 },
+    font: { color: pageColours(root).ink, family: "inherit", size: 12 },
     shapes: [
       {
         type: "rect",
@@ -310,7 +321,7 @@ function map(where, z, { title, tickvals, ...coloraxis }) {
         x1: range[1],
         y0: window.start + shown.index + 0.5,
         y1: window.start + shown.index + 1.5,
-        line: { color: "#ff5d5d", width: 1 },
+        line: { color: MARK, width: 1 },
       },
     ],
   });
@@ -341,7 +352,7 @@ function lines(q, k) {
 
 function drawDivergence() {
   if (!shown || shown.window !== session.get().window) return;
-  const { accent, quiet } = colours(root);
+  const { accent, quiet } = pageColours(root);
   bars(find("divergence"), {
     y: shown.divergence,
     height: 150,

@@ -149,7 +149,7 @@ def test_a_layer_that_fails_is_said_at_its_map_and_blocks_nothing_else(alone, mo
     page.locator("#layer input").nth(2).check()  # looked at again: asked for again
     ready(page)
     expect(message).to_be_hidden()
-    wanted = shown(page, model).attention[2, 0]
+    wanted = shown(page, model).attention[2, page.evaluate("shakespeare.view.get().head") - 1]
     drawn = z(page, "head-map")
     assert np.nan_to_num(drawn) == pytest.approx(np.tril(wanted), abs=1e-6)
     with page.expect_download():
@@ -354,7 +354,9 @@ def test_the_roles_may_mount_before_the_thumbnails(alone):
         route.fulfill(body=source.replace(begins, begins + waits), content_type="text/javascript")
 
     page = alone(lambda page: page.route("**/main.js", late)).page
-    page.wait_for_function("document.querySelector('.sg-roles-line')?.textContent && window.mountThumbnails")
+    page.wait_for_function(
+        "Boolean(document.querySelector('.sg-roles-line')?.textContent && window.mountThumbnails)"
+    )
     assert page.locator("#head-grid").count() == 0
     page.evaluate("mountThumbnails()")
     ready(page)

@@ -119,7 +119,6 @@ def inside_of(module: str) -> tuple[str, str]:
 OWED = (
     "ui/core/explorer.py",
     "ui/demo.py",
-    "ui/lessons/tour.js",
 )
 
 

@@ -129,15 +129,25 @@ class Shuffle:
     largest_change: float
 
 
-def shuffle(model: GPT, text: str, intervention: Intervention | None = None, seed: int = 0) -> Shuffle:
+def shuffle(
+    model: GPT,
+    text: str,
+    intervention: Intervention | None = None,
+    seed: int = 0,
+    before: Trace | None = None,
+) -> Shuffle:
     """Shuffle all characters of the window but the last, and see what becomes of the prediction after it.
 
     Attention has no notion of order of its own: it comes from the position embeddings and from the causal
     mask ("Attention Is All You Need", 3.5). With both off (no_positions, no_mask) nothing changes but the
     rounding of float32; with the mask on it still does. The order is another one wherever there is another:
     only a text whose earlier characters are all the same stays as it is.
+
+    Args:
+        before: the Trace of this text under this intervention, if it is known already.
     """
-    before = trace(model, text, intervention)
+    if before is None:
+        before = trace(model, text, intervention)
     *earlier, last = before.characters
     rng, mixed = np.random.default_rng(seed), earlier
     while mixed == earlier and len(set(earlier)) > 1:

@@ -73,6 +73,13 @@ class Snapshots:
             return False
         return one.get("sha256") in (None, hashlib.sha256(data).hexdigest())
 
+    def listed(self) -> list[dict[str, float | None]]:
+        """The moments as they are told: of each "step", "characters" and "validation_loss"."""
+        return [
+            {"step": one.step, "characters": one.characters, "validation_loss": one.validation_loss}
+            for one in self.moments
+        ]
+
     def at(self, step: int) -> GPT:
         """The model after so many steps.
 

@@ -42,26 +42,50 @@ class Trace:
     intervention: Intervention = field(default_factory=Intervention)
 
 
-@torch.no_grad()
-def trace(model: GPT, text: str, intervention: Intervention | None = None) -> Trace:
-    """Run the model once over the last context_length characters of a text and keep what happened.
+@dataclass(frozen=True)
+class Window:
+    """The part of a text that the model sees in one pass.
 
-    Args:
-        text: of any length; it is normalized first, and an empty one becomes a line break, the
-            character with which every passage of the corpus begins.
-        intervention: what to switch off; None records the model as trained.
+    Attributes:
+        text: the last context_length characters of the normalized text, at least one.
+        before: the characters of the normalized text that were cut off in front of them.
+        notes: sentences that say what was changed or cut.
+    """
+
+    text: str
+    before: str
+    notes: list[str]
+
+
+def window(model: GPT, text: str) -> Window:
+    """What the model sees of a text of any length.
+
+    It is normalized; an empty one becomes a line break, the character with which every passage of the corpus begins.
     """
     normalized, notes = model.tokenizer.normalize(text)
     if not normalized:
         normalized = "\n"
         notes = [*notes, "The text is empty: it starts from a line break."]
-    start = max(0, len(normalized) - model.config.context_length)
+    context = model.config.context_length
+    start = max(0, len(normalized) - context)
     if start:
-        notes = [
-            *notes,
-            f"The model sees {model.config.context_length} characters: the first {start} are cut.",
-        ]
-    window = normalized[start:]
+        notes = [*notes, f"The model sees {context} characters: the first {start} are cut."]
+    return Window(normalized[start:], normalized[:start], notes)
+
+
+def trace(model: GPT, text: str, intervention: Intervention | None = None) -> Trace:
+    """Run the model once over the last context_length characters of a text and keep what happened.
+
+    Args:
+        text: of any length; see `window` for what becomes of it.
+        intervention: what to switch off; None records the model as trained.
+    """
+    return trace_window(model, window(model, text), intervention)
+
+
+@torch.no_grad()
+def trace_window(model: GPT, seen: Window, intervention: Intervention | None = None) -> Trace:
+    """`trace` for a text that is a window already."""
     kept: dict[str, list[torch.Tensor]] = {}
 
     def record(name: str, layer: int, tensor: torch.Tensor) -> None:
@@ -70,15 +94,15 @@ def trace(model: GPT, text: str, intervention: Intervention | None = None) -> Tr
     was_training = model.training
     model.eval()
     try:
-        ids = torch.tensor([model.tokenizer.encode(window)], device=model.token_embedding.weight.device)
+        ids = torch.tensor([model.tokenizer.encode(seen.text)], device=model.token_embedding.weight.device)
         logits = model(ids, record=record, intervention=intervention)[0]
     finally:
         model.train(was_training)
     arrays = {name: float32(torch.stack(tensors)) for name, tensors in kept.items()}
     return Trace(
-        characters=list(window),
-        start=start,
-        notes=notes,
+        characters=list(seen.text),
+        start=len(seen.before),
+        notes=seen.notes,
         logits=float32(logits),
         intervention=intervention or Intervention(),
         **arrays,

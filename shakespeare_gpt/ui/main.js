@@ -24,7 +24,7 @@ import * as takeAway from "./take_away/take_away.js";
 import * as tour from "./lessons/tour.js";
 import * as whatIf from "./what_if/what_if.js";
 
-// Which modules live in which piece; `data-piece` in the templates of explorer.py names it.
+// Which modules live in which piece; `data-piece` in the templates (tab.py) names it.
 const VIEWS = {
   strip: [strip, readout, notes, scrub, candidates],
   lenses: [{ mount: pickers.mountLenses }],

@@ -10,8 +10,8 @@ import pytest
 
 import shakespeare_gpt as sg
 from shakespeare_gpt import inside
-from shakespeare_gpt.ui.core.endpoints import TraceCache
 from shakespeare_gpt.ui.core.limits import Refused
+from shakespeare_gpt.ui.core.traces import TraceCache
 from shakespeare_gpt.ui.inside.api import Inside
 from support import TEXT, small_gpt
 

@@ -13,11 +13,12 @@ import pytest
 
 import shakespeare_gpt as sg
 from shakespeare_gpt.intervention import Intervention
-from shakespeare_gpt.ui.core import endpoints
-from shakespeare_gpt.ui.core.endpoints import TraceCache, pieces, size
 from shakespeare_gpt.ui.core.limits import Refused
+from shakespeare_gpt.ui.core.traces import TraceCache, size
 from shakespeare_gpt.ui.gradio_seam import lanes
 from shakespeare_gpt.ui.gradio_seam.lanes import Lane
+from shakespeare_gpt.ui.writing import api as writing
+from shakespeare_gpt.ui.writing.api import pieces
 from support import run, small_gpt
 
 
@@ -264,13 +265,13 @@ def test_the_size_counts_every_array():
 
 
 def test_the_first_character_is_told_at_once_and_then_at_most_twenty_at_a_time(monkeypatch):
-    monkeypatch.setattr(endpoints, "EVERY_SECONDS", 1000)
+    monkeypatch.setattr(writing, "EVERY_SECONDS", 1000)
     rows = [[i] for i in range(75)]
     assert [len(piece) for piece in pieces(iter(rows))] == [1, 2, 4, 8, 16, 20, 20, 4]
     assert [row for piece in pieces(iter(rows)) for row in piece] == rows
 
 
 def test_a_slow_stream_tells_what_there_is(monkeypatch):
-    monkeypatch.setattr(endpoints, "EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(writing, "EVERY_SECONDS", 0.0)
     assert [len(piece) for piece in pieces(iter([[1], [2], [3]]))] == [1, 1, 1]
     assert list(pieces(iter([]))) == []

@@ -14,8 +14,9 @@ from gradio_client.exceptions import AppError
 import shakespeare_gpt as sg
 from launched import eventually, launch, post, press
 from shakespeare_gpt.ui import demo as demo_module
-from shakespeare_gpt.ui.core import endpoints, limits
+from shakespeare_gpt.ui.core import limits
 from shakespeare_gpt.ui.demo import build_demo
+from shakespeare_gpt.ui.writing import api as writing
 
 PROMPT = "JULIET:\nO Romeo"
 
@@ -25,7 +26,7 @@ class Runs:
 
     def __init__(self, monkeypatch):
         self.characters, self.begun, self.ended = 0, 0, 0
-        real = endpoints.stream_samples
+        real = writing.stream_samples
 
         def watched(*args, **kwargs):
             steps = real(*args, **kwargs)
@@ -41,7 +42,7 @@ class Runs:
 
             return run()
 
-        monkeypatch.setattr(endpoints, "stream_samples", watched)
+        monkeypatch.setattr(writing, "stream_samples", watched)
 
 
 @pytest.fixture
@@ -234,7 +235,7 @@ def test_a_dropped_client_ends_the_work(url, runs):
 
 
 def test_the_clock_ends_a_run_with_what_is_there(client, monkeypatch):
-    monkeypatch.setattr(endpoints, "TIME_LIMIT", 0.3)
+    monkeypatch.setattr(writing, "TIME_LIMIT", 0.3)
     *_, last = told(write(client, length=2000))
     assert last["done"] and "the most that one run may take" in " ".join(last["notes"])
     text = client.predict(PROMPT, 2000, api_name="/generate")

@@ -1,4 +1,4 @@
-"""The endpoints about the model itself, on a tiny model that was really trained: roles, snapshots, embeddings."""
+"""The endpoints about the heads and the model itself, on a tiny model that was really trained."""
 
 from __future__ import annotations
 
@@ -11,16 +11,20 @@ import torch
 
 import shakespeare_gpt as sg
 from shakespeare_gpt import heads
+from shakespeare_gpt.checkpoint import read_derived
 from shakespeare_gpt.embeddings import embedding_map, position_similarity
 from shakespeare_gpt.experiments import text_loss
 from shakespeare_gpt.published import PUBLISHED
 from shakespeare_gpt.snapshots import Snapshots
 from shakespeare_gpt.training import measure
 from shakespeare_gpt.training.train import Recipe, Run, train
+from shakespeare_gpt.ui.attention import api as attention_api
+from shakespeare_gpt.ui.attention.api import Attention
+from shakespeare_gpt.ui.core import traces
 from shakespeare_gpt.ui.core.limits import Refused
-from shakespeare_gpt.ui.model import api as model_api
-from shakespeare_gpt.ui.model.api import ModelApi
-from support import TEXT, VOCABULARY, small_gpt
+from shakespeare_gpt.ui.core.traces import TraceCache
+from shakespeare_gpt.ui.model.api import About
+from support import ASSETS, TEXT, VOCABULARY, small_gpt
 
 TINY = {
     "n_layer": 2, "n_head": 2, "n_embd": 16, "context_length": 24, "batch_size": 2, "characters": 2 * 24 * 12,
@@ -52,14 +56,22 @@ def tiny(folder):
 
 @pytest.fixture
 def api(tiny, folder):
-    return ModelApi(tiny, lambda text: sg.trace(tiny, text), folder)
+    return attention(tiny, folder)
+
+
+@pytest.fixture
+def about(tiny, folder):
+    return About(tiny, Snapshots(tiny, folder), folder)
+
+
+def attention(model, folder) -> Attention:
+    return Attention(model, TraceCache(model), Snapshots(model, folder), folder)
 
 
 @pytest.fixture
 def bare(tmp_path):
     """A model of which nothing is known."""
-    model = small_gpt()
-    return ModelApi(model, lambda text: sg.trace(model, text), tmp_path)
+    return attention(small_gpt(), tmp_path)
 
 
 def unpack(packed: str) -> np.ndarray:
@@ -102,6 +114,25 @@ def test_what_travels_with_the_page_is_small(api):
     assert all(set(heads.ROLES) <= set(one) for one in told["heads"])
 
 
+def test_the_usual_weights_are_those_of_the_measured_heads(api, folder, tmp_path):
+    measured = json.loads((folder / "heads.json").read_text())["heads"]
+    usual = api.layer(PROMPT, 2)["usual"]
+    for told, head in zip(usual, [one for one in measured if one["layer"] == 2], strict=True):
+        assert told == pytest.approx(head["usual_weight_by_distance"][: len(PROMPT)], rel=1e-5)
+    (tmp_path / "heads.json").write_bytes((folder / "heads.json").read_bytes())
+    another = attention(small_gpt(), tmp_path)  # measured on another model
+    assert another.layer(PROMPT, 2)["usual"] is None and another.measured_heads() is None
+
+
+def test_the_bundled_heads_are_used(model):
+    measured = read_derived(model, heads.HEADS)
+    if measured is None:
+        pytest.skip("assets/heads.json was not measured on this checkpoint")
+    usual = attention(model, ASSETS).layer(TEXT, 1)["usual"]
+    first = next(h for h in measured["heads"] if (h["layer"], h["head"]) == (1, 1))
+    assert usual[0] == pytest.approx(first["usual_weight_by_distance"][: len(TEXT)], rel=1e-5)
+
+
 # --- snapshots ---------------------------------------------------------------------------------------------------
 
 
@@ -134,8 +165,8 @@ def test_what_it_would_have_written(api, tiny, folder):
 
 def test_what_was_written_once_is_kept_but_not_for_ever(api, monkeypatch):
     written = []
-    monkeypatch.setattr(model_api, "continuation", lambda *args, **more: written.append(args[1]) or "x")
-    monkeypatch.setattr(model_api, "KEPT", 2)
+    monkeypatch.setattr(attention_api, "continuation", lambda *args, **more: written.append(args[1]) or "x")
+    monkeypatch.setattr(attention_api, "KEPT", 2)
     for text in ("a", "a", "b", "a", "c", "a"):
         api.snapshot_text(text, 4)
     assert written == ["a", "b", "c", "a"]
@@ -143,8 +174,8 @@ def test_what_was_written_once_is_kept_but_not_for_ever(api, monkeypatch):
 
 def test_a_trace_of_a_moment_is_made_once(api, monkeypatch):
     made = []
-    plain = model_api.trace
-    monkeypatch.setattr(model_api, "trace", lambda *args: made.append(args[1]) or plain(*args))
+    plain = traces.trace_window
+    monkeypatch.setattr(traces, "trace_window", lambda *args: made.append(args[1].text) or plain(*args))
     for head in (1, 2, 1):
         api.snapshot(PROMPT, 4, 1, head)
     assert made == [PROMPT]
@@ -183,7 +214,7 @@ def test_a_damaged_snapshot_is_refused_in_words(tiny, folder, tmp_path):
     (tmp_path / "heads.json").write_bytes((folder / "heads.json").read_bytes())
     (tmp_path / "snapshots").mkdir()
     (tmp_path / "snapshots" / "step-000004.safetensors").write_bytes(b"no")
-    api = ModelApi(tiny, lambda text: sg.trace(tiny, text), tmp_path)
+    api = attention(tiny, tmp_path)
     assert [one["step"] for one in api.moments()] == [0, 4, 12]
     with pytest.raises(Refused, match="damaged"):
         api.snapshot(PROMPT, 4)
@@ -192,8 +223,8 @@ def test_a_damaged_snapshot_is_refused_in_words(tiny, folder, tmp_path):
 # --- about -------------------------------------------------------------------------------------------------------
 
 
-def test_about_tells_the_model(api, tiny, folder):
-    told = api.about()
+def test_about_tells_the_model(about, api, tiny, folder):
+    told = about.about()
     record = json.loads((folder / "training.json").read_text())
     assert told["parameters"] == tiny.num_parameters() and told["checkpoint"] == record["sha256"]
     assert told["shape"]["n_layer"] == 2 and told["shape"]["head_size"] == 8
@@ -204,36 +235,37 @@ def test_about_tells_the_model(api, tiny, folder):
     assert told["training"]["moments"] == api.moments()
     assert [one["loss"] for one in told["others"]] == [one.loss for one in PUBLISHED]
     json.dumps(told, allow_nan=False)
-    assert api.about() is told  # worked out once
+    assert about.about() is told  # worked out once
 
 
-def test_the_maps_of_the_embeddings(api, tiny):
-    told = api.about()
+def test_the_maps_of_the_embeddings(about, tiny):
+    told = about.about()
     np.testing.assert_allclose(told["characters"]["points"], embedding_map(tiny).points, atol=1e-4)
     packed = unpack(told["positions"]) * 2 - 1
     np.testing.assert_allclose(packed, position_similarity(tiny)[np.tril_indices(24)], atol=1e-6)
 
 
-def test_nearest_characters_by_hand(api, tiny):
+def test_nearest_characters_by_hand(about, tiny):
     weight = tiny.token_embedding.weight.detach()
     cosines = torch.cosine_similarity(weight[7], weight, dim=-1)
     cosines[7] = -2
     best = cosines.argsort(descending=True)[:3]
-    assert api.about()["characters"]["nearest"][7] == [
+    assert about.about()["characters"]["nearest"][7] == [
         [VOCABULARY[i], pytest.approx(float(cosines[i]), abs=1e-4)] for i in best
     ]
 
 
-def test_about_without_a_record(bare):
-    assert bare.about()["training"] is None
+def test_about_without_a_record(tmp_path):
+    model = small_gpt()
+    assert About(model, Snapshots(model, tmp_path), tmp_path).about()["training"] is None
 
 
-def test_samples_are_the_models_own(api, tiny):
-    told = api.samples()
+def test_samples_are_the_models_own(about, tiny):
+    told = about.samples()
     assert len(told["samples"]) == 3
     for one in told["samples"]:
         assert one["text"] == sg.generate(tiny, one["prompt"], 240, temperature=0.8, seed=told["seed"])
-    assert api.samples() is told
+    assert about.samples() is told
 
 
 # --- over HTTP ---------------------------------------------------------------------------------------------------

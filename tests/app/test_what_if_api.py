@@ -14,8 +14,8 @@ from shakespeare_gpt.arrays import softmax
 from shakespeare_gpt.checkpoint import ASSETS
 from shakespeare_gpt.experiments import Comparison, compare, shuffle, text_loss
 from shakespeare_gpt.intervention import Intervention
-from shakespeare_gpt.ui.core.endpoints import TraceCache
 from shakespeare_gpt.ui.core.limits import Refused
+from shakespeare_gpt.ui.core.traces import TraceCache
 from shakespeare_gpt.ui.what_if import api as what_if_api
 from shakespeare_gpt.ui.what_if import claims
 from shakespeare_gpt.ui.what_if.api import WhatIf

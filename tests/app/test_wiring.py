@@ -13,8 +13,9 @@ from starlette.testclient import TestClient
 
 import shakespeare_gpt as sg
 from shakespeare_gpt.ui.core import limits
-from shakespeare_gpt.ui.demo import EXAMPLES, LAUNCH
+from shakespeare_gpt.ui.demo import LAUNCH
 from shakespeare_gpt.ui.gradio_seam import events, files, guard
+from shakespeare_gpt.ui.writing.tab import EXAMPLES
 
 TEXT = "ROMEO:\nBut, soft!"
 

@@ -9,7 +9,7 @@ from playwright.sync_api import Page
 
 import shakespeare_gpt as sg
 from pages import open_settings, ready, settings, type_text
-from shakespeare_gpt.ui.demo import EXAMPLES
+from shakespeare_gpt.ui.writing.tab import EXAMPLES
 
 PROMPT = "JULIET:\nO"
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pages import settle, shown
-from shakespeare_gpt.ui.core import payloads
+from shakespeare_gpt.ui.attention.payloads import logit_lens
+from shakespeare_gpt.ui.text.payloads import overview
 
 CELL = (22, 28)  # px
 
@@ -31,7 +32,7 @@ def number(percent: str) -> float:
 
 def test_hover_tells_the_five_likeliest_after_each_layer(page, model, lens):
     seen = shown(page, model)
-    told = payloads.logit_lens(seen, model)["layers"]
+    told = logit_lens(seen, model)["layers"]
     position, layer = 20, 3
     lens.locator("canvas").hover(position={"x": position * CELL[0] + 9, "y": (layer + 1) * CELL[1] + 9})
     settle(page)
@@ -53,7 +54,7 @@ def test_hover_tells_the_five_likeliest_after_each_layer(page, model, lens):
 
 
 def test_the_last_row_is_what_the_model_says(page, model, lens):
-    following = payloads.overview(shown(page, model), model)["next"]
+    following = overview(shown(page, model), model)["next"]
     page.evaluate("shakespeare.view.set({position: shakespeare.session.get().text.length})")
     settle(page)
     last = rows(lens)[-1]
@@ -78,5 +79,5 @@ def test_it_follows_the_text(page, model, lens):
     page.locator("#logit-lens").scroll_into_view_if_needed()
     page.wait_for_function("document.querySelectorAll('#logit-lens tbody tr').length > 0")
     settle(page)
-    told = payloads.logit_lens(shown(page, model), model)["layers"]
+    told = logit_lens(shown(page, model), model)["layers"]
     assert [row[0].split(" ")[0] for row in rows(lens)] == [glyph(t["characters"][-1][0]) for t in told]

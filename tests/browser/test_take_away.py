@@ -25,9 +25,11 @@ from playwright.sync_api import Browser, Page, expect
 from launched import launch
 from pages import TIMEOUT, Watched, expect_weight, glyph, hover, ready, said, settle, shown, type_text
 from shakespeare_gpt.model import GPT, GPTConfig
+from shakespeare_gpt.snapshots import Snapshots
 from shakespeare_gpt.tokenizer import Tokenizer
 from shakespeare_gpt.trace import trace
-from shakespeare_gpt.ui.core.endpoints import Endpoints
+from shakespeare_gpt.ui.attention.api import Attention
+from shakespeare_gpt.ui.core.traces import TraceCache
 from shakespeare_gpt.ui.demo import build_demo
 
 TEXT = 'JULIET:\n-- O Romeo, "Romeo"! wherefore art thou Romeo?\n'
@@ -113,7 +115,7 @@ def test_json_says_what_the_endpoint_says(page, model, tmp_path):
     type_text(page, TEXT)
     page.evaluate("shakespeare.view.set({layer: 3, head: 2, position: 5})")
     told = json.loads(take(page, "json", tmp_path).read_text(encoding="utf-8"))
-    answer = Endpoints(model).attention(TEXT, 3, 2)
+    answer = Attention(model, TraceCache(model), Snapshots(model)).attention(TEXT, 3, 2)
     for name in ("characters", "start", "layer", "head", "notes"):
         assert told[name] == answer[name]
     assert np.array(told["weights"]) == pytest.approx(np.array(answer["weights"]), abs=1e-7)

@@ -9,10 +9,11 @@ import pytest
 
 from pages import TIMEOUT, alphas, glyph, hover, open_settings, ready, said, settings, settle, type_text, z
 from shakespeare_gpt.generation import stream
-from shakespeare_gpt.sampling import distribution
+from shakespeare_gpt.sampling import Sampling, distribution
 from shakespeare_gpt.trace import trace
-from shakespeare_gpt.ui.core import endpoints, payloads
 from shakespeare_gpt.ui.core.limits import Refused
+from shakespeare_gpt.ui.text import payloads
+from shakespeare_gpt.ui.writing import api as writing
 
 PROMPT = "ROMEO:\nWhat say'st thou"
 
@@ -157,7 +158,7 @@ def test_all_candidates_of_a_written_character(page, model):
     page.locator("#candidates summary", has_text=f"at {position + 1}").wait_for()
     rows = table(page)
     text = page.evaluate("shakespeare.session.get().text")
-    told = payloads.candidates(trace(model, text[:position]), model, 0.9, 20, 0.9)["candidates"]
+    told = payloads.candidates(trace(model, text[:position]), model, Sampling(0.9, 20, 0.9))["candidates"]
     assert len(rows) == 65
     for row, candidate in zip(rows, told, strict=True):
         assert float(row[1]) == pytest.approx(candidate["logit"], abs=6e-4)
@@ -177,7 +178,7 @@ def test_candidates_of_the_next_character_follow_the_settings_on_the_page(page, 
     settings(page, Temperature=0.5, **{"Top-k": 3})
     page.locator("#candidates summary").click()
     rows = table(page)
-    told = payloads.candidates(trace(model, PROMPT), model, 0.5, 3)["candidates"]
+    told = payloads.candidates(trace(model, PROMPT), model, Sampling(0.5, 3))["candidates"]
     assert [row[3] for row in rows[:4]] == ["kept"] * 3 + ["cut by top-k"]
     assert [float(row[4]) for row in rows] == pytest.approx([c["probability"] for c in told], abs=6e-5)
     assert "temperature 0.5" in page.locator("#candidates").text_content()
@@ -234,7 +235,7 @@ def test_the_replay_names_the_runners_up(page, model):
     settle(page)
     position = len(PROMPT) + 9
     text = page.evaluate("shakespeare.session.get().text")
-    told = payloads.candidates(trace(model, text[:position]), model, 0.8)["candidates"]
+    told = payloads.candidates(trace(model, text[:position]), model, Sampling(0.8))["candidates"]
     expected = [c for c in told if c["character"] != text[position]][:5]
     listed = page.locator(".sg-others b").all_text_contents()
     assert [c.replace("␣", " ").replace("⏎", "\n") for c in listed] == [c["character"] for c in expected]
@@ -393,13 +394,13 @@ def test_another_prompt_ends_the_writing(page):
 
 
 def test_a_run_that_breaks_off_ends_on_the_page_too(open_page, monkeypatch):
-    real = endpoints.stream_samples
+    real = writing.stream_samples
 
     def broken(*args, **how):
         yield from itertools.islice(real(*args, **how), 30)
         raise Refused("The writing broke off.")
 
-    monkeypatch.setattr(endpoints, "stream_samples", broken)
+    monkeypatch.setattr(writing, "stream_samples", broken)
     page = open_page()
     open_settings(page)
     page.locator("#settings input[type=radio]").nth(1).check()

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from reference import forward, layer_norm, softmax
-from shakespeare_gpt import heads
-from shakespeare_gpt.checkpoint import read_derived
-from shakespeare_gpt.model import Checkpoint
 from shakespeare_gpt.sampling import Sampling
-from shakespeare_gpt.trace import trace
-from shakespeare_gpt.ui.core import payloads
+from shakespeare_gpt.trace import trace, window
+from shakespeare_gpt.ui.attention.payloads import layer as layer_payload
+from shakespeare_gpt.ui.attention.payloads import logit_lens, tells_most, usual_weights
+from shakespeare_gpt.ui.core.packing import thumbnails
+from shakespeare_gpt.ui.text.payloads import candidates, overview
 from support import TEXT, small_gpt
 
 CONTEXT = 24
@@ -44,10 +44,10 @@ def unpack(packed: str) -> np.ndarray:
 
 def everything(gpt, seen) -> dict:
     return {
-        "overview": payloads.overview(seen, gpt, LONG),
-        "layer": payloads.layer(seen, 2, gpt),
-        "logit_lens": payloads.logit_lens(seen, gpt),
-        "candidates": payloads.candidates(seen, gpt, Sampling(0.8, 10, 0.9)),
+        "overview": overview(seen, gpt, LONG[:-CONTEXT]),
+        "layer": layer_payload(seen, 2, gpt),
+        "logit_lens": logit_lens(seen, gpt),
+        "candidates": candidates(seen, gpt, Sampling(0.8, 10, 0.9)),
     }
 
 
@@ -57,21 +57,21 @@ def test_everything_is_plain_json(gpt, seen):
 
 
 def test_the_text_and_where_it_stands(gpt, seen):
-    told = payloads.overview(seen, gpt, LONG)
+    told = overview(seen, gpt, LONG[:-CONTEXT])
     assert told["before"] + "".join(told["characters"]) == LONG
     assert told["start"] == len(LONG) - CONTEXT + 1  # counted from 1
     assert (told["n_layer"], told["n_head"], told["context_length"]) == (3, 4, CONTEXT)
-    assert payloads.overview(seen, gpt)["before"] == ""
+    assert overview(seen, gpt)["before"] == ""
 
 
 def test_characters_outside_the_vocabulary_count_where_they_stand_in_the_normalized_text(gpt):
     text = "\u2603" + TEXT[:40]  # a snowman, which is left out
-    told = payloads.overview(trace(gpt, text), gpt, text)
+    told = overview(trace(gpt, text), gpt, window(gpt, text).before)
     assert told["before"] + "".join(told["characters"]) == TEXT[:40]
 
 
 def test_how_well_each_character_was_foreseen(gpt, seen, expected):
-    told = payloads.overview(seen, gpt, LONG)
+    told = overview(seen, gpt, LONG[:-CONTEXT])
     ids = gpt.tokenizer.encode(LONG)[-CONTEXT:]
     assert told["given"][0] is None and len(told["given"]) == CONTEXT
     for t in range(1, CONTEXT):
@@ -83,7 +83,7 @@ def test_how_well_each_character_was_foreseen(gpt, seen, expected):
 
 def test_what_comes_next(gpt, seen, expected):
     probabilities = softmax(expected.logits[-1])
-    listed = payloads.overview(seen, gpt, LONG)["next"]
+    listed = overview(seen, gpt, LONG[:-CONTEXT])["next"]
     assert [p for _, p in listed] == pytest.approx(sorted(probabilities, reverse=True)[:10], rel=1e-3)
     best = gpt.tokenizer.vocabulary[probabilities.argmax()]
     assert listed[0][0] == best
@@ -91,7 +91,7 @@ def test_what_comes_next(gpt, seen, expected):
 
 def test_the_weights_of_a_layer_are_exact(gpt, seen, expected):
     for layer in (1, 2, 3):
-        told = payloads.layer(seen, layer, gpt)
+        told = layer_payload(seen, layer, gpt)
         assert told["layer"] == layer
         weights = unpack(told["weights"]).reshape(4, -1)
         rows, columns = np.tril_indices(CONTEXT)
@@ -101,7 +101,7 @@ def test_the_weights_of_a_layer_are_exact(gpt, seen, expected):
 
 
 def test_rows_still_add_up_to_one(gpt, seen):
-    weights = unpack(payloads.layer(seen, 1, gpt)["weights"]).reshape(4, -1)
+    weights = unpack(layer_payload(seen, 1, gpt)["weights"]).reshape(4, -1)
     begin = 0
     for t in range(CONTEXT):
         assert weights[:, begin : begin + t + 1].sum(1) == pytest.approx(np.ones(4), abs=1e-5)
@@ -110,7 +110,7 @@ def test_rows_still_add_up_to_one(gpt, seen):
 
 
 def test_the_size_of_what_is_moved(gpt, seen, expected):
-    told = payloads.layer(seen, 2, gpt)["moved"]
+    told = layer_payload(seen, 2, gpt)["moved"]
     projection = gpt.blocks[1].attention.projection.weight.double().detach().numpy()
     for head in range(4):
         part = projection[:, 8 * head : 8 * head + 8]  # head size 8
@@ -123,7 +123,7 @@ def test_the_size_of_what_is_moved(gpt, seen, expected):
 def test_thumbnails_show_the_strongest_weight_of_each_block(gpt):
     wide = small_gpt(context_length=150)
     seen = trace(wide, TEXT * 2)
-    told = payloads.thumbnails(seen)
+    told = thumbnails(seen.attention)
     T = len(seen.characters)
     assert T == 150 and told["block"] == 3 and told["size"] == 50
     pixels = np.frombuffer(base64.b64decode(told["data"]), np.uint8).reshape(3, 4, 50, 50)
@@ -134,12 +134,12 @@ def test_thumbnails_show_the_strongest_weight_of_each_block(gpt):
 
 
 def test_a_short_text_has_a_pixel_a_character(gpt):
-    told = payloads.thumbnails(trace(gpt, "ROMEO:"))
+    told = thumbnails(trace(gpt, "ROMEO:").attention)
     assert (told["size"], told["block"]) == (6, 1)
 
 
 def test_the_logit_lens(gpt, seen, expected):
-    told = payloads.logit_lens(seen, gpt)["layers"]
+    told = logit_lens(seen, gpt)["layers"]
     assert len(told) == 4  # after the embedding and after each of three layers
     ids = gpt.tokenizer.encode(LONG)[-CONTEXT:]
     embedding = gpt.token_embedding.weight.detach().double().numpy()
@@ -160,7 +160,7 @@ def test_the_logit_lens(gpt, seen, expected):
 )
 def test_candidates(gpt, seen, expected, settings):
     temperature, top_k, top_p = settings
-    told = payloads.candidates(seen, gpt, Sampling(temperature, top_k, top_p))["candidates"]
+    told = candidates(seen, gpt, Sampling(temperature, top_k, top_p))["candidates"]
     logits = expected.logits[-1]
     assert len(told) == 65 and len({c["character"] for c in told}) == 65
     order = np.argsort(-logits)
@@ -185,33 +185,28 @@ def test_candidates(gpt, seen, expected, settings):
     assert [c["probability"] for c in told[:kept_by_p]] == pytest.approx(final, abs=1e-5)
 
 
-def test_the_usual_weights_come_from_the_measured_heads_of_this_checkpoint(tmp_path, monkeypatch):
+def test_the_usual_weights_come_from_the_measured_heads(gpt):
     measured = {
-        "sha256": "abc",
         "heads": [
             {"layer": 2, "head": h + 1, "usual_weight_by_distance": [h + d / 100 for d in range(24)]}
             for h in reversed(range(4))
         ],
     }
-    (tmp_path / "heads.json").write_text(json.dumps(measured))
-    monkeypatch.setattr(payloads, "HEADS", tmp_path / "heads.json")
-    fits, other = small_gpt(), small_gpt()
-    fits.checkpoint, other.checkpoint = Checkpoint("abc", {}), Checkpoint("another", {})
+    usual = usual_weights(measured)
     text = "ROMEO:"
-    told = payloads.layer(trace(fits, text), 2, fits)["usual"]
+    told = layer_payload(trace(gpt, text), 2, gpt, usual)["usual"]
     assert [head[:3] for head in told] == [[h, h + 0.01, h + 0.02] for h in range(4)]
     assert all(len(head) == len(text) for head in told)
-    assert payloads.layer(trace(fits, text), 1, fits)["usual"] is None  # not measured
-    assert payloads.layer(trace(other, text), 2, other)["usual"] is None  # measured on another model
+    assert layer_payload(trace(gpt, text), 1, gpt, usual)["usual"] is None  # not measured
+    assert usual_weights(None) == {}
 
 
-def test_the_bundled_heads_are_used(model):
-    told = read_derived(model, heads.HEADS)
-    if told is None:
-        pytest.skip("assets/heads.json was not measured on this checkpoint")
-    usual = payloads.layer(trace(model, TEXT), 1, model)["usual"]
-    first = next(h for h in told["heads"] if (h["layer"], h["head"]) == (1, 1))
-    assert usual[0] == pytest.approx(first["usual_weight_by_distance"][: len(TEXT)], rel=1e-5)
+def test_the_head_to_begin_with_has_the_strongest_links_far_back(gpt, seen):
+    attention = seen.attention[0].copy()  # (n_head, T, T)
+    means = [
+        np.mean([max([0.0, *attention[h, q, : max(0, q - 1)]]) for q in range(CONTEXT)]) for h in range(4)
+    ]
+    assert tells_most(seen) == int(np.argmax(means)) + 1
 
 
 def test_answers_stay_below_a_megabyte_at_a_full_window(model):
@@ -219,9 +214,9 @@ def test_answers_stay_below_a_megabyte_at_a_full_window(model):
     seen = trace(model, text)
     assert len(seen.characters) == model.config.context_length == 256
     for told in (
-        payloads.overview(seen, model, text),
-        payloads.layer(seen, 1, model),
-        payloads.logit_lens(seen, model),
-        payloads.candidates(seen, model, Sampling()),
+        overview(seen, model, text[:-256]),
+        layer_payload(seen, 1, model),
+        logit_lens(seen, model),
+        candidates(seen, model, Sampling()),
     ):
         assert len(json.dumps(told)) < 1_000_000

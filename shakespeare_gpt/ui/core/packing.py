@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 LARGEST = 2**24 - 1  # a weight of 1 as a 24-bit number
+THUMBNAIL = 64  # pixels along a side, at most
 
 
 def pack(weights: np.ndarray) -> str:
@@ -31,3 +32,23 @@ def numbers(array: np.ndarray | np.floating) -> Any:
     if isinstance(array, np.ndarray) and array.ndim:
         return [numbers(part) for part in array]
     return figure(float(array)) if np.isfinite(array) else None
+
+
+def thumbnails(attention: np.ndarray) -> dict[str, Any]:
+    """Every head, (n_layer, n_head, T, T), as a small picture. Pixels only: the numbers come with /layer.
+
+    A pixel is the largest of the block x block weights under it, so that a single strong link still shows;
+    its byte is 255 * sqrt(weight), rounded up, so that 0 stays the only black.
+
+    Returns:
+        "size" (pixels along a side, at most 64), "block" (characters a pixel), "data": base64 of
+        n_layer * n_head * size * size bytes, rows from the top.
+    """
+    n_layer, n_head, T, _ = attention.shape
+    block = -(-T // THUMBNAIL)
+    size = -(-T // block)
+    padded = np.zeros((n_layer, n_head, size * block, size * block), np.float32)
+    padded[:, :, :T, :T] = attention
+    pooled = padded.reshape(n_layer, n_head, size, block, size, block).max(axis=(3, 5))
+    pixels = np.ceil(255 * np.sqrt(pooled)).clip(0, 255).astype(np.uint8)
+    return {"size": size, "block": block, "data": base64.b64encode(pixels.tobytes()).decode()}

@@ -251,7 +251,7 @@ export function makeSession({ call, view, pointer, timers = clock }) {
   let base = { run: null, text: "", steps: [] }; // what stood on the page when the run began
 
   /**
-   * News from the generation, as endpoints.py's `write` tells it. Its prompt begins at `offset` of the text on the page,
+   * News from the generation, as writing/api.py's `write` tells it. Its prompt begins at `offset` of the text on the page,
    * and the last `before` characters of it were generated earlier.
    */
   function writing(told) {

@@ -7,7 +7,7 @@
 // `session.get()` and the selection from `focus()` (focus.js), never from another view's elements; to change something,
 // call `view.set({layer: 2})` or `pointer.set({...})`. Heavy drawing goes through `later(key, draw)` (tasks.js), so
 // that the page never stalls. Put an element for it into a static gr.HTML template whose js_on_load imports main.js
-// (see explorer.py) and list the module in main.js's VIEWS. From outside the modules the same objects hang on
+// (see text/tab.py) and list the module in main.js's VIEWS. From outside the modules the same objects hang on
 // `window.shakespeare`: view, pointer, session, focus, api.call(name, ...arguments).
 
 import { report } from "./report.js";

@@ -353,7 +353,7 @@ export interface Step {
   seed: number;
 }
 
-/** News from the generation, as endpoints.py's `write` tells it, of one continuation. */
+/** News from the generation, as writing/api.py's `write` tells it, of one continuation. */
 export interface News {
   run: string;
   offset: number;

@@ -1,18 +1,29 @@
 """Lanes: who waits for whom when many visitors are here at once."""
 
+from __future__ import annotations
+
 import asyncio
 import inspect
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator
 from concurrent.futures import Future
 from functools import partial, wraps
 from itertools import count
 from queue import PriorityQueue
-from typing import Any, get_args
+from typing import Any, Protocol, TypeVar, cast, get_args
 
 from shakespeare_gpt.ui.core.limits import Refused
 
 MAX_WAITING = 200  # calls that wait in a lane
+
+Answer = TypeVar("Answer")
+Piece = TypeVar("Piece")
+
+
+class Signed(Protocol):
+    """A function that says itself what its signature is: `inspect`, and so Gradio, believes it."""
+
+    __signature__: inspect.Signature
 
 
 class Lane:
@@ -25,7 +36,7 @@ class Lane:
     """
 
     def __init__(self, name: str) -> None:
-        self._work: PriorityQueue[tuple[bool, int, Future, Callable]] = PriorityQueue()
+        self._work: PriorityQueue[tuple[bool, int, Future[Any], Callable[[], Any]]] = PriorityQueue()
         self._number = count()
         threading.Thread(target=self._worker, name=name, daemon=True).start()
 
@@ -38,13 +49,13 @@ class Lane:
                 except BaseException as error:
                     future.set_exception(error)
 
-    def submit(self, piece: Callable, later: bool = False) -> Future:
+    def submit(self, piece: Callable[[], Answer], later: bool = False) -> Future[Answer]:
         """Line up a piece of work; `later`: behind all that is not."""
-        future: Future = Future()
+        future: Future[Answer] = Future()
         self._work.put((later, next(self._number), future, piece))
         return future
 
-    async def run(self, piece: Callable, later: bool = False) -> Any:
+    async def run(self, piece: Callable[[], Answer], later: bool = False) -> Answer:
         """Wait for the turn, without holding a thread; cancelled, it gives the turn up.
 
         Raises:
@@ -54,26 +65,28 @@ class Lane:
             raise Refused("Many people are here right now. Please try again in a few seconds.")
         return await asyncio.wrap_future(self.submit(piece, later))
 
-    def call(self, fn: Callable, later: bool = False) -> Callable:
+    def call(
+        self, fn: Callable[..., Answer], later: bool = False
+    ) -> Callable[..., Coroutine[Any, Any, Answer]]:
         """The same function, run in this lane; Gradio sees its signature and docstring.
 
         `later`: in turn with the streams, not before them, so that many such calls do not keep them waiting.
         """
 
         @wraps(fn)
-        async def in_lane(*args: Any, **kwargs: Any) -> Any:
+        async def in_lane(*args: Any, **kwargs: Any) -> Answer:
             return await self.run(partial(fn, *args, **kwargs), later)
 
         return in_lane
 
-    def stream(self, fn: Callable[..., Iterator]) -> Callable[..., AsyncIterator]:
+    def stream(self, fn: Callable[..., Generator[Piece, None, None]]) -> Callable[..., AsyncIterator[Piece]]:
         """The same generator function, each of its pieces made in this lane.
 
         Closed or cancelled (Stop, a closed tab, a dropped client), it ends the work after the current piece.
         """
 
         @wraps(fn)
-        async def in_lane(*args: Any, **kwargs: Any) -> AsyncIterator:
+        async def in_lane(*args: Any, **kwargs: Any) -> AsyncIterator[Piece]:
             pieces = fn(*args, **kwargs)
             try:
                 piece = await self.run(partial(next, pieces, None))
@@ -86,6 +99,20 @@ class Lane:
 
         # An API page should say what one answer is, not that they come from an iterator.
         signature = inspect.signature(fn, eval_str=True)
-        (piece_type,) = get_args(signature.return_annotation)
-        in_lane.__signature__ = signature.replace(return_annotation=piece_type)
+        piece_type, *_ = get_args(signature.return_annotation)
+        cast(Signed, in_lane).__signature__ = signature.replace(return_annotation=piece_type)
         return in_lane
+
+    def in_turns(
+        self, fn: Callable[..., Generator[Piece, None, None]]
+    ) -> Callable[..., Coroutine[Any, Any, Piece]]:
+        """The same generator function as a call that answers once, with the last piece; each piece waits for its turn."""
+        streamed = self.stream(fn)
+
+        @wraps(streamed)
+        async def answer(*args: Any, **kwargs: Any) -> Piece:
+            async for piece in streamed(*args, **kwargs):
+                found = piece
+            return found
+
+        return answer

@@ -1,6 +1,6 @@
 """The endpoints of "Inside a head": one head at one character, one weight written out, the residual stream.
 
-As in endpoints.py, annotations are real types: Gradio reads them for the API page.
+As in writing/api.py, annotations are real types: Gradio reads them for the API page.
 """
 
 from collections.abc import Callable
@@ -14,6 +14,7 @@ from shakespeare_gpt.model import GPT
 from shakespeare_gpt.trace import Trace
 from shakespeare_gpt.ui.core import limits
 from shakespeare_gpt.ui.core.packing import numbers
+from shakespeare_gpt.ui.core.traces import TraceCache
 
 
 class Inside:
@@ -23,8 +24,9 @@ class Inside:
         trace: makes or remembers the Trace of a text.
     """
 
-    def __init__(self, model: GPT, trace: Callable[[str], Trace]) -> None:
+    def __init__(self, model: GPT, trace: TraceCache) -> None:
         self.model, self.trace = model, trace
+        self.endpoints: list[Callable[..., Any]] = [self.inside, self.arithmetic, self.residual]
 
     def inside(self, text: str, layer: int = 1, head: int = 1, position: int = 0) -> dict[str, Any]:
         """One head at one character, step by step: query, keys, scores, mask, softmax, values, what it writes.

@@ -1,10 +1,10 @@
-"""The tab "Inside a head": a static template, filled by ui/static/inside.js from the endpoints of inside_api.py."""
+"""The tab "Inside a head": a static template, filled by inside.js from the endpoints of api.py."""
 
 from __future__ import annotations
 
 import gradio as gr
 
-from shakespeare_gpt.ui.core import explorer
+from shakespeare_gpt.ui.gradio_seam.pieces import piece
 
 
 def step(name: str, title: str, sentence: str, *figures: str) -> str:
@@ -116,8 +116,49 @@ TEMPLATE = f"""
   </div>
 </section>
 """
+# What the "?" beside a heading says, by the heading's selector: at most three sentences.
+HELP = {
+    "#inside-heading": [
+        (
+            "What this character looks for (its query) is held against what each character offers (its key), "
+            "and the better the two fit, the more it takes of what that one hands over (its value)."
+        ),
+        (
+            "Queries, keys and values are made by three tables of numbers that the head learned, the same for"
+            " every character."
+        ),
+        "All numbers here are the model's own, so every step can be worked out again by hand.",
+    ],
+    "#inside-check-heading": [
+        (
+            "Query and key are multiplied number by number and added up, divided by the root of the head "
+            "size, and turned into a weight by the softmax."
+        ),
+        (
+            "Every line can be copied into a calculator; it is the arithmetic that the model itself does for "
+            "this pair."
+        ),
+    ],
+    "#inside-stream-heading": [
+        (
+            "The stream is a list of numbers for each character that runs through all layers, and every part "
+            "reads it and adds to it."
+        ),
+        "A long addition changes much of what later layers read, a short one little.",
+    ],
+    "#inside-parts-heading": [
+        (
+            "The last sum decides what comes next, so each addition to it can be read as votes for and "
+            "against a character."
+        ),
+        (
+            "This counts direct votes only: a head may also matter through what later layers make of its "
+            "addition."
+        ),
+    ],
+}
 
 
 def build() -> gr.HTML:
     """The tab's one component."""
-    return explorer.piece(TEMPLATE, elem_id="inside")
+    return piece(TEMPLATE, elem_id="inside")

@@ -1,7 +1,4 @@
-"""The tab "The model", the table of heads, the training slider and the guided tour: templates and first values.
-
-As in explorer.py the templates are static; what they show travels as JSON and is written by ui/static/*.js.
-"""
+"""The tab "The model": a static template, filled by model.js from the endpoints of api.py."""
 
 from __future__ import annotations
 
@@ -12,55 +9,8 @@ import plotly.graph_objects as go
 
 from shakespeare_gpt.model import GPT
 from shakespeare_gpt.pictures import decoder_svg, parts
-from shakespeare_gpt.ui.core import explorer
 from shakespeare_gpt.ui.core.figures import axis, layout
-from shakespeare_gpt.ui.model.api import ModelApi
-
-ROLES = """
-<section class="sg sg-roles" data-piece="roles" aria-label="What the heads do">
-  <details id="roles">
-    <summary>What the heads do</summary>
-    <h3 class="sg-roles-heading">A role for each head, if it has one</h3>
-    <p class="sg-quiet sg-roles-line"></p>
-    <div class="sg-scroll" tabindex="0" role="region" aria-label="Table of all heads">
-      <table><thead></thead><tbody></tbody><tfoot></tfoot></table>
-    </div>
-  </details>
-</section>
-"""
-
-FORMING = """
-<section class="sg sg-forming" data-piece="forming" aria-label="Watch a head form">
-  <details id="forming">
-    <summary>Watch this head form</summary>
-    <p class="sg-quiet sg-forming-line"></p>
-    <div class="sg-forming-body" hidden>
-      <div class="sg-forming-slider">
-        <label for="forming-slider">Moment of the training, in steps</label>
-        <input id="forming-slider" type="range" min="0" max="0" step="1" value="0">
-        <div class="sg-forming-steps" aria-hidden="true"></div>
-      </div>
-      <p id="forming-said" aria-live="polite"></p>
-      <div class="sg-halves">
-        <div><h3 class="sg-forming-heading"></h3><div id="forming-map"></div></div>
-        <div>
-          <h3 class="sg-forming-row-heading"></h3>
-          <ol class="sg-bars"></ol>
-          <h3>What it would have written then</h3>
-          <p class="sg-quiet">120 characters after the text, always with the same seed and a temperature of 0.8.</p>
-          <div class="sg-written" tabindex="0" role="region" aria-label="What it would have written"></div>
-        </div>
-      </div>
-    </div>
-  </details>
-</section>
-"""
-
-TOUR = """
-<section class="sg sg-tour" data-piece="tour" aria-label="Guided tour">
-  <button type="button" id="tour-start">Take the tour: six stops</button>
-</section>
-"""
+from shakespeare_gpt.ui.gradio_seam.pieces import piece
 
 # The drawing is put in for DRAWING: it depends on the shape of the model and on nothing that a visitor sends.
 MODEL = """
@@ -135,6 +85,59 @@ MODEL = """
 </section>
 """
 
+# What the "?" beside a heading says, by the heading's selector: at most three sentences.
+HELP = {
+    "#drawing-heading": [
+        "The text goes in as characters, and every layer adds to what is known about each of them.",
+        ("Out comes a number for each of the 65 characters that says how well it would fit as the next one."),
+    ],
+    "#character-map-heading": [
+        (
+            "The model starts with random points and moves each a little whenever this makes its predictions "
+            "better."
+        ),
+        (
+            "The two axes are the directions in which the points differ most; much of the difference lies in "
+            "directions that cannot be drawn here."
+        ),
+    ],
+    "#position-map-heading": [
+        (
+            "Attention by itself does not know in which order characters stand, so a learned list of numbers "
+            "for each place is added to the character."
+        ),
+        "A broad bright band along the diagonal means that neighbouring places got similar numbers.",
+    ],
+    "#loss-heading": [
+        (
+            "The loss is minus the natural logarithm of the probability that the model gave to the character "
+            "that did come, averaged over the text."
+        ),
+        (
+            "Guessing evenly among 65 characters would give 4.17; a loss of 1.4 is like choosing among four "
+            "equally likely characters."
+        ),
+        (
+            "The broken curve is taken while parts of the model are switched off at random, which keeps it "
+            "from learning by heart, so it may lie above the other."
+        ),
+    ],
+    "#others-heading": [
+        (
+            "Smaller losses are better, but a model of ten million parameters also needs a graphics card to "
+            "learn in minutes."
+        ),
+        (
+            "Others report the lowest value that they saw during the training, on random pieces of the same "
+            "text; ours is the last one, over every character."
+        ),
+    ],
+    "#samples-heading": [
+        "Nothing here was chosen: the first three texts with this seed are shown.",
+        "At each place one character is drawn by its probability, so another seed writes another text.",
+    ],
+}
+
 
 def figures() -> dict[str, Any]:
     """The figures of this tab without their numbers."""
@@ -172,24 +175,8 @@ def figures() -> dict[str, Any]:
     return dict(zip(names, (figure.to_plotly_json() for figure in (characters, places, loss)), strict=True))
 
 
-def roles(api: ModelApi) -> gr.HTML:
-    """The table of all heads with their roles; it also puts the badges on the thumbnails. Belongs under them."""
-    return explorer.piece(ROLES, api.measured_heads(), elem_id="roles-piece")
-
-
-def forming(api: ModelApi) -> gr.HTML:
-    """The chosen head at several moments of the training. Belongs under the maps of attention."""
-    told = {"moments": api.moments(), "vocab_size": api.model.config.vocab_size}
-    return explorer.piece(FORMING, told, elem_id="forming-piece")
-
-
-def tour() -> gr.HTML:
-    """The button that starts the guided tour. Belongs near the title."""
-    return explorer.piece(TOUR, elem_id="tour")
-
-
-def model(model: GPT) -> gr.HTML:
+def build(model: GPT) -> gr.HTML:
     """The whole tab: the drawn decoder, embeddings, training, samples, limits."""
     sentences = {part.key: part.sentence for part in parts(model.config).values()}
     template = MODEL.replace("DRAWING", decoder_svg(model.config, page=True))
-    return explorer.piece(template, {"figures": figures(), "parts": sentences}, elem_id="model-piece")
+    return piece(template, {"figures": figures(), "parts": sentences}, elem_id="model-piece")

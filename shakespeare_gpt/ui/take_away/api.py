@@ -1,9 +1,9 @@
 """How sure the model was of a text that it wrote: for a link, which carries the text and not the probabilities.
 
-As in endpoints.py, annotations are real types: Gradio reads them for the API page.
+As in writing/api.py, annotations are real types: Gradio reads them for the API page.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -22,6 +22,7 @@ class Score:
 
     def __init__(self, model: GPT) -> None:
         self.model = model
+        self.endpoints: list[Callable[..., Any]] = [self.score]
 
     def score(self, text: str, runs: list[list[float]]) -> dict[str, Any]:
         """How sure the model was of each character that it wrote, worked out again from the text alone.

@@ -106,7 +106,7 @@ const radios = (name, label, count) =>
     (_, i) => `<label><input type="radio" name="${name}" value="${i + 1}"> ${i + 1}</label>`,
   ).join("")}</fieldset>`;
 
-/** The text of the file. pieces: the templates of explorer.py: {strip, lenses, attention, logit_lens}; space: is it one? */
+/** The text of the file. pieces: the templates that demo.py hands in: {strip, lenses, attention, logit_lens}; space: is it one? */
 export async function html(pieces, space) {
   const { n_layer, n_head, checkpoint } = session.get().window;
   const { layer, head } = view.get();

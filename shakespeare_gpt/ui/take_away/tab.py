@@ -1,6 +1,6 @@
 """The row under the text that hands out what is shown: the link, the downloads, and the Space's duplicate.
 
-All of it is made in the browser (static/link.js, export.js, picture.js, standalone_file.js); nothing is kept on the
+All of it is made in the browser (link.js, export.js, picture.js, standalone_file.js); nothing is kept on the
 server.
 """
 
@@ -8,23 +8,14 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any
+from collections.abc import Sequence
 
 import gradio as gr
 
-from shakespeare_gpt.ui.core import explorer, limits
+from shakespeare_gpt.ui.core import limits
+from shakespeare_gpt.ui.core.facts import sampling
 from shakespeare_gpt.ui.gradio_seam.events import event
-
-# The settings of the sampler, in the order of demo.build_settings; static/link.js knows them by these names.
-SETTINGS = ("samples", "length", "temperature", "top_k", "top_p", "seed")
-
-# What the standalone file is put together from.
-PIECES = {
-    "strip": explorer.STRIP,
-    "lenses": explorer.LENSES,
-    "attention": explorer.ATTENTION,
-    "logit_lens": explorer.LOGIT_LENS,
-}
+from shakespeare_gpt.ui.gradio_seam.pieces import piece
 
 TEMPLATE = """
 <section class="sg sg-take-away" data-piece="take-away" aria-label="Take it away">
@@ -49,32 +40,29 @@ TEMPLATE = """
 """
 
 
-def build(settings: list[gr.components.Component]) -> gr.HTML:
+def build(controls: Sequence[gr.components.Component], vocab_size: int, pieces: dict[str, str]) -> None:
     """The row. It fires `submit` when a link has brought settings for the sampler; link.js has them then.
 
     Args:
-        settings: the components of demo.build_settings.
+        controls: the sampler's settings on the page, in the order of facts.sampling.
+        pieces: the templates that the standalone file is put together from, by the names that standalone_file.js uses.
     """
-    told = {"space": space(), "settings": ranges(settings), "max_seed": limits.MAX_SEED, "pieces": PIECES}
-    row = gr.HTML(
-        told,
-        html_template=TEMPLATE,
-        js_on_load=explorer.on_load("mount(element, props.value, trigger)"),
-        apply_default_css=False,
-        elem_id="take-away",
-    )
-    row.submit(None, None, settings, js=event("linkSettings"))
-    return row
+    told = {
+        "space": space(),
+        "settings": ranges(vocab_size),
+        "max_seed": limits.MAX_SEED,
+        "pieces": pieces,
+    }
+    row = piece(TEMPLATE, told, trigger=True, elem_id="take-away")
+    row.submit(None, None, list(controls), js=event("linkSettings"))
 
 
-def ranges(settings: list[gr.components.Component]) -> dict[str, dict[str, Any]]:
+def ranges(vocab_size: int) -> dict[str, dict[str, float]]:
     """What a link may say of the sampler's settings: the least and the most, and the usual value."""
-    outer = {"samples": (1, limits.MAX_SAMPLES), "seed": (-1, limits.MAX_SEED)}
-    told = {}
-    for name, setting in zip(SETTINGS, settings, strict=True):
-        least, most = outer.get(name) or (setting.minimum, setting.maximum)
-        told[name] = {"least": least, "most": most, "usual": setting.value}
-    return told
+    return {
+        name: {key: setting[key] for key in ("least", "most", "usual")}
+        for name, setting in sampling(vocab_size).items()
+    }
 
 
 def space() -> str | None:

@@ -1,21 +1,23 @@
 """The endpoints of "What if?": a text before and after, two continuations, and the textbook's claims, checked.
 
-As in endpoints.py, annotations are real types: Gradio reads them for the API page. `before` is always the model as
+As in writing/api.py, annotations are real types: Gradio reads them for the API page. `before` is always the model as
 trained, `after` the changed one.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from functools import wraps
+from collections.abc import Callable, Generator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from shakespeare_gpt.experiments import Comparison, price, read_prices, text_loss
+from shakespeare_gpt.checkpoint import ASSETS
+from shakespeare_gpt.experiments import PRICES, Comparison, price, read_prices, text_loss
 from shakespeare_gpt.generation import stream_samples
 from shakespeare_gpt.intervention import Intervention
 from shakespeare_gpt.model import GPT
 from shakespeare_gpt.ui.core import limits
 from shakespeare_gpt.ui.core.packing import numbers, pack
+from shakespeare_gpt.ui.core.traces import TraceCache
 from shakespeare_gpt.ui.what_if.claims import CLAIMS
 
 MAX_LENGTH = 200  # characters that each of the two continuations may have
@@ -28,11 +30,14 @@ class WhatIf:
 
     Args:
         trace: makes or remembers the Trace of a text under an Intervention.
+        folder: where prices.json lies.
     """
 
-    def __init__(self, model: GPT, trace: Callable) -> None:
+    def __init__(self, model: GPT, trace: TraceCache, folder: Path = ASSETS) -> None:
         self.model, self.trace = model, trace
-        self.prices = read_prices(model)
+        self.prices = read_prices(model, folder / PRICES.name)
+        self.endpoints: list[Callable[..., Any]] = [self.what_if, self.claim]
+        self.in_turns: list[Callable[..., Generator[Any, None, None]]] = [self.what_if_continuation]
 
     def what_if(
         self,
@@ -68,9 +73,10 @@ class WhatIf:
         text = limits.text("text", text)
         layer = limits.whole("layer", layer, 1, self.model.config.n_layer)
         head = limits.whole("head", head, 1, self.model.config.n_head)
-        before = self.trace(text)
+        seen = self.trace.window(text)
+        before = self.trace(seen)
         index = limits.position("position", position, before.start, len(before.characters))
-        told = Comparison(before, self.trace(text, change))
+        told = Comparison(before, self.trace(seen, change))
         rows, columns = np.tril_indices(len(before.characters))
         where = layer - 1, head - 1
         p, q = (probabilities[index] for probabilities in told.probabilities)
@@ -112,7 +118,7 @@ class WhatIf:
         top_k: int = 0,
         top_p: float = 1.0,
         seed: int = 1,
-    ) -> Iterator[dict[str, str]]:
+    ) -> Generator[dict[str, str], None, None]:
         """What the model writes on as trained and changed, with the same seed, so that only the model differs.
 
         Args:
@@ -164,9 +170,9 @@ class WhatIf:
         head = limits.whole("head", head, 1, self.model.config.n_head)
         asked = CLAIMS[claim]
         change = asked.intervention(self.model.config, layer - 1, head - 1)
-        told = asked.check(
-            self.model, Comparison(self.trace(text), self.trace(text, change)), layer - 1, head - 1
-        )
+        seen = self.trace.window(text)
+        compared = Comparison(self.trace(seen), self.trace(seen, change))
+        told = asked.check(self.model, compared, layer - 1, head - 1)
         return {
             "claim": claim,
             "title": asked.title,
@@ -179,15 +185,3 @@ class WhatIf:
 
     def _intervention(self, value: Any) -> Intervention:
         return limits.intervention("intervention", value, self.model.config.n_layer, self.model.config.n_head)
-
-
-def in_turns(streamed: Callable[..., AsyncIterator]) -> Callable[..., Any]:
-    """A stream of a lane as a call that answers once: with the last piece. Each piece still waits for its turn."""
-
-    @wraps(streamed)
-    async def answer(*args: Any, **kwargs: Any) -> Any:
-        async for piece in streamed(*args, **kwargs):
-            found = piece
-        return found
-
-    return answer

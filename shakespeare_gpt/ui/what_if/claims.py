@@ -62,7 +62,7 @@ class Claim:
 def equal_letters(model: GPT, told: Comparison, layer: int, head: int) -> Outcome:
     """In layer 1 without positions, equal characters have equal keys."""
     before, after = (spread_on_equal(seen) for seen in (told.before, told.after))
-    if before is None:
+    if before is None or after is None:
         return Outcome([Check("No character stands twice in this text: write one that does.", None)])
     sentence = (
         f"In layer 1, two equal characters in the same row get weights that differ by up to {before:.4f} as "
@@ -129,8 +129,8 @@ def shuffled(model: GPT, told: Comparison) -> tuple[float, float, dict | None]:
     text = "".join(told.before.characters)
     if len(set(text[:-1])) < 2:
         return 0.0, 0.0, None
-    changed = shuffle(model, text, told.after.intervention)
-    trained = shuffle(model, text)
+    changed = shuffle(model, text, told.after.intervention, before=told.after)
+    trained = shuffle(model, text, before=told.before)
     p, q = changed.probabilities
     best = np.argsort(-p, kind="stable")[:NEXT]
     vocabulary = model.tokenizer.vocabulary

@@ -1,25 +1,31 @@
-"""The tab "What if?": a static template, filled by ui/static/what_if.js from the endpoints of what_if_api.py."""
+"""The tab "What if?": a static template, filled by what_if.js from the endpoints of api.py."""
 
 from __future__ import annotations
 
 import gradio as gr
 
-from shakespeare_gpt.experiments import read_prices
-from shakespeare_gpt.model import GPT
-from shakespeare_gpt.ui.core import explorer
+from shakespeare_gpt.ui.core.facts import SWITCHED_OFF
+from shakespeare_gpt.ui.gradio_seam.pieces import piece
+from shakespeare_gpt.ui.what_if.api import WhatIf
 from shakespeare_gpt.ui.what_if.claims import CLAIMS
 
-# What is off in the whole model: the Intervention's field, its name, and what happens without it.
-EVERYWHERE = (
-    ("no_scale", "The scale", "scores are no longer divided by √(head size)"),
-    ("no_mask", "The causal mask", "every character sees the later ones too"),
-    ("no_positions", "The position embeddings", "no character knows where it stands"),
-    ("uniform_attention", "Choosing by content", "every head takes the plain average of what it may see"),
-)
+# What happens without what is off in the whole model, by the Intervention's field.
+WITHOUT = {
+    "no_scale": "scores are no longer divided by √(head size)",
+    "no_mask": "every character sees the later ones too",
+    "no_positions": "no character knows where it stands",
+    "uniform_attention": "every head takes the plain average of what it may see",
+}
+
+
+def title(field: str) -> str:
+    words = SWITCHED_OFF[field][1]
+    return words[0].upper() + words[1:]
+
 
 CHECKBOXES = "".join(
-    f'<label><input type="checkbox" data-switch="{field}"> {name} <small>{without}</small></label>'
-    for field, name, without in EVERYWHERE
+    f'<label><input type="checkbox" data-switch="{field}"> {title(field)} <small>{without}</small></label>'
+    for field, without in WITHOUT.items()
 )
 
 TEMPLATE = f"""
@@ -79,14 +85,79 @@ TEMPLATE = f"""
   </div>
 </section>
 """
+# What the "?" beside a heading says, by the heading's selector: at most three sentences.
+HELP = {
+    "#what-if-switches-heading": [
+        "A part that is off adds nothing, and everything behind it has to work with what is left.",
+        (
+            "A large difference says that the model as it was trained relies on this part; one that is "
+            "trained without it might find another way."
+        ),
+    ],
+    "#what-if-claims-heading": [
+        (
+            "Textbooks say these things about every transformer; here each is measured on this one, with your"
+            " text."
+        ),
+        (
+            "Some follow from the way it is built and hold for any text; that the loss rises is only found, "
+            "and a short text can show the opposite."
+        ),
+    ],
+    "#what-if-next-heading": [
+        (
+            "Both models have read the same text up to the held character; the bars are what each expects "
+            "next."
+        ),
+        "Where the two bars of a character agree, the part that is off is not needed for this prediction.",
+    ],
+    "#what-if-written-heading": [
+        (
+            "Both write on with the same seed: the dice fall alike, so every difference comes from what is "
+            "off."
+        ),
+        (
+            "Where the probabilities differ little the texts may stay equal for long, and after the first "
+            "different letter they part."
+        ),
+    ],
+    "#what-if-maps-heading": [
+        (
+            "The first map is the head as trained, the second the same head with something off, the third the"
+            " second minus the first."
+        ),
+        (
+            "A head changes too when something in an earlier layer is off, because it reads other numbers "
+            "then."
+        ),
+    ],
+    "#what-if-divergence-heading": [
+        "A high bar marks a place whose prediction needs what is off.",
+        "0 means that both models expect exactly the same; the unit is the nat, as for the loss.",
+    ],
+    "#what-if-numbers-heading": [
+        (
+            "The loss is minus the natural logarithm of the probability that the model gave to the character "
+            "that did come, averaged; the unit of such numbers is the nat."
+        ),
+        (
+            "The KL (Kullback-Leibler) divergence says how far the changed prediction lies from the trained "
+            "one: 0 where they agree."
+        ),
+        (
+            "The entropy of a row says how widely its weight is spread: 0 if one character has it all, the "
+            "logarithm of n if n characters share it equally."
+        ),
+    ],
+}
 
 
-def build(model: GPT) -> gr.HTML:
+def build(api: WhatIf) -> gr.HTML:
     """The tab's one component; what it starts from is the same for every text."""
     told = {
-        "n_layer": model.config.n_layer,
-        "n_head": model.config.n_head,
+        "n_layer": api.model.config.n_layer,
+        "n_head": api.model.config.n_head,
         "claims": [{"claim": key, "title": claim.title} for key, claim in CLAIMS.items()],
-        "prices": read_prices(model),
+        "prices": api.prices,
     }
-    return explorer.piece(TEMPLATE, told, elem_id="what-if")
+    return piece(TEMPLATE, told, elem_id="what-if")

@@ -1,4 +1,4 @@
-// The account of a run, as `write` in endpoints.py tells it: lines of JSON, of which more and more arrive.
+// The account of a run, as `write` in api.py tells it: lines of JSON, of which more and more arrive.
 
 /**
  * @typedef {object} Step How sure the model was of a generated character.

@@ -1,0 +1,205 @@
+"""What the heads look at: static templates, filled by this folder's scripts."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from shakespeare_gpt.model import GPTConfig
+from shakespeare_gpt.ui.attention.api import Attention
+from shakespeare_gpt.ui.gradio_seam.pieces import piece
+
+LENSES = """
+<section class="sg sg-lenses" data-piece="lenses" aria-label="Lenses">
+  <details>
+    <summary>Lenses: <span id="lens-badge" role="status"></span></summary>
+    <div class="sg-lens-list">
+      <label><input type="checkbox" data-view="hide_first"> Hide the first character
+        <small>and make each row add up to 1 again: many heads rest there when they have nothing to do</small></label>
+      <label><input type="checkbox" data-view="keep_most"> Keep what carries 70%
+        <small>the fewest links of each row that add up to 70% of it</small></label>
+      <label><input type="checkbox" data-view="by_moved"> Weight by what is moved
+        <small>a link counts as much as it moves: weight times the length of the value after the head's part of
+        the output projection, each row made to add up to 1</small></label>
+      <label>Heads <select data-view="over" aria-label="One head, or all heads of the layer">
+        <option value="head">the chosen head</option>
+        <option value="mean">mean over the layer's heads</option>
+        <option value="max">largest over the layer's heads</option></select>
+        <small>for the text and the large map; the largest do not add up to 1</small></label>
+      <label>Colour <select data-view="scale" aria-label="Colour scale">
+        <option value="sqrt">follows the square root</option>
+        <option value="linear">follows the weight, 0 to 1</option></select>
+        <small>the square root makes weak links visible; numbers are always plain</small></label>
+    </div>
+  </details>
+  <button type="button" id="lens-plain" hidden>Plain weights again</button>
+</section>
+"""
+
+ATTENTION = """
+<section class="sg sg-attention" data-piece="attention" aria-label="Attention">
+  <div class="sg-maps">
+    <div class="sg-all">
+      <h3>Every head of the model</h3>
+      <div id="head-grid" role="group" aria-label="Every head: rows are layers, columns are heads"></div>
+      <p class="sg-quiet">Point at one to see it large, click to keep it. In each picture a row is a character that
+        looks, a column one that is looked at; bright is strong. A pixel of a long text is the strongest of its
+        block, and lenses leave these pictures as they are.</p>
+    </div>
+    <div class="sg-one">
+      <h3 id="head-map-heading"></h3>
+      <p class="sg-lens-note" hidden></p>
+      <div id="head-map" tabindex="0" role="application"
+        aria-label="Map of one head: arrow keys move from cell to cell, Enter holds the character"></div>
+      <p class="sg-quiet">A row is a character that looks; what it looks at stands in its columns, itself at the end.
+        Drag to zoom in, double-click to see all. Weights are the model's own, written to four decimals.</p>
+    </div>
+  </div>
+  <div class="sg-layer">
+    <h3 id="layer-maps-heading"></h3>
+    <p class="sg-lens-note" hidden></p>
+    <p id="layer-scale" class="sg-quiet"></p>
+    <div id="layer-maps"></div>
+  </div>
+</section>
+"""
+
+ROLES = """
+<section class="sg sg-roles" data-piece="roles" aria-label="What the heads do">
+  <details id="roles">
+    <summary>What the heads do</summary>
+    <h3 class="sg-roles-heading">A role for each head, if it has one</h3>
+    <p class="sg-quiet sg-roles-line"></p>
+    <div class="sg-scroll" tabindex="0" role="region" aria-label="Table of all heads">
+      <table><thead></thead><tbody></tbody><tfoot></tfoot></table>
+    </div>
+  </details>
+</section>
+"""
+
+FORMING = """
+<section class="sg sg-forming" data-piece="forming" aria-label="Watch a head form">
+  <details id="forming">
+    <summary>Watch this head form</summary>
+    <p class="sg-quiet sg-forming-line"></p>
+    <div class="sg-forming-body" hidden>
+      <div class="sg-forming-slider">
+        <label for="forming-slider">Moment of the training, in steps</label>
+        <input id="forming-slider" type="range" min="0" max="0" step="1" value="0">
+        <div class="sg-forming-steps" aria-hidden="true"></div>
+      </div>
+      <p id="forming-said" aria-live="polite"></p>
+      <div class="sg-halves">
+        <div><h3 class="sg-forming-heading"></h3><div id="forming-map"></div></div>
+        <div>
+          <h3 class="sg-forming-row-heading"></h3>
+          <ol class="sg-bars"></ol>
+          <h3>What it would have written then</h3>
+          <p class="sg-quiet">120 characters after the text, always with the same seed and a temperature of 0.8.</p>
+          <div class="sg-written" tabindex="0" role="region" aria-label="What it would have written"></div>
+        </div>
+      </div>
+    </div>
+  </details>
+</section>
+"""
+
+LOGIT_LENS = """
+<section class="sg sg-logit-lens" data-piece="logit-lens" aria-label="Logit lens">
+  <div id="logit-lens">
+    <h3>What would it say after each layer?</h3>
+    <p class="sg-quiet">The logit lens: the final norm and the output head, applied early. Each column is a place in the
+      text, each row a layer; the letter is the likeliest next character there, the shading its probability,
+      underlined where it is the one that comes next. The last row is what the model does say.</p>
+    <div class="sg-lens-table">
+      <div class="sg-lens-labels" aria-hidden="true"></div>
+      <div class="sg-scroll" tabindex="0" role="application"
+        aria-label="Likeliest next character after each layer: arrow keys move, the sentence below tells">
+        <canvas width="0" height="0"></canvas><span class="sg-column" hidden></span></div>
+    </div>
+    <p class="sg-lens-said" aria-live="polite"></p>
+    <table hidden><caption class="sg-quiet">The five likeliest next characters</caption><tbody></tbody></table>
+  </div>
+</section>
+"""
+
+# What the "?" beside a heading says, by the heading's selector: at most three sentences.
+HELP = {
+    ".sg-all h3": [
+        (
+            "The model has several layers, one after the other, and each layer has several heads that look at"
+            " the text at the same time, each in its own way."
+        ),
+        (
+            "A row of a picture is a character that looks, a column one that is looked at: a bright line just"
+            " under the diagonal is a head that looks at the character before."
+        ),
+        (
+            "A weight says where a head looked, not why the model wrote what it wrote: weights are not "
+            "explanations."
+        ),
+    ],
+    "#head-map-heading": [
+        (
+            "Point at a cell to read its weight, the rank among all in its row, and how it compares with "
+            "looking at all characters alike (chance)."
+        ),
+        (
+            "The upper right half is empty because no character may look at a later one: the model must "
+            "foretell it."
+        ),
+    ],
+    ".sg-layer h3": [
+        "All heads of the chosen layer read the same characters, and each finds something else in them.",
+        "Their results are put side by side and added to what the model knows about each character.",
+    ],
+    ".sg-roles-heading": [
+        (
+            "A role is a simple rule, such as “look at the character before”, and the score is the share of "
+            "the weight that follows it."
+        ),
+        (
+            "Looking everywhere alike would follow each rule a little too: a role is given only to a head "
+            "that is well above this chance, and many heads have none."
+        ),
+        (
+            "Scores come from text that the model did not learn from; “on this text” repeats the measurement "
+            "on yours."
+        ),
+    ],
+    ".sg-forming-heading": [
+        "A model starts with random numbers, and its heads then look everywhere almost alike.",
+        (
+            "During the training its weights were saved a few times, and the slider puts your text through "
+            "each of these earlier models."
+        ),
+    ],
+    "#logit-lens h3": [
+        "Each layer adds something to what the model knows about a character.",
+        (
+            "Reading this sum before the last layer shows how the answer takes shape, although the early "
+            "layers were never trained to be read like this."
+        ),
+    ],
+}
+
+
+def pickers(config: GPTConfig, head: int) -> None:
+    """The buttons for the layer and the head; `head` (from 1) is the one that the page opens with."""
+    with gr.Row(elem_id="pickers"):
+        for name, count, chosen in (("Layer", config.n_layer, 1), ("Head", config.n_head, head)):
+            numbers = [str(i + 1) for i in range(count)]
+            gr.Radio(numbers, value=str(chosen), label=name, elem_id=name.lower(), interactive=True)
+
+
+def lenses() -> gr.HTML:
+    """The honest lenses, for everything that shows weights. Belongs beside the pickers of layer and head."""
+    return piece(LENSES, elem_id="lenses")
+
+
+def build(api: Attention) -> None:
+    """Every head small, one head large, the heads of the layer side by side; roles, earlier moments, logit lens."""
+    piece(ATTENTION, elem_id="attention")
+    piece(ROLES, api.measured_heads(), elem_id="roles-piece")  # it also puts the badges on the thumbnails
+    moments = {"moments": api.moments(), "vocab_size": api.model.config.vocab_size}
+    piece(FORMING, moments, elem_id="forming-piece")
+    piece(LOGIT_LENS, elem_id="lens")

@@ -1,0 +1,18 @@
+"""The guided tour: its button. What it shows is told by tour.js, beside the Views that it shows."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from shakespeare_gpt.ui.gradio_seam.pieces import piece
+
+TOUR = """
+<section class="sg sg-tour" data-piece="tour" aria-label="Guided tour">
+  <button type="button" id="tour-start">Take the tour: six stops</button>
+</section>
+"""
+
+
+def build() -> gr.HTML:
+    """The button that starts the guided tour. Belongs near the title."""
+    return piece(TOUR, elem_id="tour")

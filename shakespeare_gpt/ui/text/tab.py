@@ -1,0 +1,78 @@
+"""The text, the read-out, the sentence, the replay and the candidates: a static template, filled by this folder's scripts.
+
+Templates hold no data: Gradio evaluates `{{...}}` and `${...}` in them, and would run a visitor's text. What is shown
+travels as a JSON value, and reaches the page through textContent and canvases alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from shakespeare_gpt.ui.gradio_seam.pieces import piece
+
+STRIP = """
+<section class="sg sg-strip" data-piece="strip" aria-label="The text">
+  <p class="sg-lead">To choose the next character the model looks back: each of its heads gives every character so far
+    a weight, and the weights add up to 1.</p>
+  <fieldset class="sg-choices">
+    <legend>Point at a character of the text; the shading shows</legend>
+    <label><input type="radio" name="sg-direction" data-view="direction" value="looks at"> what it looks at</label>
+    <label><input type="radio" name="sg-direction" data-view="direction" value="looked at by"> who looks at it</label>
+    <label><input type="radio" name="sg-direction" data-view="direction" value="how sure"> how sure the model was</label>
+  </fieldset>
+  <p id="strip-shading" class="sg-quiet"></p>
+  <div class="sg-columns">
+    <div class="sg-text">
+      <div class="sg-paper">
+        <svg class="sg-arcs" aria-hidden="true"></svg>
+        <div id="text-strip" role="listbox" tabindex="0" aria-label="The text, one character at a time"
+          aria-describedby="strip-help"><span class="sg-prompt" role="presentation"></span><span
+          id="continuation" role="presentation"></span></div>
+      </div>
+      <p id="said" aria-live="polite"></p>
+      <div id="notes" role="status"></div>
+      <div id="scrub" hidden>
+        <label for="scrub-slider">Replay the writing</label>
+        <input id="scrub-slider" type="range" min="1" max="1" step="1">
+        <button type="button" hidden>End the replay</button>
+        <p class="sg-step"></p>
+        <div class="sg-others"></div>
+      </div>
+      <details id="candidates">
+        <summary></summary>
+        <div class="sg-candidates"></div>
+      </details>
+    </div>
+    <aside class="sg-numbers" aria-label="Numbers">
+      <div id="readout"></div>
+      <p id="strip-help" class="sg-quiet">Click a character to hold it, then point at another to read the weight
+        between the two. Keys: arrows, Shift + arrows, Esc.</p>
+    </aside>
+  </div>
+</section>
+"""
+
+# What the "?" beside a heading says, by the heading's selector: at most three sentences.
+HELP = {
+    ".sg-strip legend": [
+        (
+            "The model reads one character after the other and says at each place which character could come "
+            "next."
+        ),
+        (
+            "To say so, each of its attention heads looks back at earlier characters and gives each one a "
+            "weight; the weights of one character add up to 1."
+        ),
+        (
+            "The shading shows these weights for the head that is chosen below, or how likely the model found"
+            " each character."
+        ),
+    ],
+}
+
+
+def build(first: dict[str, Any]) -> gr.HTML:
+    """The text, the read-out, the sentence, the replay and the candidates. Belongs above the tabs, for all lenses."""
+    return piece(STRIP, first, elem_id="strip")

@@ -1,0 +1,137 @@
+"""The endpoints that write: for programs and for the page's buttons.
+
+Annotations are real types here, not strings (no `from __future__ import annotations`): Gradio reads them for the
+API page, as it reads the docstrings.
+"""
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
+from typing import Any
+
+from shakespeare_gpt.generation import Step, stream_samples
+from shakespeare_gpt.model import GPT
+from shakespeare_gpt.ui.core import limits
+
+TIME_LIMIT = 60.0  # seconds that one call may write
+EVERY_CHARACTERS, EVERY_SECONDS = 20, 0.05  # the size of a piece of a stream, whichever comes first
+
+
+class Writing:
+    """What writes on from a prompt."""
+
+    def __init__(self, model: GPT) -> None:
+        self.model = model
+        self.streams: list[Callable[..., Generator[Any, None, None]]] = [self.generate]
+
+    def generate(
+        self,
+        prompt: str,
+        max_new_tokens: int = 200,
+        temperature: float = 0.8,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        seed: int = -1,
+    ) -> Generator[str, None, None]:
+        """Write on from a prompt in the manner of Shakespeare, and stream the text so far.
+
+        Every answer is the whole text so far, prompt included; the last one is the result. A new one comes at
+        least every 20 characters. Writing ends after 60 seconds at the latest, with what is there by then.
+
+        Args:
+            prompt: The text to write on from, at most 2,000 characters. The model sees the last 256.
+            max_new_tokens: How many characters to write, 1 to 2,000.
+            temperature: 0 always takes the most likely character, 1 draws as the model says; up to 5.
+            top_k: Draw only from this many most likely characters, 1 to 65; 0 turns it off.
+            top_p: Draw only from the fewest characters that together reach this probability; 1 turns it off.
+            seed: The same seed, 0 to 2,147,483,647, and settings write the same text; -1 draws one.
+        """
+        prompt = limits.text("prompt", prompt)
+        count = limits.whole("max_new_tokens", max_new_tokens, 1, limits.MAX_NEW)
+        how = limits.sampling(temperature, top_k, top_p, self.model.config.vocab_size)
+        drawn_with = limits.seed(seed)
+        written = self.model.tokenizer.normalize(prompt)[0]
+        rows = stream_samples(self.model, written, 1, count, how, drawn_with, time_limit=TIME_LIMIT)
+        for piece in pieces(rows):
+            written += text(step for (step,) in piece)
+            yield written
+
+    def write(
+        self,
+        prompt: str,
+        place: dict[str, int],
+        samples: int,
+        length: int,
+        temperature: float,
+        top_k: int,
+        top_p: float,
+        seed: int | None,
+    ) -> Generator[str, None, None]:
+        """Write on from a prompt, for the page: the account of a run as a growing list of lines of JSON.
+
+        A text that only grows is cheap to stream: Gradio sends what is new, and the browser reads only that.
+
+        Args:
+            prompt: as in `generate`.
+            place: where the prompt stands in the text on the page, handed through: "offset" characters come
+                before it, and its last "before" ones were written earlier ("Write on").
+            samples: how many continuations, side by side, 1 to 4.
+            length, temperature, top_k, top_p: as in `generate`.
+            seed: -1 or None draws one.
+
+        Yields:
+            All lines so far. The first: "run" (a name), "offset", "before", "prompt" (as the model reads it),
+            "seeds" (of each continuation), "settings" (the sampler's), "notes" (what was changed in the text).
+            Then for each piece "seconds" since the beginning, "texts" (what is new in each continuation) and
+            "steps" (for each of these characters its probability, rank, entropy, and the first character of
+            prompt + text that the model saw, from 0). The last: "seconds", "notes", "done".
+        """
+        prompt = limits.text("Your text", prompt)
+        place = limits.place(place)
+        samples = limits.whole("Continuations", samples, 1, limits.MAX_SAMPLES)
+        length = limits.whole("Length", length, 1, limits.MAX_NEW)
+        how = limits.sampling(temperature, top_k, top_p, self.model.config.vocab_size)
+        first = None if seed is None else limits.seed(seed)
+        if first is None:
+            first = secrets.randbelow(10**6)  # short enough to be typed again
+        normalized, notes = self.model.tokenizer.normalize(prompt)
+        begun, count = time.monotonic(), 0
+
+        def line(**about: Any) -> str:
+            return json.dumps({"seconds": round(time.monotonic() - begun, 2), **about}) + "\n"
+
+        seeds = [first + i for i in range(samples)]
+        about = {"run": secrets.token_hex(4), **place, "prompt": normalized or "\n", "seeds": seeds}
+        about["settings"] = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
+        lines = line(**about, notes=notes)
+        steps = stream_samples(self.model, normalized, samples, length, how, first, time_limit=TIME_LIMIT)
+        for rows in pieces(steps):
+            count += len(rows)
+            written = list(zip(*rows, strict=True))  # by continuation
+            lines += line(texts=[text(steps) for steps in written], steps=[figures(s) for s in written])
+            yield lines
+        if count < length:
+            notes = [*notes, f"Stopped after {TIME_LIMIT:.0f} seconds, the most that one run may take."]
+        yield lines + line(notes=notes, done=True)
+
+
+def pieces(rows: Iterator[list[Step]]) -> Iterator[list[list[Step]]]:
+    """The Steps of a stream a few at a time: one, two, four, ..., at the latest after 20 characters or 50 ms."""
+    piece, begun, size = [], time.monotonic(), 1
+    for row in rows:
+        piece.append(row)
+        if len(piece) >= size or time.monotonic() - begun >= EVERY_SECONDS:
+            yield piece
+            piece, begun, size = [], time.monotonic(), min(2 * size, EVERY_CHARACTERS)
+    if piece:
+        yield piece
+
+
+def text(steps: Iterable[Step]) -> str:
+    return "".join(step.character for step in steps)
+
+
+def figures(steps: Iterable[Step]) -> list[list[float]]:
+    """How sure the model was of each character, and what it saw: probability, rank, entropy, start."""
+    return [[round(s.probability, 6), s.rank, round(s.entropy, 4), s.start] for s in steps]

@@ -115,23 +115,7 @@ def inside_of(module: str) -> tuple[str, str]:
     return part, "" if part == "ui" and inside not in FEATURES | SHARED else inside
 
 
-# Not mended yet; nothing joins them.
-OWED = (
-    "ui/core/explorer.py",
-    "ui/demo.py",
-)
-
-
-def each(paths: list[Path]) -> pytest.MarkDecorator:
-    """The test once for each file."""
-    owed = pytest.mark.xfail(reason="not mended yet", strict=False)
-    marked = [
-        pytest.param(path, marks=owed if label(path).endswith(OWED) else (), id=label(path)) for path in paths
-    ]
-    return pytest.mark.parametrize("path", marked)
-
-
-@each(CODE)
+@pytest.mark.parametrize("path", CODE, ids=label)
 def test_imports_run_down(path: Path):
     part, inside = inside_of(module_of(path))
     for module in own_imports(path):
@@ -186,7 +170,7 @@ def test_the_page_never_imports_the_training():
     assert not [module for module in seen if module.split(".")[0] in ("training", "hub")]
 
 
-@each([*CODE, *python_files(ROOT / "tests" / "unit")])
+@pytest.mark.parametrize("path", [*CODE, *python_files(ROOT / "tests" / "unit")], ids=label)
 def test_gradio_is_imported_under_ui_alone(path: Path):
     """And what is not its front door, `import gradio`, in the one room for all that touches its insides."""
     found = [name for name in imports(path) if name.split(".")[0] in ("gradio", "gradio_client")]
@@ -219,7 +203,7 @@ def room_of(file: str) -> str:
     return file.split("/")[0] if "/" in file else ""
 
 
-@each(SCRIPTS)
+@pytest.mark.parametrize("path", SCRIPTS, ids=label)
 def test_scripts_import_from_core_and_from_their_own_room(path: Path):
     room = room_of(path.relative_to(UI).as_posix())
     for imported in script_imports(path, comments=True):
@@ -303,7 +287,7 @@ def public_functions(body: list[ast.stmt], within: str = "") -> Iterator[tuple[s
                 yield within + node.name, node
 
 
-@each(CODE)
+@pytest.mark.parametrize("path", CODE, ids=label)
 def test_functions_are_annotated(path: Path):
     """All that others may call. That no attribute is set that no class declares is left to mypy (pyproject.toml)."""
     for name, node in public_functions(parsed(path).body):

@@ -206,6 +206,14 @@ def read_derived(model: GPT, path: Path) -> dict[str, Any] | None:
     return derived if fits else None
 
 
+def scored_on_validation(model: GPT) -> bool:
+    """Whether the losses that are recorded of this model are of the validation text, so that they compare with others.
+
+    Those of a run with --dev are of a part of the training text (training/corpus.py, SPLITS).
+    """
+    return facts_of(model).get("split", "validation") == "validation"
+
+
 REMEDY = "Get the file again with `git checkout -- assets`, or train a new one: `python -m shakespeare_gpt.training.train`."
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from shakespeare_gpt.arrays import log_softmax, softmax
-from shakespeare_gpt.checkpoint import ASSETS, read_derived
+from shakespeare_gpt.checkpoint import ASSETS, read_derived, scored_on_validation
 from shakespeare_gpt.generation import continuation
 from shakespeare_gpt.heads import entropy
 from shakespeare_gpt.intervention import Intervention
@@ -166,11 +166,11 @@ def shuffle(
 
 
 def read_prices(model: GPT, path: Path = PRICES) -> dict | None:
-    """assets/prices.json, or None if it was not made from this checkpoint (or not at all).
+    """assets/prices.json, or None if it was not made from this checkpoint (or not at all), or not on validation text.
 
     See training/measure.py for what stands in it.
     """
-    return read_derived(model, path)
+    return read_derived(model, path) if scored_on_validation(model) else None
 
 
 def price(prices: dict | None, intervention: Intervention) -> dict | None:

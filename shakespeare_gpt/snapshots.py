@@ -10,10 +10,11 @@ import hashlib
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from shakespeare_gpt.checkpoint import ASSETS, load_snapshot, read_derived
+from shakespeare_gpt.checkpoint import ASSETS, load_snapshot, read_derived, scored_on_validation
 from shakespeare_gpt.model import GPT
 
 FOLDER, RECORD = "snapshots", "training.json"
@@ -26,7 +27,8 @@ class Moment:
     Attributes:
         step: how many steps of gradient descent were done.
         characters: how many characters it had read, counting repeated ones.
-        validation_loss: in nats a character; None where nobody measured it (before the first step).
+        validation_loss: in nats a character; None where nobody measured it (before the first step, and in a run with
+            --dev, whose losses are of other text).
         file: name of the snapshot; None for the untrained model and for the one that is served.
     """
 
@@ -57,12 +59,16 @@ class Snapshots:
             return []
         per_step = self._record["recipe"]["batch_size"] * self._record["recipe"]["context_length"]
         last = self._record["characters"] // per_step
+
+        def loss(of: dict[str, Any]) -> float | None:
+            return of["validation_loss"] if scored_on_validation(self._model) else None
+
         kept = [
-            Moment(one["step"], one["step"] * per_step, one["validation_loss"], Path(one["file"]).name)
+            Moment(one["step"], one["step"] * per_step, loss(one), Path(one["file"]).name)
             for one in sorted(self._record["snapshots"], key=lambda one: one["step"])
             if one["step"] < last and self._is_there(one)
         ]
-        now = Moment(last, self._record["characters"], self._record["validation_loss"])
+        now = Moment(last, self._record["characters"], loss(self._record))
         return [Moment(0, 0, None), *kept, now]
 
     def _is_there(self, one: dict) -> bool:

@@ -80,7 +80,7 @@ class Run:
         self.ids, self.held_out = (torch.tensor(tokenizer.encode(part)) for part in (text, held_out))
         corpus.windows_per_epoch(
             len(self.ids), recipe.context_length
-        )  # too short? Said before memory is taken
+        )  # too short is said before memory is taken
         shape = ("n_layer", "n_head", "n_embd", "context_length", "dropout")
         for teacher in teachers:
             check_teacher(teacher, tokenizer.vocabulary, self.split, self.corpus_sha256)

@@ -77,9 +77,9 @@ def train(run: Run, folder: Path, evaluations: int = 20, save_minutes: float = 3
         run.seconds = time.perf_counter() - begun
         if main and not problems:
             with kept(problems):
-                run.save_state(folder)
                 if run.step == recipe.steps:
-                    finish(run, folder)
+                    finish(run, folder)  # first: what does not make a model is no good state either
+                run.save_state(folder)
     finally:
         bar.close()
         for number, handler in handlers.items():

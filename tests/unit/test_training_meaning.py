@@ -15,12 +15,15 @@ import torch
 import shakespeare_gpt as sg
 from shakespeare_gpt import hub
 from shakespeare_gpt.checkpoint import CONFIG, CheckpointError, save
+from shakespeare_gpt.experiments import read_prices
 from shakespeare_gpt.pictures import loss_svg
+from shakespeare_gpt.snapshots import Snapshots
 from shakespeare_gpt.training import corpus, evaluate, install, measure, samples, train
 from shakespeare_gpt.training.corpus import DEV, SPLITS, VALIDATION, CorpusError
 from shakespeare_gpt.training.evaluate import encode, windowed_loss
 from shakespeare_gpt.training.recipe import Recipe
 from shakespeare_gpt.training.run import STATE, Run, check_same, read_state
+from shakespeare_gpt.ui.model.api import About
 from support import TEXT, small_gpt
 
 CORPUS = TEXT * 10
@@ -262,6 +265,19 @@ def test_samples_compare_with_the_text_that_was_held_out(
 ):
     assert samples.main(["--checkpoint", str(finished[split]), "--characters", "5"]) == 0
     assert f"Shakespeare ({split})" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_the_page_shows_no_loss_of_a_dev_run_as_one_of_validation_text(split: str, finished: dict[str, Path]):
+    """However it came there: by --checkpoint, or copied by hand."""
+    assert measure.main([str(finished[split]), "--windows", "1"]) == 0
+    model, is_validation = sg.load(finished[split]), split == VALIDATION
+    snapshots = Snapshots(model, finished[split])
+    moments = snapshots.moments
+    assert len(moments) > 1 and (moments[-1].validation_loss is not None) == is_validation
+    assert (read_prices(model, finished[split] / "prices.json") is not None) == is_validation
+    told = About(model, snapshots, finished[split]).about()["training"]
+    assert (told is not None) == is_validation
 
 
 def test_a_dev_run_is_not_put_on_the_page(

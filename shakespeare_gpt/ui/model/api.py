@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from shakespeare_gpt.checkpoint import ASSETS, read_derived, sha256_of
+from shakespeare_gpt.checkpoint import ASSETS, read_derived, scored_on_validation, sha256_of
 from shakespeare_gpt.embeddings import embedding_map, nearest, position_similarity
 from shakespeare_gpt.generation import continuation
 from shakespeare_gpt.model import GPT
@@ -34,7 +34,8 @@ class About:
 
     def __init__(self, model: GPT, snapshots: Snapshots, folder: Path = ASSETS) -> None:
         self.model = model
-        self._record = read_derived(model, folder / RECORD) or {}
+        # Of a run with --dev the page shows no losses: they would stand beside those of validation text.
+        self._record = (read_derived(model, folder / RECORD) if scored_on_validation(model) else None) or {}
         self._snapshots = snapshots
         # The model does not change: these two are worked out once.
         self._about = lru_cache(maxsize=1)(self._describe)

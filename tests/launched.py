@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import gradio as gr
 import httpx
+import pytest
 
+from shakespeare_gpt.generation import stream_samples
 from shakespeare_gpt.ui.demo import LAUNCH
+from shakespeare_gpt.ui.writing import api as writing
+
+PATIENCE = 120  # s: a busy machine is slow; nothing that works is waited for that long
 
 
 def launch(demo: gr.Blocks) -> str:
@@ -47,11 +56,102 @@ def press(url: str, *data: object) -> Iterator[dict]:
                 yield json.loads(line[6:])
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 15) -> bool:
-    """True as soon as the condition holds, False if it does not within so many seconds."""
-    end = time.monotonic() + seconds
+def eventually(condition: Callable[[], bool]) -> bool:
+    """True as soon as the condition holds. For what tells nobody when it does, as another process."""
+    end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         if condition():
             return True
         time.sleep(0.02)
     return condition()
+
+
+class Pen:
+    """The sampler of the launched app in the hand of a test, which says how far it writes, and counts.
+
+    At first it writes as always. `hold()` makes it wait, for `give(count)` more characters each time; from then on
+    each character is told as it is written. `endless(length)` makes a run that was asked for so many characters go on
+    until it is ended. A run that waits holds up all others, as one that is busy would.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.characters = self.begun = self.ended = 0
+        self._allowed: float = math.inf
+        self._endless: int | None = None
+        self._breaks: tuple[int, Exception] | None = None
+        self._over = False
+        self._news = threading.Condition()
+        self._monkeypatch = monkeypatch
+        monkeypatch.setattr(writing, "stream_samples", self._stream)
+
+    def hold(self) -> None:
+        self._allowed = 0
+        self._monkeypatch.setattr(writing, "EVERY_SECONDS", 0.0)
+        self._monkeypatch.setattr(writing, "TIME_LIMIT", 10.0**6)  # s: it may have to wait long
+
+    def give(self, count: int) -> None:
+        """Let it write so many more characters, and wait until it has."""
+        with self._news:
+            goal = self.characters + count
+            self._allowed = count
+            self._news.notify_all()
+        self.until(lambda: self.characters == goal)
+
+    def endless(self, length: int) -> None:
+        self._endless = length
+
+    def break_off(self, count: int, error: Exception) -> None:
+        """Raise an error after so many characters."""
+        self._breaks = count, error
+
+    def let_go(self) -> None:
+        """From here on it writes as always."""
+        with self._news:
+            self._allowed = math.inf
+            self._news.notify_all()
+
+    def end(self) -> None:
+        """End all runs, wherever they are."""
+        with self._news:
+            self._over = True
+            self._news.notify_all()
+        self.until(lambda: self.ended == self.begun)
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        """Wait for what it counts: characters, runs that have begun and runs that are over."""
+        with self._news:
+            assert self._news.wait_for(condition, PATIENCE), (self.begun, self.characters, self.ended)
+
+    def _stream(self, model: Any, prompt: str, num_samples: int, max_new_tokens: int, *how: Any, **more: Any):
+        rows = stream_samples(model, prompt, num_samples, max_new_tokens, *how, **more)
+        return self._counted(rows, max_new_tokens)
+
+    def _counted(self, rows: Iterator, length: int) -> Iterator:
+        with self._news:
+            self.begun += 1
+            self._news.notify_all()
+        try:
+            if length == self._endless:
+                rows = itertools.chain(rows, itertools.cycle([next(rows)]))
+            for row in rows:
+                with self._news:
+                    self._news.wait_for(lambda: self._allowed > 0 or self._over)
+                    if self._over:
+                        return
+                    if self._breaks and self.characters == self._breaks[0]:
+                        raise self._breaks[1]
+                    self._allowed -= 1
+                    self.characters += 1
+                    self._news.notify_all()
+                yield row
+        finally:
+            with self._news:
+                self.ended += 1
+                self._news.notify_all()
+
+
+@pytest.fixture
+def pen(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pen]:
+    pen = Pen(monkeypatch)
+    yield pen
+    pen.end()

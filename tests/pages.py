@@ -6,43 +6,98 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
-from playwright.sync_api import Browser, Error, Page
+from playwright.sync_api import Browser, Error, Page, Route
 
+from launched import Pen
 from shakespeare_gpt.model import GPT
 from shakespeare_gpt.trace import Trace, trace
 
 TIMEOUT = 60_000  # ms: a busy machine is slow
 
 
+VIEWPORT = {"width": 1400, "height": 900}
+IDLE = Path(__file__).parent / "browser" / "idle.js"
+
+
+def new_page(browser: Browser, **options: Any) -> Page:
+    """A page in a context of its own, for which `settle` works."""
+    context = browser.new_context(**{"viewport": VIEWPORT, **options})
+    context.add_init_script(path=IDLE)
+    page = context.new_page()
+    page.set_default_timeout(TIMEOUT)
+    return page
+
+
+class Pages:
+    """The browser's pages, which tests hand on to each other.
+
+    In a new context the browser reads and compiles all of the app's JavaScript once more, which takes most of the time
+    that a page needs to open; a page that was open before has it at hand.
+    """
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self._free: list[tuple[dict[str, Any], Page]] = []
+
+    def take(self, viewport: dict[str, int], **options: Any) -> Page:
+        """An empty page of this size, in a context with these options."""
+        for kept in self._free:
+            if kept[0] == options:
+                self._free.remove(kept)
+                kept[1].set_viewport_size(viewport)
+                return kept[1]
+        return new_page(self._browser, viewport=viewport, **options)
+
+    def give_back(self, page: Page, **options: Any) -> None:
+        """Empty a page for the next test: nothing of what was on it stays."""
+        page.unroute_all()
+        page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
+        page.context.clear_permissions()
+        page.goto("about:blank")
+        self._free.append((options, page))
+
+
 class Watched:
     """A page, and everything that it should not have done."""
 
-    def __init__(self, browser: Browser, url: str, path: str = "", **options) -> None:
+    def __init__(self, pages: Pages, url: str, path: str = "", **options: Any) -> None:
         self.host = urlsplit(url).netloc
         self.faults: list[str] = []
         self.calls: list[str] = []  # endpoints that it asked
-        self.browser, self.url, self.path = browser, url, path
-        self.options = {"viewport": {"width": 1400, "height": 900}, **options}
+        self.pages, self.url, self.path = pages, url, path
+        self.viewport = options.pop("viewport", VIEWPORT)
+        self.options = options
+        self.listeners = {
+            "console": self._console,
+            "pageerror": lambda error: self.faults.append(f"exception: {error}"),
+            "dialog": self._dialog,
+            "request": self._request,
+        }
         self.open()
 
     def reopen(self) -> None:
         """A fresh page in place of this one."""
-        self.context.close()
+        self.page.context.close()
         self.faults.clear()
         self.open()
 
+    def close(self) -> None:
+        for event, listener in self.listeners.items():
+            self.page.remove_listener(event, listener)
+        self.pages.give_back(self.page, **self.options)
+
     def open(self) -> None:
         """Open the page, and wait until it is drawn."""
-        self.context = self.browser.new_context(**self.options)
-        self.page = self.context.new_page()
-        self.page.set_default_timeout(TIMEOUT)
-        self.page.on("console", self._console)
-        self.page.on("pageerror", lambda error: self.faults.append(f"exception: {error}"))
-        self.page.on("dialog", self._dialog)
-        self.page.on("request", self._request)
+        self.page = self.pages.take(self.viewport, **self.options)
+        for event, listener in self.listeners.items():
+            self.page.on(event, listener)
         self.page.goto(self.url + self.path)
         try:
             ready(self.page)
@@ -86,11 +141,30 @@ def ready(page: Page) -> None:
 
 
 def settle(page: Page) -> None:
-    """Until everything that the last action set off is drawn and said; in the page's own time."""
-    page.evaluate(
-        """() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() =>
-          setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(done)), 220))))"""
-    )
+    """Until everything that the last action set off is said, answered and drawn (idle.js)."""
+    page.evaluate("untilIdle()")
+
+
+@contextmanager
+def held(page: Page, name: str, which: Callable[[Route], bool] = lambda route: True) -> Iterator[list[Route]]:
+    """Hold the answers of an endpoint back, of those questions that `which` picks; at the end they are given."""
+    routes: list[Route] = []
+    over = False
+
+    def answer(route: Route) -> None:
+        if over or not which(route):
+            route.continue_()
+        else:
+            routes.append(route)
+
+    page.evaluate("held.answers = true")
+    page.route(f"**/run/{name}", answer)
+    yield routes
+    over = True
+    for route in routes:
+        route.continue_()
+    page.unroute(f"**/run/{name}")
+    page.evaluate("held.answers = false")
 
 
 def type_text(page: Page, text: str) -> None:
@@ -107,6 +181,34 @@ def type_text(page: Page, text: str) -> None:
     ready(page)
 
 
+def press(page: Page, button: str = "#generate", key: str | None = None) -> None:
+    """Press a button that writes, wait until the run says that it is over, and the explorer shows its text."""
+    page.evaluate("document.querySelector('.run-status').textContent = ''")
+    page.locator(button).press(key) if key else page.locator(button).click()
+    page.wait_for_function("document.querySelector('.run-status').textContent.startsWith('Wrote')")
+    ready(page)
+
+
+def begin(page: Page, pen: Pen, count: int) -> None:
+    """Press Generate, and wait until the page shows the first characters of a run that goes on as the pen is told."""
+    pen.hold()
+    page.evaluate("held.timers = 1001")
+    page.locator("#generate").click()
+    pen.give(count)
+    page.wait_for_function(
+        "count => shakespeare.session.get().written === count && shakespeare.session.get().streaming",
+        arg=count,
+    )
+
+
+def stopped(page: Page, pen: Pen) -> None:
+    """Write on after Stop, as far as it still goes, and wait for what the page makes of it."""
+    page.evaluate("held.timers = Infinity")
+    pen.let_go()
+    pen.until(lambda: pen.ended == pen.begun)
+    ready(page)
+
+
 def open_settings(page: Page) -> None:
     """Unfold the settings, if they are not."""
     if not page.locator("#settings input").first.is_visible():
@@ -119,8 +221,9 @@ def settings(page: Page, **values: float) -> None:
     open_settings(page)
     for label, value in values.items():
         field = page.locator(f"#settings input[type=number][aria-label*='{label}']")
-        field.fill(str(value))
-        field.press("Tab")
+        if field.input_value() != str(value):
+            field.fill(str(value))
+            field.press("Tab")
     settle(page)
 
 

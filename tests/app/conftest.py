@@ -9,7 +9,7 @@ import pytest
 from gradio_client import Client
 from starlette.testclient import TestClient
 
-from launched import launch
+from launched import launch, pen  # noqa: F401
 from shakespeare_gpt.model import GPT
 from shakespeare_gpt.ui.demo import LAUNCH, build_demo
 

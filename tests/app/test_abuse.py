@@ -148,13 +148,18 @@ def test_every_event_of_the_page_by_its_number(http, data, number, session):
     queued(http, "gradio_api/queue/join", body)
 
 
+@pytest.fixture(scope="module")
+def write_number(http) -> int:
+    """The event of the page's Generate button."""
+    dependencies = http.get("config").json()["dependencies"]
+    return next(d["id"] for d in dependencies if d["api_name"] == "write" and not d["js"])
+
+
 @settings(once, max_examples=150)
 @given(data=writes)
-def test_the_pages_own_writing(http, data):
-    number = next(
-        d["id"] for d in http.get("config").json()["dependencies"] if d["api_name"] == "write" and not d["js"]
-    )
-    events = queued(http, "gradio_api/queue/join", {"data": data, "fn_index": number, "session_hash": "w"})
+def test_the_pages_own_writing(http, write_number, data):
+    body = {"data": data, "fn_index": write_number, "session_hash": "w"}
+    events = queued(http, "gradio_api/queue/join", body)
     assert "process_completed" in events
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
-import time
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
 import shakespeare_gpt as sg
+from launched import PATIENCE
 from shakespeare_gpt.intervention import Intervention
 from shakespeare_gpt.ui.core.limits import Refused
 from shakespeare_gpt.ui.core.traces import TraceCache, size
@@ -41,20 +41,18 @@ def test_a_stream_says_the_type_of_one_answer():
 
 
 def test_calls_of_a_lane_run_one_at_a_time_and_in_turn():
-    lane, running, seen = Lane("test"), [], []
+    lane, seen = Lane("test"), []
 
     def work(i):
-        running.append(i)
-        seen.append((i, len(running)))
-        time.sleep(0.005)
-        running.remove(i)
+        seen.append((i, threading.get_ident()))
         return i
 
     async def all_of_them():
         return await asyncio.gather(*(lane.call(work)(i) for i in range(10)))
 
     assert run(all_of_them()) == list(range(10))
-    assert seen == [(i, 1) for i in range(10)]
+    assert [i for i, _ in seen] == list(range(10))
+    assert len({thread for _, thread in seen}) == 1  # nothing runs beside itself
 
 
 def test_streams_take_turns_piece_by_piece():
@@ -76,13 +74,14 @@ def test_streams_take_turns_piece_by_piece():
 
 
 def test_who_has_nothing_yet_comes_first():
-    lane, order, go = Lane("test"), [], threading.Event()
+    lane, order, begun, go = Lane("test"), [], threading.Event(), threading.Event()
 
     def fn(name: str) -> Iterator[str]:
         for i in range(3):
             order.append(f"{name}{i}")
             if name == "old" and i == 0:
-                go.wait(10)  # until all the others are waiting
+                begun.set()
+                go.wait(PATIENCE)  # until all the others are waiting
             yield name
 
     async def drain(name):
@@ -91,8 +90,7 @@ def test_who_has_nothing_yet_comes_first():
 
     async def all_of_them():
         old = asyncio.ensure_future(drain("old"))
-        while not order:
-            await asyncio.sleep(0.001)
+        await asyncio.to_thread(begun.wait, PATIENCE)
         others = [asyncio.ensure_future(drain(name)) for name in "ab"]
         await asyncio.sleep(0)  # each stands in line now
         go.set()
@@ -125,13 +123,14 @@ def test_a_full_lane_refuses_who_comes_and_finishes_what_has_begun(monkeypatch):
 
 
 def test_single_calls_in_turn_do_not_keep_a_stream_waiting():
-    lane, order, go = Lane("test"), [], threading.Event()
+    lane, order, begun, go = Lane("test"), [], threading.Event(), threading.Event()
 
     def stream() -> Iterator[int]:
         for i in range(2):
             order.append(f"stream {i}")
             if i == 0:
-                go.wait(10)
+                begun.set()
+                go.wait(PATIENCE)
             yield i
 
     async def drain():
@@ -139,8 +138,7 @@ def test_single_calls_in_turn_do_not_keep_a_stream_waiting():
 
     async def all_of_them():
         drained = asyncio.ensure_future(drain())
-        while not order:
-            await asyncio.sleep(0.001)
+        await asyncio.to_thread(begun.wait, PATIENCE)
         first = lane.call(lambda: order.append("call 0"), later=True)()
         waiting = asyncio.ensure_future(first)
         await asyncio.sleep(0)
@@ -166,15 +164,17 @@ def test_an_error_comes_out_of_a_lane():
         run(drain())
 
 
-@pytest.mark.parametrize("how", ["close", "cancel"])
+@pytest.mark.parametrize("how", ["close", "cancel", "cancel in line"])
 def test_an_ended_stream_ends_the_work_and_frees_the_lane(how):
     lane, closed, made = Lane("test"), threading.Event(), []
+    begun, go = threading.Event(), threading.Event()
 
     def fn() -> Iterator[int]:
         try:
             for i in range(1000):
                 made.append(i)
-                time.sleep(0.002)
+                begun.set()
+                go.wait(PATIENCE)
                 yield i
         finally:
             closed.set()
@@ -182,19 +182,21 @@ def test_an_ended_stream_ends_the_work_and_frees_the_lane(how):
     async def end_it():
         stream = lane.stream(fn)()
         if how == "close":
+            go.set()
             assert await anext(stream) == 0
-            await stream.aclose()
         else:
+            busy = lane.submit(go.wait) if how == "cancel in line" else None
             task = asyncio.ensure_future(anext(stream))
-            await asyncio.sleep(0.001)
+            await (asyncio.sleep(0) if busy else asyncio.to_thread(begun.wait, PATIENCE))
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-            await stream.aclose()
+            go.set()
+        await stream.aclose()
         return await lane.run(lambda: "free")
 
     assert run(end_it()) == "free"
-    assert closed.wait(5) or not made
-    assert len(made) < 10
+    assert made == ([] if how == "cancel in line" else [0])
+    assert closed.is_set() == bool(made)  # what never began has nothing to end
 
 
 def test_too_many_waiting_calls_are_refused(monkeypatch):
@@ -203,12 +205,12 @@ def test_too_many_waiting_calls_are_refused(monkeypatch):
 
     def work():
         begun.set()
-        go.wait(30)
+        go.wait(PATIENCE)
 
     async def crowd():
         calls = [asyncio.ensure_future(lane.run(work))]
         await asyncio.sleep(0)
-        assert begun.wait(10)
+        assert begun.wait(PATIENCE)
         calls += [asyncio.ensure_future(lane.run(work)) for _ in range(3)]  # one works, three wait
         await asyncio.sleep(0)
         try:

@@ -6,7 +6,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 import venv
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from gradio_client import Client
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from launched import eventually
 from shakespeare_gpt import hub
 from shakespeare_gpt.ui.gradio_seam.files import served
 
@@ -94,6 +94,14 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=20):
+            return True
+    except OSError:
+        return False
+
+
 @pytest.fixture(scope="module")
 def address(space: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The running Space's address."""
@@ -109,15 +117,8 @@ def address(space: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) 
             stderr=subprocess.STDOUT,
         )
     try:
-        deadline = time.monotonic() + 180
-        while True:
-            assert process.poll() is None, f"app.py ended:\n{log.read_text()}"
-            assert time.monotonic() < deadline, f"app.py does not answer:\n{log.read_text()}"
-            try:
-                with urllib.request.urlopen(url, timeout=20):
-                    break
-            except OSError:
-                time.sleep(0.2)
+        assert eventually(lambda: process.poll() is not None or answers(url)), log.read_text()
+        assert process.poll() is None, f"app.py ended:\n{log.read_text()}"
         yield url
         assert process.poll() is None, f"app.py ended:\n{log.read_text()}"
         assert "Traceback" not in log.read_text()

@@ -52,7 +52,8 @@ def test_app_py_serves_where_the_environment_says(copy):
             return False
 
     try:
-        assert eventually(answers, 90), app.communicate(timeout=5)
+        assert eventually(lambda: app.poll() is not None or answers())
+        assert app.poll() is None, app.communicate()
         address = f"http://127.0.0.1:{port}/gradio_api/run/attention"
         assert httpx.post(address, json={"data": ["ROMEO:"]}).json()["data"][0]["characters"] == list(
             "ROMEO:"

@@ -10,21 +10,25 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from launched import launch
-from pages import TIMEOUT, Watched, settle, type_text
+from launched import launch, pen  # noqa: F401
+from pages import TIMEOUT, Pages, Watched, settle, type_text
 from shakespeare_gpt.model import GPT
 from shakespeare_gpt.ui.demo import build_demo
 
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
+    "--process-per-site",  # one process for all pages of the app: compiled JavaScript is at hand
     # The test of a Space's frame plays the Hub around the local app; the address bar's popups are pages of their own,
-    # two for each page that is opened.
-    "--disable-features=LocalNetworkAccessChecks,WebUIOmniboxPopup,WebUIOmniboxAimPopup",
+    # two for each page that is opened. The others are Playwright's, which this list would undo.
+    "--disable-features=LocalNetworkAccessChecks,WebUIOmniboxPopup,WebUIOmniboxAimPopup,"
+    "AvoidUnnecessaryBeforeUnloadCheckSync,DestroyProfileOnBrowserClose,HttpsUpgrades,LensOverlay,MediaRouter,"
+    "PaintHolding,ThirdPartyStoragePartitioning,AvoidCorsURLLoaderRestartOnRedirect,OptimizationHints",
 ]  # fmt: skip
 expect.set_options(timeout=TIMEOUT)
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -58,17 +62,26 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def watched(browser: Browser, url: str) -> Iterator[Watched]:
-    opened = Watched(browser, url)
-    yield opened
-    opened.context.close()
+def pages(browser: Browser) -> Pages:
+    return Pages(browser)
+
+
+@pytest.fixture(scope="session")
+def watched(pages: Pages, url: str) -> Watched:
+    return Watched(pages, url)
 
 
 @pytest.fixture
-def page(watched: Watched) -> Iterator[Page]:
-    """The shared page, as it was when it opened."""
+def first_text(watched: Watched) -> str:
+    """What stands in the text box when a test begins."""
+    return watched.first["text"]
+
+
+@pytest.fixture
+def page(watched: Watched, first_text: str) -> Iterator[Page]:
+    """The shared page, as it was when it opened, but for the text if the file has one of its own."""
     try:
-        rewind(watched)
+        rewind(watched, first_text)
     except Exception:
         watched.reopen()  # the next test shall not suffer from what this one found
         raise
@@ -77,19 +90,21 @@ def page(watched: Watched) -> Iterator[Page]:
     assert faults == []
 
 
-def rewind(watched: Watched) -> None:
+def rewind(watched: Watched, text: str) -> None:
     """Bring the shared page back to the view that it opened with."""
     page = watched.page
     page.mouse.move(0, 0)
-    page.evaluate("() => { document.activeElement?.blur(); scrollTo(0, 0); }")
+    page.evaluate(
+        "() => { held = {timers: Infinity, answers: false}; document.activeElement?.blur(); scrollTo(0, 0); }"
+    )
     if page.evaluate("shakespeare.session.get().written > 0") or (
-        page.locator("#prompt textarea").input_value() != watched.first["text"]
+        page.locator("#prompt textarea").input_value() != text
     ):
-        type_text(page, watched.first["text"])
+        type_text(page, text)
     page.evaluate(
         "first => { shakespeare.pointer.set({layer: null, head: null, query: null, key: null});"
         " shakespeare.view.set(first); }",
-        watched.first,
+        {**watched.first, "text": text},
     )
     page.evaluate("document.querySelectorAll('.sg details').forEach(each => each.open = false)")
     settle(page)
@@ -97,15 +112,15 @@ def rewind(watched: Watched) -> None:
 
 
 @pytest.fixture
-def open_page(browser: Browser, url: str) -> Iterator[Callable[..., Page]]:
+def open_page(pages: Pages, url: str) -> Iterator[Callable[..., Page]]:
     """A page of one's own: open_page(path="?__theme=dark", viewport={...})."""
     opened: list[Watched] = []
 
-    def open_one(path: str = "", **options) -> Page:
-        opened.append(Watched(browser, url, path, **options))
+    def open_one(path: str = "", **options: Any) -> Page:
+        opened.append(Watched(pages, url, path, **options))
         return opened[-1].page
 
     yield open_one
     for each in opened:
-        each.context.close()
+        each.close()
         assert each.faults == []

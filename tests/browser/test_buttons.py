@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Locator, Page
 
 import shakespeare_gpt as sg
-from pages import open_settings, ready, settings, type_text
+from pages import begin, open_settings, press, ready, settings, stopped
 from shakespeare_gpt.ui.writing.tab import EXAMPLES
 
 PROMPT = "JULIET:\nO"
 
 
 @pytest.fixture
+def first_text() -> str:
+    return PROMPT
+
+
+@pytest.fixture
 def desk(page: Page) -> Iterator[Page]:
     """The page with its settings open and a short prompt; as before afterwards."""
     open_settings(page)
-    type_text(page, PROMPT)
     choose(page, Seed=7, Length=60)
     yield page
     choose(page, 1, Seed=-1, Length=300)
@@ -33,12 +37,16 @@ def choose(page: Page, samples: int | None = None, **values: float) -> None:
     settings(page, **values)
 
 
-def press(page: Page, button: str = "#generate", key: str | None = None) -> None:
-    """Press it and wait until the run is over and the explorer shows its text."""
-    page.evaluate("document.querySelector('.run-status').textContent = ''")
-    page.locator(button).press(key) if key else page.locator(button).click()
-    page.wait_for_function("document.querySelector('.run-status').textContent.startsWith('Wrote')")
-    ready(page)
+def watch_copy(page: Page) -> Locator:
+    """The button Copy text; from now on the page keeps in `said` what is written on it."""
+    page.evaluate(
+        """() => {
+          const button = document.querySelector('#copy');
+          window.said = [];
+          new MutationObserver(() => said.push(button.textContent.trim())).observe(button, {childList: true});
+        }"""
+    )
+    return page.locator("#copy")
 
 
 def strip(page: Page) -> str:
@@ -78,19 +86,16 @@ def test_several_continuations_stand_side_by_side_to_choose_from(desk, model):
     assert desk.locator(".run-card").count() == 0
 
 
-def test_stop_freezes_the_text(desk):
+def test_stop_freezes_the_text(desk, pen):
     choose(desk, Length=2000)
-    desk.locator("#generate").click()
-    desk.wait_for_function(
-        "document.body.hasAttribute('data-writing') && shakespeare.session.get().text.length > 40"
-    )
+    begin(desk, pen, 40)
+    assert desk.evaluate("document.body.hasAttribute('data-writing')")
     desk.locator("#stop").click()
     desk.wait_for_function("!document.body.hasAttribute('data-writing')")
     frozen = strip(desk)
-    desk.wait_for_timeout(700)
-    assert strip(desk) == frozen
-    told = desk.locator(".run-status").text_content()
-    assert told.startswith("Stopped after") or len(frozen) == len(PROMPT) + 2000  # a fast machine was done
+    stopped(desk, pen)
+    assert strip(desk) == frozen and len(frozen) == len(PROMPT) + 40
+    assert desk.locator(".run-status").text_content().startswith("Stopped after 40 characters")
 
 
 def test_stop_runs_once(desk):
@@ -122,13 +127,13 @@ def test_stop_runs_once(desk):
     desk.evaluate("window.restore()")
 
 
-def test_clear_empties_everything_also_while_it_writes(desk):
+def test_clear_empties_everything_also_while_it_writes(desk, pen):
     choose(desk, 2, Length=2000)
-    desk.locator("#generate").click()
-    desk.wait_for_function("document.body.hasAttribute('data-writing')")
+    begin(desk, pen, 40)
+    assert desk.evaluate("document.body.hasAttribute('data-writing')")
     desk.locator("#clear").click()
     desk.wait_for_function("shakespeare.session.get().text.trim() === ''")
-    desk.wait_for_timeout(700)
+    stopped(desk, pen)
     assert strip(desk).strip() == ""
     assert desk.locator("#prompt textarea").input_value() == ""
     assert desk.locator(".run-card").count() == 0
@@ -146,27 +151,29 @@ def test_examples_fill_the_text_box_alone(desk):
 
 
 def test_copy_takes_prompt_and_continuation(desk, watched):
-    watched.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    watched.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     press(desk)
-    desk.locator("#copy").click()
-    desk.wait_for_function("document.querySelector('#copy').textContent.trim() === 'Copied'")
+    copy = watch_copy(desk)
+    copy.click()
+    desk.wait_for_function("said.length === 2")
+    assert desk.evaluate("said") == ["Copied", "Copy text"]
     assert desk.evaluate("navigator.clipboard.readText()") == strip(desk)
-    desk.wait_for_function("document.querySelector('#copy').textContent.trim() === 'Copy text'")
 
 
 def test_copy_works_where_scripts_may_not_write_to_the_clipboard(desk, watched):
     """As inside the frame of another page."""
-    watched.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    watched.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     desk.evaluate("navigator.clipboard.writeText('something else')")
     desk.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('not here')); }")
-    desk.locator("#copy").click()
-    desk.wait_for_function("document.querySelector('#copy').textContent.trim() === 'Copied'")
+    watch_copy(desk).click()
+    desk.wait_for_function("said[0] === 'Copied'")
     assert desk.evaluate("navigator.clipboard.readText()") == PROMPT
     desk.evaluate("() => { delete navigator.clipboard.writeText; }")
 
 
 def test_shift_and_enter_generates_and_enter_begins_a_line(desk, model):
     """Also right after a key, before the explorer has looked at what was typed."""
+    desk.evaluate("held.timers = 300")  # ms: the explorer looks after that time without a key
     box = desk.locator("#prompt textarea")
     box.press("End")
     box.press("Enter")
@@ -179,6 +186,7 @@ def test_a_refusal_is_one_kind_sentence_and_leaves_the_page_as_it_was(desk, watc
     press(desk)
     text = strip(desk)
     choose(desk, Seed=1.5)
+    desk.evaluate("held.timers = 1001")  # the message stays
     desk.locator("#generate").click()
     toast = desk.locator(".toast-body")
     toast.wait_for()

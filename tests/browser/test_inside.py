@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from pages import type_text
+from pages import settle, type_text
 from shakespeare_gpt import inside
 from shakespeare_gpt.trace import trace
 
@@ -130,14 +130,14 @@ def test_a_text_that_looks_like_html_stays_text(page):
     open_tab(page, position=None)
     type_text(page, "<img src=x onerror=alert(1)>&amp;")
     page.wait_for_function("() => document.querySelector('#inside-heading').textContent.includes(\"';' at\")")
-    page.wait_for_timeout(500)
+    settle(page)
     assert page.locator("#inside img").count() == 0
 
 
 def test_a_hidden_tab_asks_nothing(page, watched):
     page.get_by_role("tab", name="Attention").first.click()
     page.evaluate("shakespeare.view.set({layer: 2, position: 9})")
-    page.wait_for_timeout(500)
+    settle(page)
     assert not [call for call in watched.calls if call in ("run/inside", "run/residual", "run/what_if")]
 
 

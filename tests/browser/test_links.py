@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from launched import launch
-from pages import TIMEOUT, open_settings, ready, said, type_text
+from pages import TIMEOUT, open_settings, press, ready, said, settle, type_text
 from shakespeare_gpt.ui.demo import build_demo
 
 TEXT = "JULIET:\nO Romeo, Romeo! wherefore art thou Romeo?\n"
@@ -48,7 +48,7 @@ def test_a_link_restores_text_head_lenses_and_the_held_character(page, open_page
         "intervention": {"heads_off": [[1, 2], [3, 4]], "no_mask": True, "feed_forward_off": [2, 5]},
     }  # fmt: skip
     page.evaluate("chosen => shakespeare.view.set(chosen)", chosen)
-    page.wait_for_timeout(200)
+    settle(page)
     before, address = view(page), link(page)
     sentence = said(page)
     assert address.startswith("#text=JULIET%3A%0AO+Romeo")
@@ -65,7 +65,7 @@ def test_a_link_restores_text_head_lenses_and_the_held_character(page, open_page
     assert fresh.locator("[data-view=hide_first]").is_checked()
     assert notes(fresh) == ""
     # Gradio's own sliders and the text box echo what was put into them; that may not undo the link.
-    fresh.wait_for_timeout(800)
+    settle(fresh)
     assert view(fresh) == before
 
 
@@ -78,7 +78,7 @@ def test_a_link_restores_the_settings_of_the_sampler(page, open_page):
     for label, value in [("Temperature", "1.25"), ("Top-k", "20"), ("Top-p", "0.9"), ("Length", "120")]:
         expect(fresh.get_by_label(f"number input for {label}")).to_have_value(value)
     expect(fresh.get_by_label("Seed")).to_have_value("77")
-    fresh.wait_for_timeout(600)
+    settle(fresh)
     assert view(fresh)["sampling"] == settings
 
 
@@ -87,7 +87,7 @@ def test_a_link_opens_the_tab(page, tab):
     page.evaluate("address => { location.hash = address }", "#" + urlencode({"text": TEXT, "tab": tab}))
     wait_for_text(page, TEXT)
     expect(page.get_by_role("tab", name=tab)).to_have_attribute("aria-selected", "true")
-    page.wait_for_timeout(300)
+    settle(page)
     assert view(page)["tab"] == tab and notes(page) == ""
 
 
@@ -96,19 +96,17 @@ def test_a_link_restores_what_was_written_and_how_sure_the_model_was(page, open_
     open_settings(page)
     page.get_by_label("number input for Length").fill("40")
     page.get_by_label("number input for Length").press("Tab")
-    page.locator("#generate").click()
-    page.wait_for_function("shakespeare.session.get().written === 40 && !shakespeare.session.get().streaming")
-    page.locator("#write-on").click()
-    page.wait_for_function("shakespeare.session.get().written === 80 && !shakespeare.session.get().streaming")
-    ready(page)
+    press(page)
+    press(page, "#write-on")
+    assert page.evaluate("shakespeare.session.get().written") == 80
     page.evaluate("shakespeare.view.set({step: 60, direction: 'how sure', layer: 2})")
-    page.wait_for_timeout(300)
+    ready(page)
     before = view(page)
     steps = page.evaluate("shakespeare.session.get().steps")
     address = link(page)
     fresh = open_page(address)
     wait_for_text(fresh, before["text"])
-    fresh.wait_for_timeout(800)
+    settle(fresh)
     after = view(fresh)
     assert after == before
     assert fresh.evaluate("shakespeare.session.get().written") == 80
@@ -148,7 +146,7 @@ def test_a_tampered_link_falls_back_and_says_so(page, given, named):
     told = notes(page)
     assert all(name in told.partition(":")[2] for name in named)
     assert "<" not in told
-    page.wait_for_timeout(200)
+    settle(page)
     after = view(page)
     for name in SHOWN:
         assert after[name] == start[name], name

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from pages import cell, expect_weight, glyph, hover, ready, said, settle, shown, type_text, z
+from pages import cell, expect_weight, glyph, held, hover, ready, said, settle, shown, type_text, z
 from shakespeare_gpt import heads
 from shakespeare_gpt.checkpoint import read_derived
 
@@ -339,30 +339,23 @@ def test_zooming_keeps_the_place_when_the_head_changes(page):
 
 def test_the_headings_name_what_is_drawn_until_the_layer_has_arrived(open_page):
     page = open_page()
-    held = []
-
-    def fifth(route) -> None:
-        held.append(route) if route.request.post_data_json["data"][1] == 5 else route.continue_()
-
-    page.route("**/run/layer*", fifth)
-    page.locator("#prompt textarea").fill("KING:\nWho goes there, in the night?")
-    page.wait_for_function(
-        "() => { const {layers, window} = shakespeare.session.get();"
-        " return layers.filter(layer => layer.value).length === 4 && window.length < 60; }"
-    )
-    page.locator("#layer input").nth(4).check()
-    settle(page)
     opacities = (
         "['head-map', 'layer-maps'].map(id => Number(getComputedStyle(document.getElementById(id)).opacity))"
     )
     headings = [page.locator(each) for each in ("#head-map-heading", "#layer-maps-heading")]
-    assert ["ayer 1" in heading.text_content() for heading in headings] == [True, True]
-    assert page.locator("#head-map.sg-stale").count() == page.locator("#layer-maps.sg-stale").count() == 1
-    page.wait_for_function(opacities + ".every(opacity => opacity < 1)")
-    assert said(page) == "Layer 5 head 1: the numbers are on their way."
-    page.wait_for_function("document.querySelectorAll('.sg-stale').length === 2")
-    for route in held:
-        route.continue_()
+    with held(page, "layer", lambda route: route.request.post_data_json["data"][1] == 5):
+        page.locator("#prompt textarea").fill("KING:\nWho goes there, in the night?")
+        page.wait_for_function(
+            "() => { const {layers, window} = shakespeare.session.get();"
+            " return layers.filter(layer => layer.value).length === 4 && window.length < 60; }"
+        )
+        page.locator("#layer input").nth(4).check()
+        settle(page)
+        assert ["ayer 1" in heading.text_content() for heading in headings] == [True, True]
+        assert page.locator("#head-map.sg-stale").count() == page.locator("#layer-maps.sg-stale").count() == 1
+        page.wait_for_function(opacities + ".every(opacity => opacity < 1)")
+        assert said(page) == "Layer 5 head 1: the numbers are on their way."
+        page.wait_for_function("document.querySelectorAll('.sg-stale').length === 2")
     ready(page)
     assert ["ayer 5" in heading.text_content() for heading in headings] == [True, True]
     assert page.locator(".sg-stale").count() == 0

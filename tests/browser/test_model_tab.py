@@ -289,10 +289,10 @@ def test_every_view_has_its_help(page, tab):
 
 
 @pytest.mark.slow
-def test_a_model_of_which_nothing_is_known(browser, tmp_path):
+def test_a_model_of_which_nothing_is_known(pages, tmp_path):
     """No record, no snapshots, no measured heads: the page says so, and works."""
     demo = build_demo(small_gpt(context_length=128), tmp_path)
-    watched = Watched(browser, launch(demo))
+    watched = Watched(pages, launch(demo))
     page = watched.page
     try:
         page.locator("#roles summary").click()
@@ -309,7 +309,7 @@ def test_a_model_of_which_nothing_is_known(browser, tmp_path):
         page.keyboard.press("Escape")
         assert watched.faults == []
     finally:
-        watched.context.close()
+        watched.close()
         demo.close()
 
 

@@ -11,14 +11,17 @@ from axe_playwright_python.sync_playwright import Axe
 from launched import launch
 from pages import (
     TIMEOUT,
+    begin,
     expect_weight,
     hover,
     open_settings,
+    press,
     ready,
     said,
     settings,
     settle,
     shown,
+    stopped,
     type_text,
 )
 
@@ -45,8 +48,9 @@ GRADIOS_OWN = {
 OURS = re.compile(r"#title|#run\b|\.run-|\.sg\b|\.sg-")
 
 
-def serious(page, context: str | None = None) -> dict[str, list[str]]:
-    """Rules that are broken in a serious or critical way, and where."""
+def serious(page, *parts: str) -> dict[str, list[str]]:
+    """Rules that are broken in a serious or critical way, and where; in these parts of the page, or in all of it."""
+    context = {"include": [[part] for part in parts]} if parts else None
     found = Axe().run(page, context=context, options={"resultTypes": ["violations"]}).response["violations"]
     return {
         each["id"]: [
@@ -115,19 +119,14 @@ def test_axe_finds_nothing_serious_elsewhere_but_gradios_own(open_page, bare_url
 )
 def test_after_writing_axe_finds_nothing_serious_either(open_page, theme, width):
     page = open_page(f"?__theme={theme}", viewport={"width": width, "height": 900})
-    settings(page, **{"Top-p": 1})  # nothing cut: there are always runners-up
+    settings(page, Length=60, **{"Top-p": 1})  # nothing cut: there are always runners-up
     page.locator("#settings input[type=radio]").nth(1).check()
-    page.locator("#generate").click()
-    page.wait_for_function(
-        "shakespeare.session.get().written > 0 && !shakespeare.session.get().streaming", timeout=TIMEOUT
-    )
-    ready(page)
+    press(page)
     page.locator("#scrub-slider").fill("30")
     page.locator(".sg-others b").first.wait_for()
     settle(page)
     assert page.locator(".run-card").count() == 2
-    for part in (".sg", "#title", "#run"):
-        assert serious(page, part) == {}, part
+    assert serious(page, ".sg", "#title", "#run") == {}
 
 
 def test_everything_can_be_reached_and_seen_with_the_tab_key(open_page):
@@ -259,28 +258,23 @@ def test_text_stays_text(page, text):
     # The fixture asserts that there was no dialog, no error, no foreign request.
 
 
-def test_hostile_text_survives_generating(page):
+def test_hostile_text_survives_generating(page, pen):
     type_text(page, "".join(HOSTILE))
-    page.locator("#generate").click()
-    page.wait_for_function("shakespeare.session.get().written > 20", timeout=TIMEOUT)
+    begin(page, pen, 21)
     page.locator("#stop").click()
     page.wait_for_function("!shakespeare.session.get().streaming", timeout=TIMEOUT)
+    stopped(page, pen)
     assert page.locator("[onerror]").count() == 0
 
 
-def test_generate_then_stop(page):
+def test_generate_then_stop(page, pen):
     settings(page, Length=2000)
-    page.locator("#generate").click()
-    page.wait_for_function("shakespeare.session.get().written > 30", timeout=TIMEOUT)
+    begin(page, pen, 31)
     page.locator("#stop").click()
-    page.wait_for_timeout(1000)
+    page.wait_for_function("!shakespeare.session.get().streaming", timeout=TIMEOUT)
     count = page.evaluate("shakespeare.session.get().written")
-    page.wait_for_timeout(1500)
-    assert page.evaluate("shakespeare.session.get().written") == count < 2000
-    page.wait_for_function(
-        "!shakespeare.session.get().streaming && !shakespeare.session.get().loading", timeout=TIMEOUT
-    )
-    ready(page)  # the maps follow
+    stopped(page, pen)  # and the maps follow
+    assert page.evaluate("shakespeare.session.get().written") == count == 31
     assert "Layer 1 head 1" in said(page)
     settings(page, Length=300)
 

@@ -23,7 +23,21 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from launched import launch
-from pages import TIMEOUT, Watched, expect_weight, glyph, hover, ready, said, settle, shown, type_text
+from pages import (
+    TIMEOUT,
+    Pages,
+    Watched,
+    expect_weight,
+    glyph,
+    held,
+    hover,
+    new_page,
+    press,
+    said,
+    settle,
+    shown,
+    type_text,
+)
 from shakespeare_gpt.model import GPT, GPTConfig
 from shakespeare_gpt.snapshots import Snapshots
 from shakespeare_gpt.tokenizer import Tokenizer
@@ -65,9 +79,7 @@ def read_csv(path: Path) -> tuple[dict[str, str], list[dict[str, str]]]:
 
 def opened(browser: Browser, path: Path) -> tuple[Page, list[str]]:
     """The standalone file in a browser without a network, and what it should not have done."""
-    context = browser.new_context(offline=True, viewport={"width": 1400, "height": 900})
-    page, faults = context.new_page(), []
-    page.set_default_timeout(TIMEOUT)
+    page, faults = new_page(browser, offline=True), []
     page.on("console", lambda message: message.type == "error" and faults.append(message.text))
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("dialog", lambda dialog: (faults.append(dialog.message), dialog.dismiss()))
@@ -100,13 +112,13 @@ def odd() -> GPT:
 
 
 @pytest.fixture
-def odd_page(odd: GPT, browser: Browser, tmp_path: Path) -> Iterator[Page]:
+def odd_page(odd: GPT, pages: Pages, tmp_path: Path) -> Iterator[Page]:
     """The page of the odd model, with the text MARKUP."""
     demo = build_demo(odd, tmp_path)
-    watched = Watched(browser, launch(demo))
+    watched = Watched(pages, launch(demo))
     type_text(watched.page, MARKUP)
     yield watched.page
-    watched.context.close()
+    watched.close()
     demo.close()
     assert watched.faults == []
 
@@ -239,9 +251,7 @@ def test_the_standalone_file_works_without_a_network(page, model, browser, tmp_p
 def test_the_standalone_file_holds_what_was_written(page, browser, tmp_path):
     type_text(page, TEXT)
     page.evaluate("shakespeare.view.set({sampling: {...shakespeare.view.get().sampling, length: 30}})")
-    page.locator("#generate").click()
-    page.wait_for_function("shakespeare.session.get().written > 20 && !shakespeare.session.get().streaming")
-    ready(page)
+    press(page)
     page.evaluate("shakespeare.view.set({direction: 'how sure'})")
     settle(page)
     text, written = page.evaluate("[shakespeare.session.get().text, shakespeare.session.get().written]")
@@ -257,15 +267,12 @@ def test_the_standalone_file_holds_what_was_written(page, browser, tmp_path):
 
 
 def test_nothing_is_taken_while_the_numbers_are_on_their_way(page):
-    waiting = []
-    page.route("**/run/overview", lambda route: waiting.append(route))
-    page.evaluate("document.querySelector('.ta-downloads').open = true")
-    page.locator("#prompt textarea").fill("KENT:\nWho's there, besides foul weather?")
-    page.wait_for_function("shakespeare.session.get().loading")
-    page.locator("[data-format=csv]").click()
-    expect(page.locator("#link-notes")).to_contain_text("not here yet")
-    for route in waiting:
-        route.continue_()
+    with held(page, "overview"):
+        page.evaluate("document.querySelector('.ta-downloads').open = true")
+        page.locator("#prompt textarea").fill("KENT:\nWho's there, besides foul weather?")
+        page.wait_for_function("shakespeare.session.get().loading")
+        page.locator("[data-format=csv]").click()
+        expect(page.locator("#link-notes")).to_contain_text("not here yet")
     page.wait_for_function("!shakespeare.session.get().loading")
     page.unroute("**/run/overview")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from pages import TIMEOUT, ready, settle, type_text
+from pages import TIMEOUT, press, ready, settle, type_text
 from shakespeare_gpt.heads import read_heads
 
 STOPS = 6
@@ -67,22 +67,19 @@ def test_each_stop_has_a_link_that_opens_it(tour, open_page):
 
 def test_leaving_gives_a_written_text_back_with_its_probabilities(page):
     type_text(page, "ROMEO:\nWhat say")
-    page.locator("#generate").click()
-    page.wait_for_function(
-        "shakespeare.session.get().written === 300 && !shakespeare.session.get().streaming", timeout=TIMEOUT
-    )
-    ready(page)
+    press(page)
     page.evaluate("shakespeare.view.set({step: 120, layer: 2})")
-    page.wait_for_function("!shakespeare.session.get().loading")
-    settle(page)
-    state = (
-        "(({text, steps, window}) => JSON.stringify([text, steps, window.start]))(shakespeare.session.get())"
-    )
+    ready(page)
+    state = """(({text, steps, window}) => JSON.stringify([text, steps, window.start]))(shakespeare.session.get())"""
     before, told = view(page), page.evaluate(state)
     page.locator("#tour-start").click()
-    page.wait_for_function("shakespeare.session.get().written === 0 && !shakespeare.session.get().loading")
+    page.wait_for_function(
+        "shakespeare.session.get().written === 0 && !shakespeare.session.get().loading", timeout=TIMEOUT
+    )
     page.keyboard.press("Escape")
-    page.wait_for_function("shakespeare.session.get().written === 300 && !shakespeare.session.get().loading")
+    page.wait_for_function(
+        "shakespeare.session.get().written === 300 && !shakespeare.session.get().loading", timeout=TIMEOUT
+    )
     ready(page)
     assert view(page) == before and page.evaluate(state) == told
     expect(page.locator("#prompt textarea")).to_have_value("ROMEO:\nWhat say")

@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 
-from pages import settle, type_text, z
+from pages import held, settle, type_text, z
 from shakespeare_gpt.experiments import compare, read_prices
 from shakespeare_gpt.intervention import Intervention
 from shakespeare_gpt.sampling import Sampling
@@ -161,7 +161,7 @@ def test_an_experiment_changes_no_other_view(what_if, watched):
       return [window.text, [...layers[1].value.weights[0]].slice(0, 50), text('#said'), pictures];
     }"""
     page.evaluate("shakespeare.view.set({layer: 2, head: 1, position: 12})")
-    page.wait_for_timeout(400)
+    settle(page)
     before = page.evaluate(looks)
     watched.calls.clear()
     page.locator("[data-switch='no_positions']").check()
@@ -169,7 +169,7 @@ def test_an_experiment_changes_no_other_view(what_if, watched):
     assert page.evaluate(looks) == before
     assert set(watched.calls) <= {"run/what_if", "run/what_if_continuation"}
     page.get_by_role("tab", name="Attention").first.click()
-    page.wait_for_timeout(300)
+    settle(page)
     assert page.evaluate(looks) == before
 
 
@@ -238,7 +238,7 @@ def test_a_switch_beats_a_claim_that_is_on_its_way(what_if):
         }"""
     )
     compared(page, no_scale=True)
-    page.wait_for_timeout(1500)
+    settle(page)
     assert page.evaluate("shakespeare.view.get().intervention") == {"no_scale": True}
     assert page.locator("#what-if-claim").is_hidden()
 
@@ -305,16 +305,12 @@ def test_elsewhere_a_note_says_that_something_is_off(what_if):
 
 def test_a_claim_that_is_on_its_way_is_tested_on_the_new_text(what_if):
     page = what_if
-    held = []
-    page.route("**/run/claim*", lambda route: held.append(route))
-    page.locator("[data-claim='positions']").click()
-    page.wait_for_timeout(200)
-    type_text(page, "KING:\nNo, no, no, no: not now, my noble lord!")
-    for route in held:
-        route.continue_()
-    page.unroute("**/run/claim*")
+    with held(page, "claim") as routes:
+        page.locator("[data-claim='positions']").click()
+        settle(page)
+        type_text(page, "KING:\nNo, no, no, no: not now, my noble lord!")
     page.wait_for_selector("#what-if-claim [data-holds]")
-    asked = [route.request.post_data_json["data"][0] for route in held]
+    asked = [route.request.post_data_json["data"][0] for route in routes]
     assert len(asked) == 2 and asked[1].startswith("KING")
 
 

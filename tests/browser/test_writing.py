@@ -2,44 +2,57 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
 
-from pages import TIMEOUT, alphas, glyph, hover, open_settings, ready, said, settings, settle, type_text, z
+from pages import (
+    TIMEOUT,
+    alphas,
+    begin,
+    glyph,
+    held,
+    hover,
+    open_settings,
+    press,
+    ready,
+    said,
+    settings,
+    settle,
+    stopped,
+    type_text,
+    z,
+)
 from shakespeare_gpt.generation import stream
 from shakespeare_gpt.sampling import Sampling, distribution
 from shakespeare_gpt.trace import trace
 from shakespeare_gpt.ui.core.limits import Refused
 from shakespeare_gpt.ui.text import payloads
-from shakespeare_gpt.ui.writing import api as writing
 
 PROMPT = "ROMEO:\nWhat say'st thou"
 
 
-def write(page, prompt: str, wait: bool = True, **values) -> str:
+def write(page, **values) -> str:
     """Press Generate; the continuation."""
-    type_text(page, prompt)
     settings(page, **values)
-    page.locator("#generate").click()
-    page.wait_for_function("shakespeare.session.get().written > 0", timeout=TIMEOUT)
-    if wait:
-        page.wait_for_function(
-            "!shakespeare.session.get().streaming && !shakespeare.session.get().loading", timeout=TIMEOUT
-        )
-        ready(page)
+    press(page)
     return page.locator("#continuation").text_content()
 
 
 @pytest.fixture
+def first_text() -> str:
+    return PROMPT
+
+
+@pytest.fixture
 def page(page):
+    """The page with nothing cut: there are always runners-up. As before afterwards."""
+    settings(page, **{"Top-p": 1})
     yield page
-    settings(page, Length=300, Temperature=0.8, Seed=-1, **{"Top-k": 0, "Top-p": 1})
+    settings(page, Length=300, Temperature=0.8, Seed=-1, **{"Top-k": 0, "Top-p": 0.95})
 
 
 def test_the_strip_carries_what_is_written(page, model):
-    written = write(page, PROMPT, Length=60, Seed=7, **{"Top-p": 1})
+    written = write(page, Length=60, Seed=7)
     steps = list(stream(model, PROMPT, 60, 0.8, seed=7))
     assert written == "".join(step.character for step in steps)
     assert page.locator("#text-strip [data-position]").count() == len(PROMPT) + 60
@@ -47,50 +60,36 @@ def test_the_strip_carries_what_is_written(page, model):
     assert z(page, "head-map").shape == (len(PROMPT) + 60,) * 2
 
 
-def test_it_is_shaded_by_probability_while_it_streams(page):
-    write(page, PROMPT, wait=False, Length=2000, Seed=3)
-    # Pressed in the page itself: 2,000 characters may be written before a click from outside arrives.
-    press = "shakespeare.session.get().written > 40 && (document.querySelector('#stop').click(), true)"
-    page.wait_for_function(press, timeout=TIMEOUT)
+def test_it_is_shaded_by_probability_while_it_streams(page, pen):
+    settings(page, Length=2000, Seed=3)
+    begin(page, pen, 41)
+    page.locator("#stop").click()
     page.locator("[data-view=direction][value='how sure']").check()
-    page.wait_for_function(
-        "!shakespeare.session.get().streaming && !shakespeare.session.get().loading", timeout=TIMEOUT
-    )
-    count = page.evaluate("shakespeare.session.get().written")
-    assert 40 < count < 2000  # it was stopped
+    stopped(page, pen)
+    assert page.evaluate("shakespeare.session.get().written") == 41
     told = page.evaluate("shakespeare.session.get().steps.map(step => step.probability)")
-    assert alphas(page)[-count:] == pytest.approx(told, abs=0.01)
+    assert alphas(page)[-41:] == pytest.approx(told, abs=0.01)
 
 
-def test_streaming_itself_is_shaded(page):
-    """Looked at in the page, at the first news: before anything else could shade it."""
-    type_text(page, PROMPT)
+def test_streaming_itself_is_shaded(page, pen):
     settings(page, Length=200, Seed=3)
-    page.evaluate(
-        """() => {
-          window.seen = null;
-          const look = () => {
-            const cells = [...document.querySelectorAll('#continuation [data-position]')];
-            if (shakespeare.session.get().streaming && cells.length > 10 && !window.seen
-                && cells.slice(0, 10).every(cell => cell.style.backgroundColor))
-              window.seen = cells.slice(0, 10).map((cell, i) => [cell.style.backgroundColor,
-                shakespeare.session.get().steps[i].probability]);
-            if (!window.seen) requestAnimationFrame(look);
-          };
-          look();
-        }"""
+    begin(page, pen, 20)
+    settle(page)
+    assert page.evaluate("shakespeare.session.get().streaming")
+    seen = page.evaluate(
+        """[...document.querySelectorAll('#continuation [data-position]')].map((cell, i) =>
+          [cell.style.backgroundColor, shakespeare.session.get().steps[i].probability])"""
     )
-    page.locator("#generate").click()
-    page.wait_for_function("window.seen", timeout=TIMEOUT)
-    for colour, probability in page.evaluate("window.seen"):
+    assert len(seen) == 20
+    for colour, probability in seen:
         shown = float(colour.rsplit("/", 1)[1].strip(" )"))
         assert shown == pytest.approx(probability, abs=1e-3)
-    page.wait_for_function("!shakespeare.session.get().streaming", timeout=TIMEOUT)
+    page.locator("#stop").click()
+    stopped(page, pen)
 
 
 def test_nothing_moves_while_it_writes_and_while_it_is_replayed(page):
-    type_text(page, PROMPT)
-    settings(page, Length=300, Seed=3, **{"Top-p": 1})  # nothing cut: there are always runners-up
+    settings(page, Length=300, Seed=3)
     page.evaluate(
         """() => {
           const where = () => ['#said', '#scrub', '#candidates', '#pickers', '#head-map']
@@ -104,11 +103,8 @@ def test_nothing_moves_while_it_writes_and_while_it_is_replayed(page):
           look();
         }"""
     )
-    page.locator("#generate").click()
-    page.wait_for_function(
-        "shakespeare.session.get().written === 300 && !shakespeare.session.get().streaming", timeout=TIMEOUT
-    )
-    ready(page)
+    press(page)
+    assert page.evaluate("shakespeare.session.get().written") == 300
     for step in (1, 150, 299):
         page.locator("#scrub-slider").fill(str(step))
         page.locator(".sg-others b").first.wait_for()
@@ -119,7 +115,7 @@ def test_nothing_moves_while_it_writes_and_while_it_is_replayed(page):
 
 
 def test_the_replay_keeps_its_character_in_sight(page):
-    write(page, PROMPT, Length=600, Seed=11)
+    write(page, Length=600, Seed=11)
     for step in (450, 20, 599):
         page.locator("#scrub-slider").fill(str(step))
         page.wait_for_function("!shakespeare.session.get().loading", timeout=TIMEOUT)
@@ -132,7 +128,6 @@ def test_the_replay_keeps_its_character_in_sight(page):
 
 
 def test_how_sure_it_was_of_what_was_typed(page, model):
-    type_text(page, PROMPT)
     page.locator("[data-view=direction][value='how sure']").check()
     seen = trace(model, PROMPT)
     ids = model.tokenizer.encode(PROMPT)
@@ -151,7 +146,7 @@ def table(page) -> list[list[str]]:
 
 
 def test_all_candidates_of_a_written_character(page, model):
-    write(page, PROMPT, Length=40, Seed=7, Temperature=0.9, **{"Top-k": 20, "Top-p": 0.9})
+    write(page, Length=40, Seed=7, Temperature=0.9, **{"Top-k": 20, "Top-p": 0.9})
     page.locator("[data-view=direction][value='how sure']").check()
     position = len(PROMPT) + 12
     page.locator(f"#text-strip [data-position='{position}']").click()
@@ -174,7 +169,6 @@ def test_all_candidates_of_a_written_character(page, model):
 
 
 def test_candidates_of_the_next_character_follow_the_settings_on_the_page(page, model):
-    type_text(page, PROMPT)
     settings(page, Temperature=0.5, **{"Top-k": 3})
     page.locator("#candidates summary").click()
     rows = table(page)
@@ -186,7 +180,7 @@ def test_candidates_of_the_next_character_follow_the_settings_on_the_page(page, 
 
 def test_the_replay_is_exact_also_past_the_context(page, model):
     """At every step: the window, the attention row, the probability, as the sampler had them."""
-    write(page, PROMPT, Length=400, Seed=11)
+    write(page, Length=400, Seed=11)
     steps = list(stream(model, PROMPT, 400, 0.8, seed=11))
     text = PROMPT + "".join(step.character for step in steps)
     slider = page.locator("#scrub-slider")
@@ -215,7 +209,7 @@ def test_the_replay_is_exact_also_past_the_context(page, model):
 
 
 def test_the_replay_shows_the_mean_over_the_heads_of_any_layer(page, model):
-    write(page, PROMPT, Length=50, Seed=5)
+    write(page, Length=50, Seed=5)
     page.locator("#scrub-slider").fill("20")
     page.locator("#layer input").nth(4).check()
     page.locator("#lenses summary").click()
@@ -229,7 +223,7 @@ def test_the_replay_shows_the_mean_over_the_heads_of_any_layer(page, model):
 
 
 def test_the_replay_names_the_runners_up(page, model):
-    write(page, PROMPT, Length=30, Seed=5, **{"Top-p": 1})
+    write(page, Length=30, Seed=5)
     page.locator("#scrub-slider").fill("10")
     page.locator(".sg-others b").first.wait_for()
     settle(page)
@@ -242,7 +236,7 @@ def test_the_replay_names_the_runners_up(page, model):
 
 
 def test_arrow_keys_move_the_replay(page):
-    write(page, PROMPT, Length=30, Seed=5)
+    write(page, Length=30, Seed=5)
     page.locator("#scrub-slider").focus()
     page.keyboard.press("ArrowLeft")
     settle(page)
@@ -251,7 +245,7 @@ def test_arrow_keys_move_the_replay(page):
 
 
 def test_a_character_that_left_the_window_brings_its_window_back(page):
-    write(page, PROMPT, Length=400, Seed=11)
+    write(page, Length=400, Seed=11)
     assert page.evaluate("shakespeare.session.get().window.start") > 0
     page.locator(f"#text-strip [data-position='{len(PROMPT) + 3}']").click()
     page.wait_for_function(
@@ -261,7 +255,7 @@ def test_a_character_that_left_the_window_brings_its_window_back(page):
 
 
 def test_editing_the_prompt_drops_the_continuation(page):
-    write(page, PROMPT, Length=30, Seed=5)
+    write(page, Length=30, Seed=5)
     type_text(page, PROMPT + ",")
     assert page.locator("#continuation").text_content() == ""
     assert page.locator("#text-strip [data-position]").count() == len(PROMPT) + 1
@@ -269,12 +263,9 @@ def test_editing_the_prompt_drops_the_continuation(page):
 
 
 def test_writing_on_keeps_what_was_written(page):
-    first = write(page, PROMPT, Length=30, Seed=5)
-    page.locator("#write-on").click()
-    page.wait_for_function(
-        "shakespeare.session.get().written === 60 && !shakespeare.session.get().streaming", timeout=TIMEOUT
-    )
-    ready(page)
+    first = write(page, Length=30, Seed=5)
+    press(page, "#write-on")
+    assert page.evaluate("shakespeare.session.get().written") == 60
     assert page.locator("#continuation").text_content()[:30] == first
     page.locator("#scrub-slider").fill("45")
     settle(page)
@@ -283,15 +274,19 @@ def test_writing_on_keeps_what_was_written(page):
 
 def test_writing_on_counts_also_what_the_prompt_no_longer_holds(page):
     """Write on sends the last 2,000 characters; what was generated before them stays generated."""
-    write(page, PROMPT, Length=2000, Seed=5)
+    page.evaluate(
+        """prompt => shakespeare.session.writing({
+          run: "told by the test", offset: 0, before: 0, prompt, text: "To be, or ".repeat(200), notes: [], seed: 1,
+          settings: {temperature: 0.8, top_k: 0, top_p: 1}, done: true,
+          steps: Array.from({length: 2000}, () => ({probability: 0.5, rank: 1, entropy: 1, start: 0})),
+        })""",
+        PROMPT,
+    )
+    ready(page)
     settings(page, Length=50)
     for count in (2050, 2100):
-        page.locator("#write-on").click()
-        page.wait_for_function(
-            "count => shakespeare.session.get().written === count && !shakespeare.session.get().streaming",
-            arg=count,
-            timeout=TIMEOUT,
-        )
+        press(page, "#write-on")
+        assert page.evaluate("shakespeare.session.get().written") == count
     assert page.locator("#text-strip .sg-prompt").text_content() == PROMPT
     assert page.evaluate("shakespeare.session.get().steps.length") == 2100
     assert page.locator("#scrub-slider").get_attribute("max") == "2100"
@@ -299,31 +294,28 @@ def test_writing_on_counts_also_what_the_prompt_no_longer_holds(page):
 
 def test_numbers_that_are_on_their_way_are_not_taken_from_the_text_before(page):
     """After a second run the window is still the first one's until the server has answered."""
-    write(page, PROMPT, Length=200, Seed=5)
+    write(page, Length=200, Seed=5)
     before = page.evaluate("shakespeare.session.get().window.text")
-    held = []
-    page.route("**/run/overview*", lambda route: held.append(route))
     settings(page, Length=20, Seed=6)
-    page.locator("#generate").click()
-    page.wait_for_function(
-        "(now => now.written === 20 && !now.streaming && now.loading)(shakespeare.session.get())",
-        timeout=TIMEOUT,
-    )
-    page.locator("#text-strip").focus()
-    page.keyboard.press("ArrowUp")
-    settle(page)
     strip = page.locator("#text-strip")
-    assert "the numbers are on their way" in said(page)
-    assert "The numbers are on their way" in page.locator("#readout").text_content()
-    assert strip.locator(".sg-chosen").count() == 0 and not alphas(page).any()
-    assert page.locator(".sg-arcs path").count() == 0
-    assert page.locator("#head-map.sg-stale").count() == page.locator("#layer-maps.sg-stale").count() == 1
-    label = hover(page, "head-map", 150, 60)  # the old map, still with its own characters
-    assert f"'{glyph(before[150])}' at 151 looks at '{glyph(before[60])}' at 61" in label
-    assert strip.locator(".sg-chosen, .sg-other").count() == 0
-    for route in held:
-        route.continue_()
-    page.unroute("**/run/overview*")
+    with held(page, "overview"):
+        page.locator("#generate").click()
+        page.wait_for_function(
+            "(now => now.written === 20 && !now.streaming && now.loading)(shakespeare.session.get())",
+            timeout=TIMEOUT,
+        )
+        strip.focus()
+        page.keyboard.press("ArrowUp")
+        settle(page)
+        assert "the numbers are on their way" in said(page)
+        assert "The numbers are on their way" in page.locator("#readout").text_content()
+        assert strip.locator(".sg-chosen").count() == 0 and not alphas(page).any()
+        assert page.locator(".sg-arcs path").count() == 0
+        stale = [page.locator(f"{each}.sg-stale") for each in ("#head-map", "#layer-maps")]
+        assert [each.count() for each in stale] == [1, 1]
+        label = hover(page, "head-map", 150, 60)  # the old map, still with its own characters
+        assert f"'{glyph(before[150])}' at 151 looks at '{glyph(before[60])}' at 61" in label
+        assert strip.locator(".sg-chosen, .sg-other").count() == 0
     page.wait_for_function("!shakespeare.session.get().loading", timeout=TIMEOUT)
     ready(page)
     assert page.locator(".sg-stale").count() == 0
@@ -331,7 +323,7 @@ def test_numbers_that_are_on_their_way_are_not_taken_from_the_text_before(page):
 
 
 def test_what_it_no_longer_saw_is_pale_and_not_improbable(page):
-    write(page, PROMPT, Length=400, Seed=11)
+    write(page, Length=400, Seed=11)
     page.locator("[data-view=direction][value='how sure']").check()
     settle(page)
     assert page.evaluate("shakespeare.session.get().window.start") > len(PROMPT)
@@ -341,7 +333,7 @@ def test_what_it_no_longer_saw_is_pale_and_not_improbable(page):
 
 
 def test_a_single_written_character_can_be_replayed(page):
-    write(page, PROMPT, Length=1, Seed=5)
+    write(page, Length=1, Seed=5)
     page.locator("#scrub-slider").click()
     settle(page)
     assert "Character 1 of 1" in page.locator(".sg-step").text_content()
@@ -353,7 +345,7 @@ def test_a_single_written_character_can_be_replayed(page):
 
 
 def test_arcs_stay_with_their_characters_when_the_text_scrolls(page):
-    write(page, PROMPT, Length=600, Seed=11)
+    write(page, Length=600, Seed=11)
     page.evaluate("shakespeare.view.set({over: 'mean'})")
     page.locator("#scrub-slider").fill("300")
     page.wait_for_function("!shakespeare.session.get().loading", timeout=TIMEOUT)
@@ -370,37 +362,22 @@ def test_arcs_stay_with_their_characters_when_the_text_scrolls(page):
     assert page.evaluate(height) == pytest.approx(before, abs=1)
 
 
-def test_another_prompt_ends_the_writing(page):
-    type_text(page, PROMPT)
+def test_another_prompt_ends_the_writing(page, pen):
     settings(page, Length=2000, Seed=5)
-    page.evaluate(
-        """() => {
-          const look = () => shakespeare.session.get().written > 30
-            ? [...document.querySelectorAll('button')].find(one => one.textContent.trim() === 'A king').click()
-            : requestAnimationFrame(look);
-          look();
-        }"""
-    )
-    page.locator("#generate").click()
+    begin(page, pen, 31)
+    page.get_by_text("A king", exact=True).click()
     page.wait_for_function(
         "shakespeare.session.get().text.startsWith('KING RICHARD') && !shakespeare.session.get().loading",
         timeout=TIMEOUT,
     )
-    page.wait_for_timeout(1000)  # what was still on its way does not bring the old text back
-    ready(page)
+    stopped(page, pen)  # what was still on its way does not bring the old text back
     assert page.evaluate("shakespeare.session.get().written") == 0
     assert page.locator("#prompt textarea").input_value() == page.evaluate("shakespeare.session.get().text")
-    assert "Stopped after" in page.locator("#run").text_content()
+    assert "Stopped after 31 characters" in page.locator("#run").text_content()
 
 
-def test_a_run_that_breaks_off_ends_on_the_page_too(open_page, monkeypatch):
-    real = writing.stream_samples
-
-    def broken(*args, **how):
-        yield from itertools.islice(real(*args, **how), 30)
-        raise Refused("The writing broke off.")
-
-    monkeypatch.setattr(writing, "stream_samples", broken)
+def test_a_run_that_breaks_off_ends_on_the_page_too(open_page, pen):
+    pen.break_off(30, Refused("The writing broke off."))
     page = open_page()
     open_settings(page)
     page.locator("#settings input[type=radio]").nth(1).check()

@@ -24,7 +24,7 @@ export function mount() {
   });
 }
 
-const PATIENCE = 4000; // ms that a tab may take to be drawn for the first time
+const PATIENCE = 20000; // ms that a tab may take to be drawn for the first time, on a busy machine too
 
 /** Open a tab; a link may ask for it before Gradio has drawn it. */
 async function openTab(name) {

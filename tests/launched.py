@@ -5,15 +5,18 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import secrets
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import gradio as gr
 import httpx
 import pytest
+from gradio_client import Client
 
 from shakespeare_gpt.generation import stream_samples
 from shakespeare_gpt.ui.demo import LAUNCH
@@ -35,22 +38,34 @@ def launch(demo: gr.Blocks) -> str:
     return url
 
 
+http = httpx.Client(timeout=PATIENCE)
+
+
+def connect(url: str) -> Client:
+    """Gradio's own client of the app."""
+    return Client(url, verbose=False, httpx_kwargs={"timeout": PATIENCE})
+
+
 def post(address: str, body: object) -> httpx.Response:
     """Send JSON as JavaScript would write it, NaN and infinity included."""
-    headers = {"Content-Type": "application/json"}
-    return httpx.post(address, content=json.dumps(body), headers=headers, timeout=60)
+    return http.post(address, content=json.dumps(body), headers={"Content-Type": "application/json"})
+
+
+@cache
+def generate_button(url: str) -> int:
+    """The number of the event that the Generate button sets off."""
+    dependencies = http.get(f"{url}config").json()["dependencies"]
+    return next(d["id"] for d in dependencies if d["api_name"] == "write" and not d["js"])
 
 
 def press(url: str, *data: object) -> Iterator[dict]:
     """Every message in answer to the Generate button, called through the queue as a browser does it."""
-    dependencies = httpx.get(f"{url}config").json()["dependencies"]
-    button = next(d["id"] for d in dependencies if d["api_name"] == "write")
-    session = f"test-{time.monotonic_ns()}"
-    body = {"data": list(data), "fn_index": button, "session_hash": session}
+    session = f"test-{secrets.token_hex(8)}"
+    body = {"data": list(data), "fn_index": generate_button(url), "session_hash": session}
     joined = post(f"{url}gradio_api/queue/join", body)
     assert joined.status_code == 200, joined.text
     params = {"session_hash": session}
-    with httpx.stream("GET", f"{url}gradio_api/queue/data", params=params, timeout=60) as events:
+    with http.stream("GET", f"{url}gradio_api/queue/data", params=params) as events:
         for line in events.iter_lines():
             if line.startswith("data: "):
                 yield json.loads(line[6:])

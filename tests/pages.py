@@ -19,7 +19,7 @@ from launched import Pen
 from shakespeare_gpt.model import GPT
 from shakespeare_gpt.trace import Trace, trace
 
-TIMEOUT = 60_000  # ms: a busy machine is slow
+TIMEOUT = 120_000  # ms: a busy machine is slow; nothing that works is waited for that long
 
 
 VIEWPORT = {"width": 1400, "height": 900}
@@ -35,6 +35,11 @@ def new_page(browser: Browser, **options: Any) -> Page:
     return page
 
 
+def listen(page: Page, listeners: dict[str, Callable]) -> None:
+    for event, listener in listeners.items():
+        page.on(event, listener)
+
+
 class Pages:
     """The browser's pages, which tests hand on to each other.
 
@@ -46,7 +51,7 @@ class Pages:
         self._browser = browser
         self._free: list[tuple[dict[str, Any], Page]] = []
 
-    def take(self, viewport: dict[str, int], **options: Any) -> Page:
+    def take(self, viewport: dict[str, int] = VIEWPORT, **options: Any) -> Page:
         """An empty page of this size, in a context with these options."""
         for kept in self._free:
             if kept[0] == options:
@@ -55,8 +60,10 @@ class Pages:
                 return kept[1]
         return new_page(self._browser, viewport=viewport, **options)
 
-    def give_back(self, page: Page, **options: Any) -> None:
+    def give_back(self, page: Page, listeners: dict[str, Callable], **options: Any) -> None:
         """Empty a page for the next test: nothing of what was on it stays."""
+        for event, listener in listeners.items():
+            page.remove_listener(event, listener)
         page.unroute_all()
         page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
         page.context.clear_permissions()
@@ -89,15 +96,12 @@ class Watched:
         self.open()
 
     def close(self) -> None:
-        for event, listener in self.listeners.items():
-            self.page.remove_listener(event, listener)
-        self.pages.give_back(self.page, **self.options)
+        self.pages.give_back(self.page, self.listeners, **self.options)
 
     def open(self) -> None:
         """Open the page, and wait until it is drawn."""
         self.page = self.pages.take(self.viewport, **self.options)
-        for event, listener in self.listeners.items():
-            self.page.on(event, listener)
+        listen(self.page, self.listeners)
         self.page.goto(self.url + self.path)
         try:
             ready(self.page)

@@ -9,7 +9,7 @@ import pytest
 from gradio_client import Client
 from starlette.testclient import TestClient
 
-from launched import launch, pen  # noqa: F401
+from launched import connect, launch, pen  # noqa: F401
 from shakespeare_gpt.model import GPT
 from shakespeare_gpt.ui.demo import LAUNCH, build_demo
 
@@ -44,4 +44,4 @@ def url(model: GPT) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def client(url: str) -> Client:
-    return Client(url, verbose=False)
+    return connect(url)

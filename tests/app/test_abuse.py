@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import shakespeare_gpt as sg
+from launched import PATIENCE, generate_button
 from shakespeare_gpt.ui.core import limits
 from shakespeare_gpt.ui.gradio_seam import files, guard
 from support import ROOT
@@ -62,7 +63,7 @@ once = settings(
 
 @pytest.fixture(scope="module")
 def http(url):
-    with httpx.Client(base_url=url, timeout=60) as http:
+    with httpx.Client(base_url=url, timeout=PATIENCE) as http:
         yield http
 
 
@@ -148,17 +149,10 @@ def test_every_event_of_the_page_by_its_number(http, data, number, session):
     queued(http, "gradio_api/queue/join", body)
 
 
-@pytest.fixture(scope="module")
-def write_number(http) -> int:
-    """The event of the page's Generate button."""
-    dependencies = http.get("config").json()["dependencies"]
-    return next(d["id"] for d in dependencies if d["api_name"] == "write" and not d["js"])
-
-
 @settings(once, max_examples=150)
 @given(data=writes)
-def test_the_pages_own_writing(http, write_number, data):
-    body = {"data": data, "fn_index": write_number, "session_hash": "w"}
+def test_the_pages_own_writing(http, url, data):
+    body = {"data": data, "fn_index": generate_button(url), "session_hash": "w"}
     events = queued(http, "gradio_api/queue/join", body)
     assert "process_completed" in events
 
@@ -235,7 +229,7 @@ def test_an_endless_body_is_cut_off(url, http):
     host, port = httpx.URL(url).host, httpx.URL(url).port
     chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
     sent = 0
-    with socket.create_connection((host, port), timeout=30) as connection:
+    with socket.create_connection((host, port), timeout=PATIENCE) as connection:
         connection.sendall(
             b"POST /gradio_api/run/attention HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
         )

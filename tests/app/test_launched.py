@@ -13,7 +13,7 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 import shakespeare_gpt as sg
-from launched import PATIENCE, launch, post, press
+from launched import PATIENCE, connect, http, launch, post, press
 from shakespeare_gpt import generation
 from shakespeare_gpt.ui import demo as demo_module
 from shakespeare_gpt.ui.core import limits
@@ -75,9 +75,9 @@ def test_two_thousand_characters_past_the_context(client, model):
 
 def test_curl_as_in_the_readme(url, model):
     """POST, then the stream of events; as little as a person would type."""
-    call = httpx.post(f"{url}gradio_api/call/generate", json={"data": [PROMPT, 40, 0.8, 0, 1.0, 5]})
+    call = http.post(f"{url}gradio_api/call/generate", json={"data": [PROMPT, 40, 0.8, 0, 1.0, 5]})
     event = call.json()["event_id"]
-    stream = httpx.get(f"{url}gradio_api/call/generate/{event}", timeout=60).text
+    stream = http.get(f"{url}gradio_api/call/generate/{event}").text
     last = stream.strip().split("\n\n")[-1]
     assert last.startswith("event: complete")
     (text,) = json.loads(last.split("data: ")[1])
@@ -110,7 +110,7 @@ def test_generate_refuses_with_the_range(url, pen, name):
         data[names.index(name)] = value
         call = post(f"{url}gradio_api/call/generate", {"data": data})
         assert call.status_code == 200, call.text
-        answer = httpx.get(f"{url}gradio_api/call/generate/{call.json()['event_id']}").text
+        answer = http.get(f"{url}gradio_api/call/generate/{call.json()['event_id']}").text
         assert "event: error" in answer and "Traceback" not in answer
         message = json.loads(answer.split("data: ")[-1])["error"]
         assert name in message and RANGES[name] in message
@@ -189,7 +189,7 @@ def test_write_takes_no_nonsense_for_a_place(client):
 
 def test_cancel_ends_the_work(url, pen):
     pen.endless(2000)
-    job = Client(url, verbose=False).submit(PROMPT, 2000, 0.8, 0, 1.0, 7, api_name="/generate")
+    job = connect(url).submit(PROMPT, 2000, 0.8, 0, 1.0, 7, api_name="/generate")
     pen.until(lambda: pen.characters > 20)
     job.cancel()
     pen.until(lambda: pen.ended == 1)
@@ -205,7 +205,7 @@ def test_a_dropped_client_ends_the_work(url, pen):
 
 def test_the_work_ends_with_the_piece_in_which_it_is_cancelled(url, pen):
     pen.hold()
-    job = Client(url, verbose=False).submit(PROMPT, 2000, 0.8, 0, 1.0, 7, api_name="/generate")
+    job = connect(url).submit(PROMPT, 2000, 0.8, 0, 1.0, 7, api_name="/generate")
     pen.give(30)
     job.cancel()  # answered when the app has taken note
     pen.give(1)
@@ -231,7 +231,7 @@ def test_the_clock_ends_a_run_with_what_is_there(client, monkeypatch):
 
 def test_maps_never_wait_behind_texts(url, client, pen):
     pen.endless(2000)
-    clients = [Client(url, verbose=False) for _ in range(4)]
+    clients = [connect(url) for _ in range(4)]
     jobs = [c.submit(PROMPT, 2000, api_name="/generate") for c in clients]
     pen.until(lambda: pen.begun == 4)
     for head in range(1, 4):
@@ -246,7 +246,7 @@ def test_maps_never_wait_behind_texts(url, client, pen):
 def test_texts_grow_side_by_side(url, pen):
     """A short text begins and ends while a long one is being written."""
     pen.endless(2000)
-    long, short = Client(url, verbose=False), Client(url, verbose=False)
+    long, short = connect(url), connect(url)
     job = long.submit(PROMPT, 2000, api_name="/generate")
     pen.until(lambda: pen.characters > 40)
     short.submit(PROMPT, 20, api_name="/generate").result(PATIENCE)
@@ -262,14 +262,14 @@ def test_a_full_queue_says_so_kindly(model, monkeypatch, pen):
     demo = build_demo(model)
     url = launch(demo)
     try:
-        running = Client(url, verbose=False).submit(PROMPT, 2000, api_name="/generate")
+        running = connect(url).submit(PROMPT, 2000, api_name="/generate")
         pen.until(lambda: pen.characters > 0)
         body = {"data": [PROMPT, 10]}
-        assert httpx.post(f"{url}gradio_api/call/generate", json=body).status_code == 200
-        full = httpx.post(f"{url}gradio_api/call/generate", json=body)
+        assert http.post(f"{url}gradio_api/call/generate", json=body).status_code == 200
+        full = http.post(f"{url}gradio_api/call/generate", json=body)
         assert full.status_code == 503 and "Queue is full" in full.json()["detail"]
         # Maps have no queue to be full.
-        assert httpx.post(f"{url}gradio_api/run/attention", json={"data": [PROMPT]}).status_code == 200
+        assert http.post(f"{url}gradio_api/run/attention", json={"data": [PROMPT]}).status_code == 200
         running.cancel()
     finally:
         pen.end()
@@ -297,7 +297,7 @@ def test_many_visitors_at_once(url):
 
 
 def test_monitoring_is_closed(url):
-    assert httpx.get(f"{url}monitoring/summary").status_code == 403
+    assert http.get(f"{url}monitoring/summary").status_code == 403
 
 
 def test_nothing_is_left_behind(url, client, tmp_path_factory):

@@ -13,11 +13,10 @@ from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
 import pytest
-from gradio_client import Client
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from launched import eventually
+from launched import connect, eventually
 from shakespeare_gpt import hub
 from shakespeare_gpt.ui.gradio_seam.files import served
 
@@ -96,7 +95,7 @@ def free_port() -> int:
 
 def answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=20):
+        with urllib.request.urlopen(url, timeout=60):
             return True
     except OSError:
         return False
@@ -125,7 +124,7 @@ def address(space: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) 
     finally:
         process.terminate()  # not Ctrl-C, which a script may have told its children to ignore
         try:
-            process.wait(20)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -139,7 +138,7 @@ def test_the_page_is_served(address: str):
 
 
 def test_both_endpoints_answer(address: str, model):
-    client = Client(address, verbose=False)
+    client = connect(address)
     text = client.predict("ROMEO:", 12, 0.0, api_name="/generate")
     assert text.startswith("ROMEO:") and len(text) == len("ROMEO:") + 12
     answer = client.predict("ROMEO:", 1, 1, api_name="/attention")

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from launched import eventually
+from launched import PATIENCE, eventually, http
 from support import ROOT
 
 
@@ -47,7 +47,7 @@ def test_app_py_serves_where_the_environment_says(copy):
 
     def answers() -> bool:
         try:
-            return httpx.get(f"http://127.0.0.1:{port}/config").status_code == 200
+            return http.get(f"http://127.0.0.1:{port}/config").status_code == 200
         except httpx.TransportError:
             return False
 
@@ -55,12 +55,10 @@ def test_app_py_serves_where_the_environment_says(copy):
         assert eventually(lambda: app.poll() is not None or answers())
         assert app.poll() is None, app.communicate()
         address = f"http://127.0.0.1:{port}/gradio_api/run/attention"
-        assert httpx.post(address, json={"data": ["ROMEO:"]}).json()["data"][0]["characters"] == list(
-            "ROMEO:"
-        )
+        assert http.post(address, json={"data": ["ROMEO:"]}).json()["data"][0]["characters"] == list("ROMEO:")
     finally:
         app.terminate()
-        app.communicate(timeout=20)
+        app.communicate(timeout=PATIENCE)
 
 
 @pytest.mark.parametrize("damage", ["missing", "truncated"])
@@ -71,7 +69,7 @@ def test_without_its_checkpoint_it_says_so_in_one_sentence(copy, damage):
     else:
         weights.write_bytes(weights.read_bytes()[:1000])
     app = command(copy)
-    output, errors = app.communicate(timeout=120)
+    output, errors = app.communicate(timeout=PATIENCE)
     assert app.returncode == 1
     assert "Traceback" not in errors and "Traceback" not in output
     (said,) = [line for line in errors.splitlines() if "Shakespeare GPT" in line]

@@ -12,6 +12,7 @@ from plotly.offline import get_plotlyjs_version
 from starlette.testclient import TestClient
 
 import shakespeare_gpt as sg
+from launched import PATIENCE
 from shakespeare_gpt.ui.core import limits
 from shakespeare_gpt.ui.demo import LAUNCH
 from shakespeare_gpt.ui.gradio_seam import events, files, guard
@@ -39,7 +40,7 @@ def answer(http: TestClient, name: str, *data):
 @pytest.fixture(scope="module")
 def page(url) -> httpx.Response:
     """What a browser gets first; only a launched app has it whole."""
-    response = httpx.get(url)
+    response = httpx.get(url, timeout=PATIENCE)
     assert response.status_code == 200
     return response
 

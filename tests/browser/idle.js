@@ -7,7 +7,7 @@
 (() => {
   const LONG = 1000; // ms
   const FASTER = 10; // how much faster short timers run: a pause of the page is for people, who type and read
-  const PATIENCE = 60000; // ms; then it says what it still waits for
+  const PATIENCE = 100000; // ms; then it says what it still waits for
   const timers = new Map(); // id -> ms
   const calls = new Map(); // token -> address
   let begun = 0; // how many things the page has ever set off

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import ConsoleMessage, Page, Route, expect
 
-from pages import TIMEOUT, cell, ready, said, settle, shown, type_text, z
+from pages import Pages, cell, listen, ready, said, settle, shown, type_text, z
 from shakespeare_gpt.model import GPT
 
 TEXT = "KING:\nWho goes there, in the night?"
@@ -25,34 +25,35 @@ HTML = {"body": "<html><title>Sign in</title></html>", "content_type": "text/htm
 class Alone:
     """A page of one's own, whose requests may be made to fail."""
 
-    def __init__(self, browser: Browser, url: str, prepare: Callable[[Page], None]) -> None:
-        self.context = browser.new_context(viewport={"width": 1400, "height": 900})
-        self.page = self.context.new_page()
-        self.page.set_default_timeout(TIMEOUT)
+    def __init__(self, pages: Pages, url: str, prepare: Callable[[Page], None]) -> None:
+        self.pages, self.page = pages, pages.take()
         self.faults: list[str] = []
-        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
-        self.page.on("console", self._console)
+        self.listeners = {"pageerror": lambda error: self.faults.append(str(error)), "console": self._console}
+        listen(self.page, self.listeners)
         prepare(self.page)
         self.page.goto(url)
 
-    def _console(self, message) -> None:
+    def _console(self, message: ConsoleMessage) -> None:
         if message.type == "error" and not message.text.startswith("Failed to load resource"):
             self.faults.append(message.text)
 
+    def close(self) -> None:
+        self.pages.give_back(self.page, self.listeners)
+        assert self.faults == []
+
 
 @pytest.fixture
-def alone(browser: Browser, url: str) -> Iterator[Callable[..., Alone]]:
+def alone(pages: Pages, url: str) -> Iterator[Callable[..., Alone]]:
     """alone(prepare): a page that is opened after prepare(page)."""
     opened: list[Alone] = []
 
     def open_one(prepare: Callable[[Page], None] = lambda page: None) -> Alone:
-        opened.append(Alone(browser, url, prepare))
+        opened.append(Alone(pages, url, prepare))
         return opened[-1]
 
     yield open_one
     for each in opened:
-        each.context.close()
-        assert each.faults == []
+        each.close()
 
 
 class Broken:

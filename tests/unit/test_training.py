@@ -264,7 +264,7 @@ def test_ctrl_c_in_a_terminal_saves(tmp_path: Path):
     process = start(tmp_path, 35)
     wait_for_step(process, 5)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=120)
     assert process.returncode == 0 and out.endswith("stopped\n") and "Traceback" not in err
     run = fresh()
     run.load_state(tmp_path)

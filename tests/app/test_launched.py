@@ -18,6 +18,7 @@ from shakespeare_gpt import generation
 from shakespeare_gpt.ui import demo as demo_module
 from shakespeare_gpt.ui.core import limits
 from shakespeare_gpt.ui.demo import build_demo
+from shakespeare_gpt.ui.gradio_seam import endpoints as seam
 from shakespeare_gpt.ui.writing import api as writing
 
 PROMPT = "JULIET:\nO Romeo"
@@ -256,7 +257,7 @@ def test_texts_grow_side_by_side(url, pen):
 
 
 def test_a_full_queue_says_so_kindly(model, monkeypatch, pen):
-    monkeypatch.setattr(demo_module, "STREAMS", 1)
+    monkeypatch.setitem(seam.STREAMING, "concurrency_limit", 1)
     monkeypatch.setattr(demo_module, "MAX_WAITING", 1)
     pen.endless(2000)
     demo = build_demo(model)
@@ -300,8 +301,7 @@ def test_monitoring_is_closed(url):
     assert http.get(f"{url}monitoring/summary").status_code == 403
 
 
-def test_nothing_is_left_behind(url, client, tmp_path_factory):
+def test_nothing_is_left_behind(url, client, temporary_files):
     list(client.submit(PROMPT, 20, api_name="/generate"))
     client.predict(PROMPT, api_name="/attention")
-    left = [p for p in (tmp_path_factory.getbasetemp()).rglob("gradio*/**/*") if p.is_file()]
-    assert left == []
+    assert [path for path in temporary_files.rglob("*") if path.is_file()] == []

@@ -32,11 +32,11 @@ class Recipe:
     context_length: int = setting(256, 1, 1_000_000, "how many characters the model sees")
     batch_size: int = setting(32, 1, MAX_STEP, "windows in a step")
     characters: int = setting(14_000_000, 1, 10**12, "length of the run, in characters seen")
-    muon_lr: float = setting(0.03, 0, 1e6, "peak rate of Muon, for the matrices inside the blocks")
-    adamw_lr: float = setting(3e-3, 0, 1e6, "peak rate of AdamW, for embeddings and norms")
+    muon_lr: float = setting(0.03, 0, 10**6, "peak rate of Muon, for the matrices inside the blocks")
+    adamw_lr: float = setting(3e-3, 0, 10**6, "peak rate of AdamW, for embeddings and norms")
     momentum: float = setting(0.95, 0, 1, "of Muon")
-    weight_decay: float = setting(0.3, 0, 1e6, "of Muon's matrices, at the start; it falls linearly")
-    final_weight_decay: float = setting(0.1, 0, 1e6, "of Muon's matrices, at the end")
+    weight_decay: float = setting(0.3, 0, 10**6, "of Muon's matrices, at the start; it falls linearly")
+    final_weight_decay: float = setting(0.1, 0, 10**6, "of Muon's matrices, at the end")
     dropout: float = field(  # its range is the model's to say
         default=0.15,
         metadata={
@@ -46,7 +46,7 @@ class Recipe:
     warmup: float = setting(0.03, 0, 1, "share of the run in which the rate rises")
     final_lr: float = setting(0.0, 0, 1, "share of the peak rate at the end of the cosine")
     ema: float = setting(0.99, 0, 1, "memory of the averaged weights, which are the ones kept")
-    clip: float = setting(1.0, 0, 1e12, "largest norm of the gradient")
+    clip: float = setting(1.0, 0, 10**12, "largest norm of the gradient")
     soft_targets: float = setting(
         0.6, 0, 1, "share of the loss that compares with what the teachers expect, where there are any"
     )

@@ -245,7 +245,10 @@ def parser() -> argparse.ArgumentParser:
         help="how often to score during the run",
     )
     parser.add_argument(
-        "--save-minutes", type=options.number(0, 1e6), default=3.0, help="minutes between two saved states"
+        "--save-minutes",
+        type=options.number(0, 1_000_000),
+        default=3.0,
+        help="minutes between two saved states",
     )
     parser.add_argument("--threads", type=options.whole(1, 256), help="CPU threads; default: all cores")
     for field in fields(Recipe):
@@ -272,21 +275,24 @@ class Generation:
         return self.then is not None and (self.folder / "training.json").exists()
 
 
-def plan(args: argparse.Namespace, text: str) -> list[Generation]:
+def recipes(args: argparse.Namespace) -> list[Recipe]:
+    """The recipe of each generation; ValueError if a setting is out of its range."""
+    given = Recipe(**{field.name: getattr(args, field.name) for field in fields(Recipe)})
+    every = [replace(given, seed=given.seed + number) for number in range(args.generations)]
+    # A teacher is asked about text that it has read.
+    return [*(replace(recipe, calibration=1.0) for recipe in every[:-1]), every[-1]]
+
+
+def plan(args: argparse.Namespace, recipes: Sequence[Recipe], text: str) -> list[Generation]:
     """The runs that the command line asks for, checked before the first one begins.
 
     Raises:
-        ValueError: a setting is out of its range.
         CheckpointError: there is nothing to resume, or what is there is another run.
     """
-    given = Recipe(**{field.name: getattr(args, field.name) for field in fields(Recipe)})
     planned = []
-    for number in range(args.generations):
-        is_teacher = number < args.generations - 1
+    for number, recipe in enumerate(recipes):
+        is_teacher = number < len(recipes) - 1
         folder = args.out / f"teacher-{number + 1}" if is_teacher else args.out
-        recipe = replace(given, seed=given.seed + number)
-        if is_teacher:
-            recipe = replace(recipe, calibration=1.0)  # it is asked about text that it has read
         then = None
         if (folder / STATE).exists() or (args.resume and number == 0):
             if not args.resume:
@@ -322,9 +328,10 @@ def command(args: argparse.Namespace) -> int:
     if workers > 1:
         torch.distributed.init_process_group("nccl" if device != "cpu" else "gloo")
     try:
+        asked = recipes(args)
         text = corpus.find_corpus(args.corpus)
         teachers = [load(each) for each in args.teachers]
-        for generation in plan(args, text):
+        for generation in plan(args, asked, text):
             if not (generation.is_teacher and generation.complete):
                 run = begin(generation, args, text, device, teachers)
                 if not train(run, generation.folder, args.evaluations, args.save_minutes):

@@ -1,7 +1,7 @@
 // The strongest links of the chosen character as arcs over the text.
 
 import { strength } from "./colours.js";
-import { session } from "./session.js";
+import { windowNow } from "./session.js";
 import { strongest } from "./lenses.js";
 import { view } from "./store.js";
 
@@ -9,13 +9,22 @@ const COUNT = 5;
 const LEAST = 0.05; // of the strongest: a weaker link gets no arc
 const SVG = "http://www.w3.org/2000/svg";
 
-/** The characters of the window that get an arc. */
+/** @import { Focus } from "./types.d.ts" */
+
+/** @typedef {{x: number, y: number}} Point */
+
+/** The characters of the window that get an arc. @param {Float32Array} weights one for each */
 export function linked(weights) {
   const shown = strongest(weights, COUNT);
   return shown.filter((each) => weights[each] >= LEAST * weights[shown[0]]);
 }
 
-/** An arc between two points {x, y}, as an SVG path without colour. */
+/**
+ * An arc between two points, as an SVG path without colour.
+ * @param {Point} from
+ * @param {Point} to
+ * @param {number} weight
+ */
 export function arc(from, to, weight) {
   const path = document.createElementNS(SVG, "path");
   const across = Math.abs(to.x - from.x);
@@ -32,13 +41,20 @@ export function arc(from, to, weight) {
   return path;
 }
 
-/** weights: one for each character of the window, or null for no arcs. Where an end is scrolled away there is none. */
+/**
+ * Draw the arcs over the text. Where an end is scrolled away there is none.
+ * @param {SVGElement} svg
+ * @param {HTMLElement} strip
+ * @param {HTMLElement[]} cells of the strip, one for each character of the text
+ * @param {Focus} now
+ * @param {Float32Array | null} weights one for each character of the window, or null for no arcs
+ */
 export function drawArcs(svg, strip, cells, now, weights) {
   const paths = [];
   if (weights) {
     const frame = svg.getBoundingClientRect();
     const visible = strip.getBoundingClientRect();
-    const middle = (position) => {
+    const middle = (/** @type {number} */ position) => {
       const box = cells[position].getBoundingClientRect();
       return {
         x: box.left + box.width / 2 - frame.left,
@@ -48,7 +64,7 @@ export function drawArcs(svg, strip, cells, now, weights) {
     };
     const from = middle(now.chosen);
     for (const index of linked(weights)) {
-      const to = middle(index + session.get().window.start);
+      const to = middle(index + windowNow().start);
       if (from.seen && to.seen) paths.push(arc(from, to, weights[index]));
     }
   }

@@ -1,33 +1,51 @@
 // Marks over a Plotly figure: the chosen row or column, the cell that is pointed at, the chosen head; and names. Plain
 // elements on top of the figure: asking Plotly for shapes would draw the figure again at every move of the mouse.
 
-import { session } from "./session.js";
-import { element } from "./text.js";
+import { windowNow } from "./session.js";
+import { element, find } from "./text.js";
 
-/** What is marked in a map, in positions from 1: [left, top, right, bottom, class] of the chosen row or column, and of the cell. */
+/** @import { Axis, Figure, Focus } from "./types.d.ts" */
+
+/** @typedef {[left: number, top: number, right: number, bottom: number, className: string]} Mark */
+
+/**
+ * What is marked in a map, in positions from 1: the chosen row or column, and the cell that is pointed at.
+ * @param {Focus} now
+ * @returns {Mark[]}
+ */
 export function selected(now) {
-  const first = session.get().window.start + 0.5;
+  const { start, length } = windowNow();
+  const first = start + 0.5;
   const chosen = now.chosen + 0.5;
+  /** @type {Mark} */
   const row =
     now.direction === "looked at by"
-      ? [chosen, chosen, chosen + 1, first + session.get().window.length, "sg-row"]
+      ? [chosen, chosen, chosen + 1, first + length, "sg-row"]
       : [first, chosen, chosen + 1, chosen + 1, "sg-row"];
   if (now.query === null || now.key === null) return [row];
   return [row, [now.key + 0.5, now.query + 0.5, now.key + 1.5, now.query + 1.5, "sg-cell"]];
 }
 
-/** now: from focus(); head: number of the subplot to frame, or null. */
+/**
+ * Mark what is chosen.
+ * @param {Figure} figure
+ * @param {Focus} now
+ * @param {number | null} head the subplot to frame, from 1
+ */
 export function cursor(figure, now, head) {
   const layout = figure._fullLayout;
   if (!layout) return;
   const overlay = over(figure, "sg-overlay");
+  /** @type {Mark[]} */
   const marks = [];
-  const first = session.get().window.start + 0.5;
-  const last = first + session.get().window.length;
+  const { start, length } = windowNow();
+  const first = start + 0.5;
+  const last = first + length;
   for (let number = 1; layout[axisName("x", number)]; number++) {
     const [x, y] = [layout[axisName("x", number)], layout[axisName("y", number)]];
-    const at = (axis, position) => axis._offset + axis.l2p(position);
-    const box = (left, top, right, bottom, name, margin = 0) => {
+    const at = (/** @type {Axis} */ axis, /** @type {number} */ position) =>
+      axis._offset + axis.l2p(position);
+    const box = (/** @type {Mark} */ [left, top, right, bottom, name], margin = 0) => {
       // Within the axes: a zoomed figure may not show the whole row.
       const l = Math.max(at(x, left), x._offset),
         r = Math.min(at(x, right), x._offset + x._length);
@@ -35,8 +53,8 @@ export function cursor(figure, now, head) {
         b = Math.min(at(y, bottom), y._offset + y._length);
       if (r > l && b > t) marks.push([l - margin, t - margin, r - l + 2 * margin, b - t + 2 * margin, name]);
     };
-    for (const [left, top, right, bottom, name] of selected(now)) box(left, top, right, bottom, name);
-    if (number === head) box(first, first, last, last, "sg-frame", 3);
+    for (const mark of selected(now)) box(mark);
+    if (number === head) box([first, first, last, last, "sg-frame"], 3);
   }
   overlay.replaceChildren(
     ...marks.map(([left, top, width, height, name]) =>
@@ -48,9 +66,13 @@ export function cursor(figure, now, head) {
   );
 }
 
-/** Names above the subplots of a figure, one each. Plotly's annotations cost a sixth of drawing six maps. */
+/**
+ * Names above the subplots of a figure, one each. Plotly's annotations cost a sixth of drawing six maps.
+ * @param {Figure} figure
+ * @param {string[]} texts
+ */
 export function names(figure, texts) {
-  const layout = figure._fullLayout;
+  const layout = figure._fullLayout ?? {};
   over(figure, "sg-names").replaceChildren(
     ...texts.map((text, i) => {
       const [x, y] = [layout[axisName("x", i + 1)], layout[axisName("y", i + 1)]];
@@ -59,13 +81,14 @@ export function names(figure, texts) {
   );
 }
 
-/** A layer of plain elements over the figure, below what Plotly tells on hover. */
+/** A layer of plain elements over the figure, below what Plotly tells on hover. @param {Figure} figure @param {string} name */
 function over(figure, name) {
   const found = figure.querySelector(`.${name}`);
   if (found) return found;
   const layer = element("div", { class: name });
-  figure.querySelector(".hoverlayer").closest(".main-svg").before(layer);
+  find(figure, ".hoverlayer", SVGElement).closest(".main-svg")?.before(layer);
   return layer;
 }
 
+/** @param {"x" | "y"} letter @param {number} number */
 const axisName = (letter, number) => `${letter}axis${number > 1 ? number : ""}`;

@@ -2,6 +2,8 @@
 
 import { UNREADABLE, checked, listOf, nullOr } from "./shape.js";
 
+/** @import { Layer, LayerPayload, LogitLens, Overview, Window } from "./types.d.ts" */
+
 const LARGEST = 2 ** 24 - 1;
 
 // --- what the endpoints /overview, /layer and /logit_lens answer ---------------------------------------------------
@@ -15,6 +17,8 @@ const OVERVIEW = {
 /**
  * The window of an /overview: its fields, with `start` the index of its first character in the whole text, `length`,
  * `text`, and the pixels of the thumbnails as bytes. Throws an Error for the visitor if that is not one.
+ * @param {Overview} overview
+ * @returns {Window}
  */
 export function windowOf(overview, start = overview?.start - 1) {
   const { characters, thumbnails, n_layer, n_head } = checked(overview, OVERVIEW);
@@ -26,7 +30,12 @@ export function windowOf(overview, start = overview?.start - 1) {
   return Object.freeze({ ...overview, start, length, text, thumbnails: { ...thumbnails, data: pixels } });
 }
 
-/** A /layer of a window: its weights as [head][lower triangle]. */
+/**
+ * A /layer of a window: its weights as [head][lower triangle].
+ * @param {LayerPayload} payload
+ * @param {Window} window
+ * @returns {Layer}
+ */
 export function layerOf(payload, { length, n_head }) {
   const perHead = listOf(["number"], n_head);
   checked(payload, { layer: "number", weights: "string", moved: perHead, usual: nullOr(perHead) });
@@ -36,7 +45,11 @@ export function layerOf(payload, { length, n_head }) {
   return Object.freeze({ ...payload, weights });
 }
 
-/** A /logit_lens of a window, as it stands. */
+/**
+ * A /logit_lens of a window, as it stands.
+ * @param {LogitLens} payload
+ * @param {Window} window
+ */
 export function lensOf(payload, { length, n_layer }) {
   const layer = { characters: listOf("string", length), probabilities: listOf(["number"], length) };
   return checked(payload, { layers: listOf(layer, n_layer + 1) });
@@ -44,38 +57,43 @@ export function lensOf(payload, { length, n_layer }) {
 
 // --- numbers -----------------------------------------------------------------------------------------------------
 
-function decoded(base64) {
+/** @param {string} packed in base64 */
+function decoded(packed) {
   try {
-    return atob(base64);
+    return atob(packed);
   } catch {
     throw new Error(UNREADABLE);
   }
 }
 
-/** base64 -> Uint8Array */
-export function bytes(base64) {
-  const text = decoded(base64);
+/** base64 -> bytes @param {string} packed */
+export function bytes(packed) {
+  const text = decoded(packed);
   const out = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) out[i] = text.charCodeAt(i);
   return out;
 }
 
-/** The packed weights of one layer -> one Float32Array a head: the lower triangle, row by row. */
-export function triangles(base64, heads) {
-  const packed = bytes(base64);
-  checked(packed.length % (3 * heads), 0);
-  const count = packed.length / 3; // three planes: high, middle and low bytes
+/**
+ * The packed weights of one layer -> one Float32Array a head: the lower triangle, row by row.
+ * @param {string} packed in base64
+ * @param {number} heads
+ */
+export function triangles(packed, heads) {
+  const planes = bytes(packed);
+  checked(planes.length % (3 * heads), 0);
+  const count = planes.length / 3; // three planes: high, middle and low bytes
   const each = count / heads;
   return Array.from({ length: heads }, (_, head) => {
     const out = new Float32Array(each);
     for (let i = 0, j = head * each; i < each; i++, j++) {
-      out[i] = ((packed[j] << 16) | (packed[count + j] << 8) | packed[2 * count + j]) / LARGEST;
+      out[i] = ((planes[j] << 16) | (planes[count + j] << 8) | planes[2 * count + j]) / LARGEST;
     }
     return out;
   });
 }
 
-/** Uint8Array -> base64 */
+/** bytes -> base64 @param {Uint8Array} from */
 export function base64(from) {
   let text = "";
   // In pieces: a function takes some ten thousand arguments, not a million.
@@ -83,7 +101,7 @@ export function base64(from) {
   return btoa(text);
 }
 
-/** One Float32Array a head -> the packed weights of a layer: what `triangles` reads. */
+/** One Float32Array a head -> the packed weights of a layer: what `triangles` reads. @param {Float32Array[]} heads */
 export function pack(heads) {
   const each = heads[0].length;
   const count = each * heads.length;
@@ -97,5 +115,5 @@ export function pack(heads) {
   return base64(packed);
 }
 
-/** Where row q begins in a lower triangle. */
+/** Where row q begins in a lower triangle. @param {number} q */
 export const rowStart = (q) => (q * (q + 1)) / 2;

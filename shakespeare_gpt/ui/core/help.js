@@ -5,7 +5,7 @@ import { element } from "./text.js";
 
 let count = 0;
 
-/** Put a "?" beside a heading; `sentences` are at most three. */
+/** Put a "?" beside a heading. @param {Element} heading @param {string[]} sentences at most three */
 export function help(heading, sentences) {
   const id = `help-${++count}`;
   const panel = element("p", { class: "sg-help-text", id, hidden: true }, sentences.join(" "));
@@ -16,9 +16,9 @@ export function help(heading, sentences) {
       class: "sg-help",
       "aria-expanded": "false",
       "aria-controls": id,
-      "aria-label": `Help: ${(heading.querySelector("label") ?? heading).textContent.trim() || "this view"}`,
-      onclick: () => open(panel.hidden),
-      onkeydown: (event) => event.key === "Escape" && open(false),
+      "aria-label": `Help: ${(heading.querySelector("label") ?? heading).textContent?.trim() || "this view"}`,
+      onclick: () => open(panel.hidden === true),
+      onkeydown: (/** @type {KeyboardEvent} */ event) => event.key === "Escape" && open(false),
     },
     "?",
   );

@@ -1,5 +1,7 @@
 // What is switched off, as intervention.py's to_json writes it, and the names of what can be.
 
+/** @import { Intervention } from "./types.d.ts" */
+
 export const EVERYWHERE = {
   no_scale: "the scale",
   no_mask: "the causal mask",
@@ -12,14 +14,19 @@ export const LAYERS = {
   norm_off: ["norm", "layer norms"],
 };
 
-/** An intervention always written in the same way, so that equal ones compare equal. */
+/**
+ * An intervention always written in the same way, so that equal ones compare equal.
+ * @param {Record<string, any>} intervention whose fields may also say false, or name nothing
+ * @returns {Intervention}
+ */
 export function canonical(intervention) {
-  const told = {};
+  /** @type {Record<string, true | number[] | [number, number][]>} */
+  const written = {};
   for (const field of ["heads_off", ...Object.keys(EVERYWHERE), ...Object.keys(LAYERS)]) {
     const value = intervention[field];
-    if (value === true) told[field] = true;
+    if (value === true) written[field] = true;
     else if (value?.length)
-      told[field] = [...value].sort((a, b) => (a[0] ?? a) - (b[0] ?? b) || (a[1] ?? 0) - (b[1] ?? 0));
+      written[field] = [...value].sort((a, b) => (a[0] ?? a) - (b[0] ?? b) || (a[1] ?? 0) - (b[1] ?? 0));
   }
-  return told;
+  return written;
 }

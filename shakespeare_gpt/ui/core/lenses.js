@@ -4,15 +4,26 @@ import { rowStart } from "./decode.js";
 
 export const MOST = 0.7; // the share of a row that "keep most" keeps
 
-/** The plain weights of query q in a head (from 0) of a layer: Float32Array of q + 1, a view, not a copy. */
+/** @import { Layer, Lens, Over } from "./types.d.ts" */
+
+/**
+ * The plain weights of query q in a head (from 0) of a layer: q + 1 numbers, a view, not a copy.
+ * @param {Layer} layer
+ * @param {number} head
+ * @param {number} q
+ */
 export const plainRow = (layer, head, q) => layer.weights[head].subarray(rowStart(q), rowStart(q) + q + 1);
 
-/** Is anything but the plain weights of one head shown? */
+/** Is anything but the plain weights of one head shown? @param {Lens} lens */
 export const altered = (lens) => lens.hide_first || lens.keep_most || lens.by_moved || lens.over !== "head";
 
 /**
  * What is shown for query q: the head's weights, through the lenses that are on, in this order: weighted by what is
  * moved, first character hidden, mean or max over the heads, fewest links that carry most of the row.
+ * @param {Layer} layer
+ * @param {number} head
+ * @param {number} q
+ * @param {Lens} lens
  */
 export function shownRow(layer, head, q, lens) {
   if (!altered(lens)) return plainRow(layer, head, q);
@@ -22,6 +33,7 @@ export function shownRow(layer, head, q, lens) {
   return lens.keep_most ? keepMost(row) : row;
 }
 
+/** @param {Layer} layer @param {number} head @param {number} q @param {Lens} lens */
 function oneHead(layer, head, q, lens) {
   let row = plainRow(layer, head, q);
   if (lens.by_moved) row = normalized(row.map((weight, k) => weight * layer.moved[head][k]));
@@ -29,15 +41,17 @@ function oneHead(layer, head, q, lens) {
   return row;
 }
 
+/** @param {Float32Array} row */
 const sum = (row) => row.reduce((a, b) => a + b, 0);
 
-/** Made to add up to 1 again; all 0 where nothing is left. */
+/** Made to add up to 1 again; all 0 where nothing is left. @param {Float32Array} row */
 function normalized(row) {
   const total = sum(row);
   return total > 0 ? row.map((weight) => weight / total) : row;
 }
 
 // Plain loops below: a window has six heads of 256 rows, and an array for each cell would hold up the page.
+/** @param {Float32Array[]} rows @param {Over} over */
 function combine(rows, over) {
   const combined = rows[0].slice();
   for (const row of rows.slice(1))
@@ -46,7 +60,10 @@ function combine(rows, over) {
   return over === "max" ? combined : combined.map((total) => total / rows.length);
 }
 
-/** The fewest links whose weights add up to at least 70% of the row; the others become 0. Of equals, the first. */
+/**
+ * The fewest links whose weights add up to at least 70% of the row; the others become 0. Of equals, the first.
+ * @param {Float32Array} row
+ */
 export function keepMost(row) {
   const wanted = MOST * sum(row) - 1e-6; // a hair less: the sum of rounded numbers may miss it by nothing
   const sorted = row.slice().sort(); // a Float32Array sorts its numbers by size, fast
@@ -58,11 +75,16 @@ export function keepMost(row) {
 }
 
 const KEPT = 12; // matrices: the heads of a layer twice; 256 KB each for a full window
-const kept = []; // the latest first: {layer, asked, rows}
+/** @type {{layer: Layer, asked: string, rows: Float32Array[]}[]} */
+const kept = []; // the latest first
 
 /**
  * Every row of a head as Plotly wants it: T arrays of T, NaN above the diagonal. The same ones when asked for again, so
  * that pointing from character to character reads numbers that are there: do not write into them.
+ * @param {Layer} layer
+ * @param {number} head from 0
+ * @param {number} length T
+ * @param {Lens} lens
  */
 export function matrix(layer, head, length, lens) {
   const asked = [head, lens.hide_first, lens.keep_most, lens.by_moved, lens.over].join();
@@ -73,6 +95,7 @@ export function matrix(layer, head, length, lens) {
   return found.rows;
 }
 
+/** @param {Layer} layer @param {number} head @param {number} length @param {Lens} lens */
 function rowsOf(layer, head, length, lens) {
   const numbers = new Float32Array(length * length).fill(NaN); // in one piece: 256 small buffers cost more to clear away
   return Array.from({ length }, (_, q) => {
@@ -82,10 +105,10 @@ function rowsOf(layer, head, length, lens) {
   });
 }
 
-/** 1 for the largest of a row. */
-export const rank = (row, k) => 1 + row.reduce((count, weight) => count + (weight > row[k]), 0);
+/** 1 for the largest of a row. @param {Float32Array} row @param {number} k */
+export const rank = (row, k) => 1 + row.reduce((count, weight) => count + (weight > row[k] ? 1 : 0), 0);
 
-/** The indices of the `count` largest values above 0. */
+/** The indices of the `count` largest values above 0. @param {Float32Array} row @param {number} count */
 export const strongest = (row, count) =>
   Array.from(row.keys())
     .filter((k) => row[k] > 0)
@@ -95,7 +118,7 @@ export const strongest = (row, count) =>
 /** What a colour or a shade follows, by the view's `scale`. */
 export const SCALES = { sqrt: "the square root of the weight", linear: "the weight itself, 0 to 1" };
 
-/** The lenses that are on, in words; empty when everything is plain. */
+/** The lenses that are on, in words; empty when everything is plain. @param {Lens} lens */
 export function lensNames(lens) {
   const names = [];
   if (lens.by_moved) names.push("weighted by the size of what is moved");

@@ -9,6 +9,8 @@ import { call } from "./api.js";
 import { layerOf, lensOf, windowOf } from "./decode.js";
 import { pointer, store, view } from "./store.js";
 
+/** @import { Session } from "./types.d.ts" */
+
 const KEPT = 4; // windows; one of 256 characters takes about 5 MB
 const BETWEEN = 50; // ms between two layers that are loaded in the background
 const PAUSES = [2000, 4000, 8000, 16000]; // ms before what failed is asked for again, in the background
@@ -317,6 +319,7 @@ export function makeSession({ call, view, pointer, timers = clock }) {
   };
 }
 
+/** @type {Session} */
 export const session = makeSession({ call, view, pointer });
 
 /** Has more changed than a layer or the logit lens has arrived? */
@@ -327,3 +330,10 @@ export const current = () => session.get().current(view.get().step);
 
 /** Index of the first generated character. */
 export const promptLength = () => session.get().promptLength;
+
+/** The window on show, for what is only drawn, or asked, when there is one. */
+export function windowNow() {
+  const { window: shown } = session.get();
+  if (!shown) throw new Error("The first text is not here yet.");
+  return shown;
+}

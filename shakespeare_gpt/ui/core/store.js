@@ -12,15 +12,23 @@
 
 import { report } from "./report.js";
 
+/** @import { Pointer, Store, View } from "./types.d.ts" */
+
 /**
  * A small observable object: set() merges a patch and tells subscribers once, in the next microtask. One that throws is
  * reported, and the others are told all the same.
  *
- * made: makes the frozen state from its fields; same: tells whether a field stays as it is.
+ * @template {object} State
+ * @param {State} initial
+ * @param {{made?: (fields: State) => Readonly<State>, same?: (a: unknown, b: unknown) => boolean}} how
+ *   made: makes the frozen state from its fields; same: tells whether a field stays as it is
+ * @returns {Store<State>}
  */
 export function store(initial, { made = Object.freeze, same = equal } = {}) {
   let state = made({ ...initial });
+  /** @type {Set<keyof State>} */
   let changed = new Set();
+  /** @type {Set<(state: Readonly<State>, changed: Set<keyof State>) => void>} */
   const subscribers = new Set();
 
   function tell() {
@@ -39,7 +47,8 @@ export function store(initial, { made = Object.freeze, same = equal } = {}) {
     get: () => state,
     /** Returns true if anything differs from before. */
     set(patch) {
-      const keys = Object.keys(patch).filter((key) => !same(state[key], patch[key]));
+      const named = /** @type {(keyof State)[]} */ (Object.keys(patch));
+      const keys = named.filter((key) => !same(state[key], patch[key]));
       if (!keys.length) return false;
       state = made({ ...state, ...patch });
       if (!changed.size) queueMicrotask(tell);
@@ -54,10 +63,12 @@ export function store(initial, { made = Object.freeze, same = equal } = {}) {
   };
 }
 
+/** @param {unknown} a @param {unknown} b */
 const equal = (a, b) => a === b || JSON.stringify(a) === JSON.stringify(b);
 
 // What the visitor has chosen; a link is this object. It counts as a person does: layer, head, position and step
 // from 1. `text` is the whole text, of which the first `generated_from` characters are the prompt (null: all of it).
+/** @type {Readonly<View>} */
 export const VIEW = Object.freeze({
   text: "",
   generated_from: null,
@@ -81,6 +92,7 @@ export const view = store(VIEW);
 
 // What is being pointed at right now, by mouse, finger or key; null where nothing is. query and key are indices
 // into the whole text (from 0), layer and head count from 1.
+/** @type {Readonly<Pointer>} */
 export const NOTHING = Object.freeze({ layer: null, head: null, query: null, key: null });
 export const pointer = store(NOTHING);
 

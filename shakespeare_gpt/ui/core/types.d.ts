@@ -404,6 +404,9 @@ export interface Store<T extends object> {
   subscribe(subscriber: (state: Readonly<T>, changed: Set<keyof T>) => void): () => void;
 }
 
+/** What setTimeout returns. */
+export type Timer = ReturnType<typeof setTimeout> | undefined;
+
 export interface Timers {
   set(run: () => void, ms: number): any;
   clear(timer: any): void;
@@ -411,6 +414,22 @@ export interface Timers {
 
 /** Asks an endpoint; rejects with an Error whose message is for the visitor. */
 export type Call = (name: string, ...args: any[]) => Promise<any>;
+
+/** An axis as Plotly drew it. */
+export interface Axis {
+  _offset: number; // px from the figure's edge
+  _length: number; // px
+  l2p(position: number): number; // px from the axis's own beginning
+  range: [number, number];
+}
+
+/** An element that Plotly draws into: these are Plotly's own, and there once it has drawn. */
+export interface Figure extends HTMLElement {
+  _fullLayout?: Record<string, any>;
+  data?: Record<string, any>[];
+  layout?: Record<string, any>;
+  on?(event: string, listener: (event: any) => void): void;
+}
 
 export interface Session {
   get(): SessionState;

@@ -2,19 +2,20 @@
 
 import { session } from "../core/session.js";
 import { view } from "../core/store.js";
-import { element } from "../core/text.js";
+import { element, find } from "../core/text.js";
 
+/** @param {HTMLElement} root */
 export function mount(root) {
-  const notes = root.querySelector("#notes");
+  const notes = find(root, "#notes");
   const draw = () => {
-    const sentences = [...session.get().notes];
-    const { window } = session.get();
+    const { notes: changes, window: seen, written, streaming, error } = session.get();
+    const sentences = [...changes];
     // Always one line once something was written: the slider below stays where it is while the writing is replayed.
-    if (session.get().written && window) {
+    if (written && seen) {
       sentences.push(
-        window.start === 0 || session.get().streaming
-          ? `The model sees at most ${window.context_length} characters at once.`
-          : `The model saw the characters ${window.start + 1} to ${window.start + window.length} at once; what is pale it no longer saw.`,
+        seen.start === 0 || streaming
+          ? `The model sees at most ${seen.context_length} characters at once.`
+          : `The model saw the characters ${seen.start + 1} to ${seen.start + seen.length} at once; what is pale it no longer saw.`,
       );
     }
     const { intervention, tab } = view.get();
@@ -22,7 +23,7 @@ export function mount(root) {
       sentences.push("In “What if?” something is switched off; what you see here is the model as trained.");
     notes.replaceChildren(
       ...sentences.map((sentence) => element("p", {}, sentence)),
-      ...(session.get().error ? [element("p", { class: "sg-error" }, session.get().error)] : []),
+      ...(error ? [element("p", { class: "sg-error" }, error)] : []),
     );
   };
   session.subscribe(draw);

@@ -1,23 +1,25 @@
 // Beside the strip: the strongest links of the chosen character with their numbers, or how sure the model was of it.
 // Under it: the sentence #said, which a screen reader speaks.
 
-import { current, session } from "../core/session.js";
+import { current, session, windowNow } from "../core/session.js";
 import { focus, links } from "../core/focus.js";
 import { SCALES, altered, strongest } from "../core/lenses.js";
 import { at, linkLines, missing, sentence, sureness, surenessSentence } from "../core/said.js";
 import { pointer, view } from "../core/store.js";
 import { perFrame } from "../core/tasks.js";
-import { bar, element, four, named, percent } from "../core/text.js";
+import { bar, element, find, four, named, percent } from "../core/text.js";
+
+/** @import { Focus, Timer } from "../core/types.d.ts" */
 
 const COUNT = 5;
 const PAUSE = 150; // ms: a sentence that changes faster than this can be neither heard nor read
-let readout, said, shading;
-let speaking = 0;
+let [readout, said, shading] = /** @type {HTMLElement[]} */ ([]); // see mount
+/** @type {Timer} */
+let speaking;
 
+/** @param {HTMLElement} root */
 export function mount(root) {
-  readout = root.querySelector("#readout");
-  said = root.querySelector("#said");
-  shading = root.querySelector("#strip-shading");
+  [readout, said, shading] = ["#readout", "#said", "#strip-shading"].map((selector) => find(root, selector));
   const draw = perFrame(() => {
     write();
     clearTimeout(speaking);
@@ -55,20 +57,22 @@ function write() {
       : `Shading follows ${SCALES[now.lens.scale]}; arcs lead to the ${COUNT} strongest at most, none below a twentieth of the first.`;
 }
 
+/** @param {Focus} now */
 function strongestLinks(now) {
   const weights = links(now);
   const backwards = now.direction === "looked at by";
+  /** @type {HTMLElement[]} */
   const parts = [element("h3", {}, `${at(now.chosen)} ${backwards ? "is looked at by" : "looks at"}`)];
   if (!weights) return [...parts, element("p", {}, missing(now.layer))];
   const list = element("ol", {});
   for (const index of strongest(weights, COUNT))
-    list.append(bar(at(index + session.get().window.start), weights[index], four(weights[index])));
+    list.append(bar(at(index + windowNow().start), weights[index], four(weights[index])));
   parts.push(
     list.childElementCount
       ? list
       : element("p", {}, backwards ? "Nobody, in this head." : "Nothing, in this head."),
   );
-  const left = weights.reduce((count, weight) => count + (weight > 0), 0) - list.childElementCount;
+  const left = weights.filter((weight) => weight > 0).length - list.childElementCount;
   if (left > 0) parts.push(element("p", { class: "sg-quiet" }, `and ${left} more, each weaker`));
   if (now.other !== null) {
     const lines = linkLines(now.layer, now.head, now.query, now.key, now.lens);
@@ -77,13 +81,12 @@ function strongestLinks(now) {
   return parts;
 }
 
+/** @param {Focus} now */
 function sure(now) {
   const position = session.get().streaming ? session.get().text.length - 1 : (now.other ?? now.chosen);
   const parts = [element("h3", {}, "How sure was it?"), element("p", {}, surenessSentence(position))];
-  const told = sureness(position);
-  if (told)
-    parts.push(
-      element("ol", {}, bar(named(session.get().text[position], position), told[0], percent(told[0]))),
-    );
-  return parts;
+  const [probability] = sureness(position) ?? [];
+  if (probability === undefined) return parts;
+  const line = bar(named(session.get().text[position], position), probability, percent(probability));
+  return [...parts, element("ol", {}, line)];
 }

@@ -6,17 +6,22 @@
 import { candidatesAt } from "./candidates.js";
 import { besidesNumbers, promptLength, session } from "../core/session.js";
 import { view } from "../core/store.js";
-import { element, glyph, named, percent } from "../core/text.js";
+import { element, find, glyph, named, percent } from "../core/text.js";
+
+/** @import { Timer } from "../core/types.d.ts" */
 
 const PAUSE = 120; // ms that the slider must rest before the server is asked for the runners-up
-let box, slider, what, others, end;
-let resting = 0;
+let [box, what, others, end] = /** @type {HTMLElement[]} */ ([]); // see mount
+/** @type {HTMLInputElement} */
+let slider;
+/** @type {Timer} */
+let resting;
 
+/** @param {HTMLElement} root */
 export function mount(root) {
-  box = root.querySelector("#scrub");
-  [slider, what, others, end] = ["input", ".sg-step", ".sg-others", "button"].map((s) =>
-    box.querySelector(s),
-  );
+  box = find(root, "#scrub");
+  slider = find(box, "input", HTMLInputElement);
+  [what, others, end] = [".sg-step", ".sg-others", "button"].map((selector) => find(box, selector));
   const replay = () => view.set({ step: Number(slider.value), position: null });
   slider.addEventListener("input", replay);
   // It rests at the last character: to choose that one, or the only one, does not move it.
@@ -37,8 +42,8 @@ function draw() {
   box.hidden = !count;
   if (box.hidden) return;
   slider.disabled = session.get().streaming;
-  slider.max = count;
-  slider.value = step ?? count;
+  slider.max = String(count);
+  slider.value = String(step ?? count);
   end.hidden = !step;
   clearTimeout(resting);
   if (!step) {
@@ -62,6 +67,7 @@ function draw() {
   resting = setTimeout(() => runnersUp(position, step), PAUSE);
 }
 
+/** @param {number} position @param {number} step */
 async function runnersUp(position, step) {
   const told = await candidatesAt(position)?.catch(() => null);
   if (!told || view.get().step !== step) return;

@@ -1,22 +1,29 @@
 // The text itself: every character can be pointed at, held, and read.
 
 import { strength } from "../core/colours.js";
-import { current, promptLength, session } from "../core/session.js";
+import { current, promptLength, session, windowNow } from "../core/session.js";
 import { focus, held, links } from "../core/focus.js";
 import { sureness } from "../core/said.js";
 import { NOTHING, pointer, view } from "../core/store.js";
 import { perFrame } from "../core/tasks.js";
-import { element } from "../core/text.js";
+import { around, element, find } from "../core/text.js";
 import { drawArcs } from "../core/arcs.js";
 
-let strip, prompt, continuation, arcs;
-let cells = []; // one span a character of the whole text
+let [strip, prompt, continuation, box] = /** @type {HTMLElement[]} */ ([]); // see mount
+/** @type {SVGElement} */
+let arcs;
+/** @type {HTMLElement[]} */
+const cells = []; // one span a character of the whole text
+/** @type {WeakMap<HTMLElement, string>} */
+const shades = new WeakMap(); // of each cell, as it was set: the style reads back in other words
 
+/** @param {HTMLElement} root */
 export function mount(root) {
-  strip = root.querySelector("#text-strip");
-  prompt = strip.querySelector(".sg-prompt");
-  continuation = strip.querySelector("#continuation");
-  arcs = root.querySelector(".sg-arcs");
+  strip = find(root, "#text-strip");
+  prompt = find(strip, ".sg-prompt");
+  continuation = find(strip, "#continuation");
+  box = find(root, ".sg-strip");
+  arcs = find(root, ".sg-arcs", SVGElement);
   strip.addEventListener("pointermove", (event) => {
     if (event.pointerType === "mouse") pointTo(positionOf(event));
   });
@@ -28,7 +35,7 @@ export function mount(root) {
   strip.addEventListener("keydown", key);
   new ResizeObserver(() => draw()).observe(strip);
   session.subscribe((state, changed) => {
-    strip.setAttribute("aria-busy", state.loading || state.streaming);
+    strip.setAttribute("aria-busy", String(state.loading || state.streaming));
     if (changed.has("text") || changed.has("steps") || !cells.length) write();
     draw();
   });
@@ -40,50 +47,60 @@ export function mount(root) {
   }
 }
 
+/** @param {Event} event */
 const positionOf = (event) => {
-  const cell = event.target.closest("[data-position]");
+  const cell = around(event, "[data-position]");
   return cell ? Number(cell.dataset.position) : null;
 };
 
-const inWindow = (position) =>
-  session.get().window &&
-  position >= session.get().window.start &&
-  position < session.get().window.start + session.get().window.length;
+/** @param {number} position */
+const inWindow = (position) => {
+  const { window: seen } = session.get();
+  return seen !== null && position >= seen.start && position < seen.start + seen.length;
+};
 
+/** @param {number | null} position */
 function pointTo(position) {
   if (position !== null && !inWindow(position)) position = null;
   pointer.set({ ...NOTHING, query: position });
 }
 
+/** @param {MouseEvent} event */
 function click(event) {
   const position = positionOf(event);
   if (position === null) return;
   // A finger cannot hover: its first tap points, a second one on the same character holds.
-  if (event.pointerType === "touch" && pointer.get().query !== position && held() !== position)
-    return pointTo(position);
-  hold(position);
+  const touched = event instanceof PointerEvent && event.pointerType === "touch";
+  if (touched && pointer.get().query !== position && held() !== position) pointTo(position);
+  else hold(position);
 }
 
-/** Hold a character, or let it go if it is held; one that scrolled out of the window brings its window back. */
+/**
+ * Hold a character, or let it go if it is held; one that scrolled out of the window brings its window back.
+ * @param {number} position
+ */
 function hold(position) {
   if (inWindow(position)) view.set({ position: view.get().position === position + 1 ? null : position + 1 });
   else if (position >= promptLength()) view.set({ step: position - promptLength() + 1, position: null });
 }
 
+/** @param {KeyboardEvent} event */
 function key(event) {
-  if (!current()) return;
   const now = focus();
-  const first = session.get().window.start;
-  const last = first + session.get().window.length - 1;
+  if (!now || !current()) return;
+  const { start: first, length } = windowNow();
+  const last = first + length - 1;
   const from = event.shiftKey ? (now.other ?? now.chosen) : now.chosen;
-  const to = {
+  /** @type {Record<string, number>} */
+  const moves = {
     ArrowLeft: from - 1,
     ArrowRight: from + 1,
     ArrowUp: above(from, -1),
     ArrowDown: above(from, 1),
     Home: first,
     End: last,
-  }[event.key];
+  };
+  const to = moves[event.key];
   if (to !== undefined) {
     const position = Math.min(Math.max(to, first), last);
     // With Shift a second character moves: the link between the two is read out.
@@ -101,18 +118,18 @@ function key(event) {
   event.preventDefault();
 }
 
-/** The character nearest above or below another one. */
+/** The character nearest above or below another one. @param {number} from @param {-1 | 1} step up or down */
 function above(from, step) {
-  const box = cells[from].getBoundingClientRect();
-  let best = from,
-    bestDistance = Infinity,
-    line = null;
+  const here = cells[from].getBoundingClientRect();
+  let [best, bestDistance] = [from, Infinity];
+  /** @type {number | null} */
+  let line = null;
   for (let i = from + step; i >= 0 && i < cells.length; i += step) {
     const other = cells[i].getBoundingClientRect();
-    if (Math.abs(other.top - box.top) < box.height / 2) continue;
+    if (Math.abs(other.top - here.top) < here.height / 2) continue;
     line ??= other.top;
-    if (Math.abs(other.top - line) > box.height / 2) break;
-    const distance = Math.abs(other.left - box.left);
+    if (Math.abs(other.top - line) > here.height / 2) break;
+    const distance = Math.abs(other.left - here.left);
     if (distance < bestDistance) [best, bestDistance] = [i, distance];
   }
   return best;
@@ -147,13 +164,13 @@ function write() {
   }
   prompt.append(parts[0]);
   continuation.append(parts[1]);
-  strip.closest(".sg-strip").classList.toggle("sg-continued", session.get().written > 0);
+  box.classList.toggle("sg-continued", session.get().written > 0);
 }
 
 const draw = perFrame(() => {
-  const { window } = session.get();
-  if (!window || cells.length !== session.get().text.length) return;
   const now = focus();
+  if (!now || cells.length !== session.get().text.length) return;
+  const { start } = windowNow();
   const { scale, step } = view.get();
   const here = current(); // else the weights are another text's, or another window's
   const sure = session.get().streaming || now.direction === "how sure";
@@ -164,7 +181,7 @@ const draw = perFrame(() => {
   cells.forEach((cell, position) => {
     const foretold = sure ? sureness(position) : null; // null also where the model did not tell
     const inside = inWindow(position) || foretold !== null;
-    const weight = inside && weights ? weights[position - window.start] : 0;
+    const weight = inside && weights ? weights[position - start] : 0;
     const alpha = sure ? (foretold?.[0] ?? 0) : strength(weight, scale);
     const names = [];
     if (position === now.chosen && here) names.push(holding === position ? "sg-chosen sg-held" : "sg-chosen");
@@ -176,7 +193,10 @@ const draw = perFrame(() => {
     const className = names.join(" ");
     if (cell.className !== className) cell.className = className;
     const shade = alpha > 0 ? `rgb(var(--sg-shade) / ${alpha.toFixed(4)})` : "";
-    if (cell.sgShade !== shade) cell.style.backgroundColor = cell.sgShade = shade;
+    if (shades.get(cell) !== shade) {
+      cell.style.backgroundColor = shade;
+      shades.set(cell, shade);
+    }
     const selected = String(holding === position);
     if (cell.getAttribute("aria-selected") !== selected) cell.setAttribute("aria-selected", selected);
   });
@@ -186,7 +206,7 @@ const draw = perFrame(() => {
   drawArcs(arcs, strip, cells, now, weights);
 });
 
-let followed = null;
+let followed = "";
 
 /** A long text scrolls in its frame: to its end while it is written, to a character that was chosen by other means. */
 function follow() {
@@ -194,14 +214,14 @@ function follow() {
   const wanted = session.get().streaming
     ? `end ${session.get().text.length}`
     : holding === null
-      ? `end ${session.get().window.text}`
+      ? `end ${windowNow().text}`
       : `held ${holding}`;
   if (wanted === followed) return;
   followed = wanted;
   if (session.get().streaming || holding === null) strip.scrollTop = strip.scrollHeight;
   else {
-    const [box, frame] = [cells[holding].getBoundingClientRect(), strip.getBoundingClientRect()];
-    if (box.top < frame.top + 30) strip.scrollTop -= frame.top + 30 - box.top;
-    if (box.bottom > frame.bottom - 30) strip.scrollTop += box.bottom - frame.bottom + 30;
+    const [cell, frame] = [cells[holding].getBoundingClientRect(), strip.getBoundingClientRect()];
+    if (cell.top < frame.top + 30) strip.scrollTop -= frame.top + 30 - cell.top;
+    if (cell.bottom > frame.bottom - 30) strip.scrollTop += cell.bottom - frame.bottom + 30;
   }
 }

@@ -106,7 +106,7 @@ def build_demo(model: GPT | None = None, folder: Path = ASSETS) -> gr.Blocks:
         attention_tab.pickers(config, first["head"])
         with gr.Row(elem_id="tools"):
             attention_tab.lenses()
-            take_away_tab.build(controls.settings, config.vocab_size, STANDALONE)
+            take_away_tab.build(controls.settings, STANDALONE)
         with gr.Tabs():
             with gr.Tab(TABS[0]):
                 attention_tab.build(attention)

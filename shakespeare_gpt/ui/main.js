@@ -8,7 +8,7 @@ import * as forming from "./attention/forming.js";
 import * as grid from "./attention/grid.js";
 import * as help from "./core/help.js";
 import * as inside from "./inside/inside.js";
-import * as link from "./take_away/link.js";
+import { read, url } from "./core/link.js";
 import * as logitLens from "./attention/logit_lens.js";
 import * as maps from "./attention/maps.js";
 import * as model from "./model/model.js";
@@ -58,5 +58,5 @@ window.shakespeare = Object.assign(window.shakespeare ?? {}, {
   session,
   focus,
   api: { call },
-  link: { url: link.url, read: link.understood },
+  link: { url, read },
 });

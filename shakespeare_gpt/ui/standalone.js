@@ -1,6 +1,6 @@
 // The first module of the file that "Take it away" makes (standalone_file.js): main.js's part, for one text.
 
-import { held } from "./core/api.js"; // which is standalone_api.js there
+import { held } from "./take_away/standalone_api.js"; // which stands in place of core/api.js there
 import { session } from "./core/session.js";
 import { focus } from "./core/focus.js";
 import * as grid from "./attention/grid.js";

@@ -162,12 +162,6 @@ def test_sampling(answer, small):
     held("sampling", {"vocabulary": small.tokenizer.vocabulary, "logits": plain(logits), "cases": cases})
 
 
-def test_ranges(http):
-    components = {each["props"].get("elem_id"): each for each in http.get("/config").json()["components"]}
-    told = components["take-away"]["props"]["value"]
-    held("ranges", {name: told[name] for name in ("settings", "max_seed")})
-
-
 def test_page_facts(small):
     """All but the help: only people read that."""
     held("page_facts", page_facts(small.config, {}))

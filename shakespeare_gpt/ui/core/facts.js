@@ -3,5 +3,5 @@
 const found = document.getElementById("page-facts");
 if (!found) throw new Error("This page came without its facts: it needs a <script> with the id page-facts.");
 
-/** See `page_facts` in core/facts.py. */
-export const facts = JSON.parse(found.textContent);
+/** @type {import("./types.d.ts").Facts} */
+export const facts = JSON.parse(found.textContent ?? "");

@@ -7,6 +7,8 @@ stands here.
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import fields
 from typing import Any
 
@@ -116,6 +118,12 @@ def interventions() -> dict[str, dict[str, str]]:
     return told
 
 
+def space() -> str | None:
+    """USER/NAME of the Space that this app runs as; None elsewhere."""
+    name = os.environ.get("SPACE_ID", "")
+    return name if re.fullmatch(r"[\w.-]+/[\w.-]+", name, re.ASCII) else None
+
+
 def page_facts(config: GPTConfig, help: dict[str, list[str]]) -> dict[str, Any]:
     """Everything that the browser is told before the first text.
 
@@ -124,6 +132,7 @@ def page_facts(config: GPTConfig, help: dict[str, list[str]]) -> dict[str, Any]:
         help: the sentences of the "?" beside a heading, by the heading's selector: the HELP of all features.
     """
     return {
+        "space": space(),
         "model": {
             name: getattr(config, name) for name in ("n_layer", "n_head", "context_length", "vocab_size")
         },

@@ -1,18 +1,18 @@
 // What is switched off, as intervention.py's to_json writes it, and the names of what can be.
 
+import { facts } from "./facts.js";
+
 /** @import { Intervention } from "./types.d.ts" */
 
-export const EVERYWHERE = {
-  no_scale: "the scale",
-  no_mask: "the causal mask",
-  no_positions: "the position embeddings",
-  uniform_attention: "choosing by content",
-};
-export const LAYERS = {
-  feed_forward_off: ["FF", "feed-forward"],
-  residual_off: ["res", "residual connections"],
-  norm_off: ["norm", "layer norms"],
-};
+const fields = Object.entries(facts.intervention);
+
+/** What a switch for all layers switches off, in words, by its field. */
+export const EVERYWHERE = Object.fromEntries(
+  fields.filter(([, { kind }]) => kind === "flag").map(([field, { words }]) => [field, words]),
+);
+
+/** What is switched off layer by layer: its short name and its words, by its field. */
+export const LAYERS = Object.fromEntries(fields.filter(([, { kind }]) => kind === "layers"));
 
 /**
  * An intervention always written in the same way, so that equal ones compare equal.
@@ -22,7 +22,7 @@ export const LAYERS = {
 export function canonical(intervention) {
   /** @type {Record<string, true | number[] | [number, number][]>} */
   const written = {};
-  for (const field of ["heads_off", ...Object.keys(EVERYWHERE), ...Object.keys(LAYERS)]) {
+  for (const [field] of fields) {
     const value = intervention[field];
     if (value === true) written[field] = true;
     else if (value?.length)

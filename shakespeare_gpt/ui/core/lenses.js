@@ -1,8 +1,7 @@
 // The numbers behind every picture: one row of attention, or all of a head, plain or through the lenses.
 
 import { rowStart } from "./decode.js";
-
-export const MOST = 0.7; // the share of a row that "keep most" keeps
+import { facts } from "./facts.js";
 
 /** @import { Layer, Lens, Over } from "./types.d.ts" */
 
@@ -65,7 +64,7 @@ function combine(rows, over) {
  * @param {Float32Array} row
  */
 export function keepMost(row) {
-  const wanted = MOST * sum(row) - 1e-6; // a hair less: the sum of rounded numbers may miss it by nothing
+  const wanted = facts.keep_most * sum(row) - 1e-6; // a hair less: the sum of rounded numbers may miss it by nothing
   const sorted = row.slice().sort(); // a Float32Array sorts its numbers by size, fast
   let [carried, first] = [0, sorted.length];
   while (first > 0 && carried < wanted) carried += sorted[--first];

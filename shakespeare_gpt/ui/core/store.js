@@ -10,6 +10,7 @@
 // (see text/tab.py) and list the module in main.js's VIEWS. From outside the modules the same objects hang on
 // `window.shakespeare`: view, pointer, session, focus, api.call(name, ...arguments).
 
+import { facts } from "./facts.js";
 import { report } from "./report.js";
 
 /** @import { Pointer, Store, View } from "./types.d.ts" */
@@ -66,27 +67,11 @@ export function store(initial, { made = Object.freeze, same = equal } = {}) {
 /** @param {unknown} a @param {unknown} b */
 const equal = (a, b) => a === b || JSON.stringify(a) === JSON.stringify(b);
 
-// What the visitor has chosen; a link is this object. It counts as a person does: layer, head, position and step
-// from 1. `text` is the whole text, of which the first `generated_from` characters are the prompt (null: all of it).
-/** @type {Readonly<View>} */
-export const VIEW = Object.freeze({
-  text: "",
-  generated_from: null,
-  layer: 1,
-  head: 1,
-  position: null, // the held character in the whole text, or null
-  direction: "looks at", // or "looked at by", or "how sure": what the strip is shaded by
-  step: null, // the generated character that is being replayed, or null
-  hide_first: false, // the lenses
-  keep_most: false,
-  by_moved: false,
-  over: "head", // or "mean", "max": over the heads of the layer
-  scale: "sqrt", // or "linear"
-  tab: "Attention", // the open tab, by its name
-  training_step: 0, // the moment of the training in "Watch this head form"
-  intervention: {}, // what is switched off in "What if?", as intervention.py's to_json; no other view reads it
-  sampling: { temperature: 0.8, top_k: 0, top_p: 0.95, seed: -1, length: 300, samples: 1 },
-});
+/**
+ * What the visitor has chosen, before anything was chosen; a link is such an object. facts.py says what each entry means.
+ * @type {Readonly<View>}
+ */
+export const VIEW = Object.freeze(facts.view);
 
 export const view = store(VIEW);
 

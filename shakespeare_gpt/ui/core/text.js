@@ -25,6 +25,9 @@ export function percent(p) {
 /** Plotly reads its texts as simple HTML. @param {string} text */
 export const escaped = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 
+/** What an error says. @param {unknown} error */
+export const messageOf = (error) => (error instanceof Error ? error.message : String(error));
+
 /**
  * An element with attributes and children; strings become text nodes. An attribute that is null or false is left out, and
  * a function is a listener: {onclick: () => ...}.

@@ -309,6 +309,34 @@ export interface Measured {
   heads: ({ layer: number; head: number; role: string | null; roles: string[] } & Record<string, any>)[];
 }
 
+/** What Python and JavaScript both know: see page_facts in facts.py. */
+export interface Facts {
+  space: string | null; // USER/NAME of the Space that the page is
+  model: { n_layer: number; n_head: number; context_length: number; vocab_size: number };
+  limits: { prompt: number; new: number; link: number; runs: number; seed: number };
+  sampling: Record<keyof Settings, { least: number; most: number; usual: number; step: number }>;
+  view: View;
+  choices: Record<"direction" | "over" | "scale" | "tab", string[]>;
+  flags: ("hide_first" | "keep_most" | "by_moved")[];
+  tabs: string[];
+  keep_most: number;
+  roles: Record<string, { name: string; sentence: string; badge: string }>;
+  intervention: Record<
+    keyof Intervention,
+    { kind: "heads" | "flag" | "layers"; short: string; words: string }
+  >;
+  drawing: Record<string, { name: string; shape: string; sentence: string }>;
+  colours: {
+    mark: string;
+    signed: Record<"light" | "dark", string[]>;
+    weights: Record<Scale, [at: number, colour: string][]>;
+  };
+  breakpoints: { narrow: number; medium: number; figure: number };
+  named_characters: number;
+  largest: number;
+  help: Record<string, string[]>;
+}
+
 /** Plotly's layouts and traces, from figures.py. */
 export interface Figures {
   head_map: any;
@@ -352,6 +380,9 @@ export interface Step {
   settings: Sampling;
   seed: number;
 }
+
+/** What wrote `count` characters of a text, as a link tells it. */
+export type Run = [count: number, temperature: number, top_k: number, top_p: number, seed: number];
 
 /** News from the generation, as writing/api.py's `write` tells it, of one continuation. */
 export interface News {

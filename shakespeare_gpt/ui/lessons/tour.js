@@ -3,6 +3,7 @@
 import { session } from "../core/session.js";
 import { boxText, fillBox, stopWriting } from "../gradio_seam/pickers.js";
 import { measured } from "../core/measured.js";
+import { url } from "../core/link.js";
 import { pointer, NOTHING, VIEW, view } from "../core/store.js";
 import { reveal } from "../gradio_seam/tabs.js";
 import { element } from "../core/text.js";
@@ -166,9 +167,7 @@ function go(index) {
   parts.say.textContent = say;
   parts.back.disabled = index === 0;
   parts.next.textContent = index === STOPS.length - 1 ? "Finish" : "Next";
-  const url = window.shakespeare.link?.url(shown);
-  parts.link.hidden = !url;
-  if (url) parts.link.href = url;
+  parts.link.href = url(shown);
   card.hidden = false;
   parts.title.focus({ preventScroll: true });
   reveal({ tab: shown.tab, at }, { block: "start" });

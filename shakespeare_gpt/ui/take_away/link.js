@@ -2,30 +2,24 @@
 // the query string.
 
 import { call } from "../core/api.js";
-import { isLink, parameters, read, runsOf, SETTINGS, tooLong, TYPED } from "../core/link.js";
-import { session } from "../core/session.js";
+import { facts } from "../core/facts.js";
+import { isLink, read, runsOf, tooLong, url } from "../core/link.js";
+import { session, windowNow } from "../core/session.js";
 import { checked, listOf } from "../core/shape.js";
 import { NOTHING, pointer, view } from "../core/store.js";
+import { find, messageOf } from "../core/text.js";
 import { fillBox, stopWriting } from "../gradio_seam/pickers.js";
 
-let told = { space: null, settings: {}, max_seed: 0 };
-let notes, field, button;
+/** @import { Run, Score } from "../core/types.d.ts" */
+
+/** @type {HTMLElement} */
+let notes;
+/** @type {HTMLInputElement} */
+let field;
 let applying = 0; // so that a second link overtakes the first
+/** @type {(number | null)[]} */
 let sampler = []; // the settings that a link has brought, in the order of Gradio's controls
-let tellGradio = () => {};
-
-/** The whole address of a View. */
-export function url(chosen = view.get()) {
-  const page = told.space
-    ? `https://huggingface.co/spaces/${told.space}`
-    : location.origin + location.pathname;
-  const { steps, window: seen } = session.get();
-  return `${page}#${parameters(chosen, runsOf(steps), seen?.checkpoint ?? null, told)}`;
-}
-
-/** What parameters say, {view, runs, bad}; shape: {n_layer, n_head} of the model. */
-export const understood = (given, { n_layer, n_head }) =>
-  read(given, { n_layer, n_head, settings: told.settings, max_seed: told.max_seed }, view.get().text);
+let tellGradio = (/** @type {string} */ _event) => {};
 
 // --- opening a link --------------------------------------------------------------------------------------------
 
@@ -38,57 +32,60 @@ function inAddress() {
   return null;
 }
 
+/** @param {string[]} sentences */
 export const say = (...sentences) => (notes.textContent = sentences.filter(Boolean).join(" "));
 
-/** Show what a link says. */
+/** Show what a link says. @param {URLSearchParams} given */
 async function apply(given) {
   const question = ++applying;
-  const { view: found, runs: written, bad } = understood(given, session.get().window);
+  const { view: found, runs: written, bad } = read(given, view.get().text);
   const other = given.get("model");
   const remarks = [
     bad.length ? `Parts of this link could not be read, so they stand as usual: ${bad.join(", ")}.` : "",
-    other && other !== session.get().window.checkpoint?.slice(0, 8)
+    other && other !== windowNow().checkpoint?.slice(0, 8)
       ? "This link was made with another training of the model, so its numbers were different."
       : "",
   ];
   const { text, generated_from: from, position, step, ...rest } = found;
   pointer.set(NOTHING);
   stopWriting();
-  sampler = SETTINGS.map((name) => found.sampling[name] ?? told.settings[name].usual);
+  const { samples, length, temperature, top_k, top_p, seed } = found.sampling;
+  sampler = [samples, length, temperature, top_k, top_p, seed];
   tellGradio("submit"); // Gradio's own sliders take what settings() gives
   if (!written) {
     view.set({ ...rest, text, generated_from: null, step: null, position });
     if (position) await arrived(text);
     if (question !== applying) return;
-    if (position > session.get().text.length) {
+    if (position && position > session.get().text.length) {
       view.set({ position: null });
       remarks.push("The character that it holds is not in the text.");
     }
-    return say(...remarks);
+    say(...remarks);
+    return;
   }
   view.set({ ...rest, step: null, position: null });
   say("Opening the link.");
   try {
     const runs = written.map((run) => run.slice(0, 4));
     const { steps } = checked(await call("score", text, runs), {
-      steps: listOf(listOf("number", 4), text.length - from),
+      steps: listOf(listOf("number", 4), text.length - (from ?? 0)),
     });
     if (question !== applying) return;
-    show(text, from, written, steps);
+    show(text, from ?? 0, written, steps);
     view.set({ position, step });
     const seeds = [...new Set(written.map((run) => run[4]))];
     remarks.push(
-      `The text from character ${from + 1} on was written by the model, with the seed${seeds.length > 1 ? "s" : ""} ${seeds.join(", ")}.`,
+      `The text from character ${(from ?? 0) + 1} on was written by the model, with the seed${seeds.length > 1 ? "s" : ""} ${seeds.join(", ")}.`,
     );
   } catch (error) {
     if (question !== applying) return;
-    view.set({ text: text.slice(-TYPED), generated_from: null });
-    remarks.push(`What the link says about the writing could not be used: ${error.message}`);
+    view.set({ text: text.slice(-facts.limits.prompt), generated_from: null });
+    remarks.push(`What the link says about the writing could not be used: ${messageOf(error)}`);
   }
   say(...remarks);
 }
 
-/** The typed text has been read by the model, or it was refused. */
+/** The typed text has been read by the model, or it was refused. @param {string} text @returns {Promise<void>} */
 const arrived = (text) =>
   new Promise((resolve) => {
     const look = () => session.get().status.text.of === text && !session.get().loading;
@@ -96,7 +93,13 @@ const arrived = (text) =>
     const end = session.subscribe(() => look() && (end(), resolve()));
   });
 
-/** A written text, as if it had just been written: run after run. */
+/**
+ * A written text, as if it had just been written: run after run.
+ * @param {string} text
+ * @param {number} from where the writing begins
+ * @param {Run[]} written
+ * @param {Score["steps"]} steps
+ */
 function show(text, from, written, steps) {
   fillBox(text.slice(0, from));
   let place = from;
@@ -129,11 +132,11 @@ async function copy() {
   const address = url(chosen);
   const fragment = address.slice(address.indexOf("#"));
   history.replaceState(null, "", fragment); // so that a reload, or a bookmark, brings the same back
-  if (told.space && document.referrer.startsWith("https://huggingface.co/")) {
+  if (facts.space && document.referrer.startsWith("https://huggingface.co/")) {
     window.parent.postMessage({ hash: fragment }, "https://huggingface.co");
   }
   const short = tooLong(chosen.text, runsOf(session.get().steps))
-    ? `The text is longer than a link can carry: the link holds its last ${TYPED.toLocaleString("en")} characters, as if they had been typed.`
+    ? `The text is longer than a link can carry: the link holds its last ${facts.limits.prompt.toLocaleString("en")} characters, as if they had been typed.`
     : "";
   try {
     await navigator.clipboard.writeText(address);
@@ -149,16 +152,15 @@ async function copy() {
   }
 }
 
-export function mount(root, given, trigger) {
-  told = given;
+/** @param {HTMLElement} root @param {unknown} _told @param {(event: string) => void} trigger */
+export function mount(root, _told, trigger) {
   tellGradio = trigger;
-  [notes, field, button] = ["#link-notes", "#link-text", "#copy-link"].map((selector) =>
-    root.querySelector(selector),
-  );
-  button.addEventListener("click", copy);
-  if (told.space) {
-    const duplicate = root.querySelector(".ta-duplicate");
-    duplicate.href = `https://huggingface.co/spaces/${told.space}?duplicate=true`;
+  notes = find(root, "#link-notes");
+  field = find(root, "#link-text", HTMLInputElement);
+  find(root, "#copy-link").addEventListener("click", copy);
+  if (facts.space) {
+    const duplicate = find(root, ".ta-duplicate", HTMLAnchorElement);
+    duplicate.href = `https://huggingface.co/spaces/${facts.space}?duplicate=true`;
     duplicate.hidden = false;
   }
   const open = () => {
@@ -166,6 +168,12 @@ export function mount(root, given, trigger) {
     if (asked) apply(asked);
   };
   window.addEventListener("hashchange", open);
-  if (session.get().window) return open();
-  const end = session.subscribe(() => session.get().window && (end(), open()));
+  if (session.get().window) open();
+  else {
+    const end = session.subscribe(({ window: seen }) => {
+      if (!seen) return;
+      end();
+      open();
+    });
+  }
 }

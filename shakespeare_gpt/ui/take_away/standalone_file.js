@@ -4,36 +4,47 @@
 // through an import map of data: addresses, under "sg/"; in place of core/api.js stands standalone_api.js, which answers
 // from the file. The first module is standalone.js.
 
-import { promptLength, session } from "../core/session.js";
+import { promptLength, session, windowNow } from "../core/session.js";
 import { base64, pack } from "../core/decode.js";
 import { facts } from "../core/facts.js";
 import { held } from "../core/focus.js";
-import { url } from "./link.js";
+import { url } from "../core/link.js";
 import { view } from "../core/store.js";
 
 const IMPORT = /\b(from|import) "(\.{1,2}\/[\w/.]+\.js)"/g;
 
-/** A file that the server also gives to the page; the browser has most of them already. */
+/** @import { LayerPayload } from "../core/types.d.ts" */
+
+/** A file that the server also gives to the page; the browser has most of them already. @param {string} name */
 async function fetched(name) {
   const answer = await fetch(new URL(`../${name}`, import.meta.url));
   if (!answer.ok) throw new Error(`The server does not give ${name}.`);
   return answer.text();
 }
 
-/** The path of an imported module, from that of the importing one: ("text/strip.js", "../core/store.js") -> "core/store.js". */
+/**
+ * The path of an imported module, from that of the importing one: ("text/strip.js", "../core/store.js") -> "core/store.js".
+ * @param {string} importer
+ * @param {string} imported
+ */
 const resolved = (importer, imported) => new URL(imported, `file:///${importer}`).pathname.slice(1);
 
-/** {"sg/main.js": address, ...}: a module and all that it imports, rewritten to find each other by these names. */
+/**
+ * {"sg/main.js": address, ...}: a module and all that it imports, rewritten to find each other by these names.
+ * @param {string} first
+ */
 async function modules(first) {
+  /** @type {Record<string, string>} */
   const found = {};
   const waiting = [first];
-  while (waiting.length) {
-    const name = waiting.pop();
+  for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
     if (found[`sg/${name}`]) continue;
-    const source = await fetched(name === "core/api.js" ? "take_away/standalone_api.js" : name);
+    const importer = name;
+    const source = await fetched(name);
     const named = source.replace(IMPORT, (_, word, imported) => {
-      waiting.push(resolved(name, imported));
-      return `${word} "sg/${waiting.at(-1)}"`;
+      const path = resolved(importer, imported).replace("core/api.js", "take_away/standalone_api.js");
+      waiting.push(path);
+      return `${word} "sg/${path}"`;
     });
     found[`sg/${name}`] = `data:text/javascript;charset=utf-8,${encodeURIComponent(named)}`;
   }
@@ -42,50 +53,52 @@ async function modules(first) {
 
 /** What the file shows and answers: see standalone.js and standalone_api.js. */
 async function numbers() {
-  const { window, figures } = session.get();
+  const { figures, longest, steps } = session.get();
+  const seen = windowNow();
+  /** @type {LayerPayload[]} */
   const layers = [];
-  for (let layer = 1; layer <= window.n_layer; layer++) {
-    const { weights, ...told } = await session.layer(layer, window);
-    layers.push({ ...told, weights: pack(weights) });
+  for (let layer = 1; layer <= seen.n_layer; layer++) {
+    const { weights, ...rest } = await session.layer(layer, seen);
+    layers.push({ ...rest, weights: pack(weights) });
   }
-  const { text: seen, length, ...overview } = window;
-  Object.assign(overview, {
-    start: window.start + 1,
-    before: session.get().text.slice(0, window.start),
-    thumbnails: { ...window.thumbnails, data: base64(window.thumbnails.data) },
-  });
+  const { text: shown, length, ...overview } = seen;
+  const before = session.get().text.slice(0, seen.start);
   // The window is all there is: the text ends with it, nothing before it counts as written, nothing is replayed.
-  const text = overview.before + seen;
+  const text = before + shown;
   const generated = Math.max(0, text.length - promptLength());
   const written = Math.min(generated, length);
-  const position = held() === null ? null : held() + 1;
+  const holding = held();
   return {
     first: {
       text,
-      overview,
+      overview: {
+        ...overview,
+        start: seen.start + 1,
+        before,
+        thumbnails: { ...seen.thumbnails, data: base64(seen.thumbnails.data) },
+      },
       figures,
       layer: layers[view.get().layer - 1],
-      longest: session.get().longest,
+      longest,
       head: view.get().head,
     },
-    written,
-    steps: session.get().steps.slice(generated - written, generated),
+    steps: steps.slice(generated - written, generated),
     view: {
       ...view.get(),
       text,
-      position,
+      position: holding === null ? null : holding + 1,
       step: null,
       generated_from: written ? text.length - written : null,
     },
     layers,
-    logit_lens: await session.lens(window),
+    logit_lens: await session.lens(seen),
   };
 }
 
-/** JSON that can't end the <script> around it. */
+/** JSON that can't end the <script> around it. @param {unknown} value */
 const inScript = (value) => JSON.stringify(value).replace(/</g, "\\u003c");
 
-/** JavaScript that can't either: in a string or a regular expression, `\/` is `/`. */
+/** JavaScript that can't either: in a string or a regular expression, `\/` is `/`. @param {string} source */
 const closed = (source) => source.replace(/<\/script/gi, "<\\/script").replace(/<!--/g, "<\\!--");
 
 const STYLE = `
@@ -100,17 +113,18 @@ const STYLE = `
   .pickers label { display: inline-flex; align-items: center; gap: 5px; min-height: 28px; cursor: pointer; }
 `;
 
+/** @param {string} name @param {string} label @param {number} count */
 const radios = (name, label, count) =>
   `<fieldset id="${name}"><legend>${label}</legend>${Array.from(
     { length: count },
     (_, i) => `<label><input type="radio" name="${name}" value="${i + 1}"> ${i + 1}</label>`,
   ).join("")}</fieldset>`;
 
-/** The text of the file. pieces: the templates that demo.py hands in: {strip, lenses, attention, logit_lens}; space: is it one? */
-export async function html(pieces, space) {
-  const { n_layer, n_head, checkpoint } = session.get().window;
+/** The text of the file. @param {Record<string, string>} pieces the templates: strip, lenses, attention, logit_lens */
+export async function html(pieces) {
+  const { n_layer, n_head, checkpoint } = windowNow();
   const { layer, head } = view.get();
-  const [held, map, css, more, plotly] = await Promise.all([
+  const [answers, map, css, more, plotly] = await Promise.all([
     numbers(),
     modules("standalone.js"),
     fetched("core/explorer.css"),
@@ -118,7 +132,9 @@ export async function html(pieces, space) {
     fetched("core/plotly.min.js"),
   ]);
   const sha = checkpoint ? ` Checkpoint ${checkpoint.slice(0, 16)}.` : "";
-  const live = space ? ` <a href="${url().replace(/&/g, "&amp;")}">The same view on the live page</a>.` : "";
+  const live = facts.space
+    ? ` <a href="${url().replace(/&/g, "&amp;")}">The same view on the live page</a>.`
+    : "";
   // The policy holds the file to its word: it may ask nobody for anything.
   return `<!doctype html>
 <html lang="en">
@@ -141,7 +157,7 @@ ${pieces.attention}
 ${pieces.logit_lens}
 </main>
 <script type="application/json" id="page-facts">${inScript(facts)}</script>
-<script type="application/json" id="held">${inScript(held)}</script>
+<script type="application/json" id="held">${inScript(answers)}</script>
 <script>${closed(plotly)}</script>
 <script type="module">import "sg/standalone.js";</script>
 </body>

@@ -6,14 +6,10 @@ server.
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Sequence
 
 import gradio as gr
 
-from shakespeare_gpt.ui.core import limits
-from shakespeare_gpt.ui.core.facts import sampling
 from shakespeare_gpt.ui.gradio_seam.events import event
 from shakespeare_gpt.ui.gradio_seam.pieces import piece
 
@@ -40,32 +36,12 @@ TEMPLATE = """
 """
 
 
-def build(controls: Sequence[gr.components.Component], vocab_size: int, pieces: dict[str, str]) -> None:
+def build(controls: Sequence[gr.components.Component], pieces: dict[str, str]) -> None:
     """The row. It fires `submit` when a link has brought settings for the sampler; link.js has them then.
 
     Args:
         controls: the sampler's settings on the page, in the order of facts.sampling.
         pieces: the templates that the standalone file is put together from, by the names that standalone_file.js uses.
     """
-    told = {
-        "space": space(),
-        "settings": ranges(vocab_size),
-        "max_seed": limits.MAX_SEED,
-        "pieces": pieces,
-    }
-    row = piece(TEMPLATE, told, trigger=True, elem_id="take-away")
+    row = piece(TEMPLATE, {"pieces": pieces}, trigger=True, elem_id="take-away")
     row.submit(None, None, list(controls), js=event("linkSettings"))
-
-
-def ranges(vocab_size: int) -> dict[str, dict[str, float]]:
-    """What a link may say of the sampler's settings: the least and the most, and the usual value."""
-    return {
-        name: {key: setting[key] for key in ("least", "most", "usual")}
-        for name, setting in sampling(vocab_size).items()
-    }
-
-
-def space() -> str | None:
-    """USER/NAME of the Space that this app runs as; None elsewhere."""
-    name = os.environ.get("SPACE_ID", "")
-    return name if re.fullmatch(r"[\w.-]+/[\w.-]+", name, re.ASCII) else None

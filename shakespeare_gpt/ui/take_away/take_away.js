@@ -5,6 +5,9 @@ import { csv, json } from "./export.js";
 import * as link from "./link.js";
 import { png, svg } from "./picture.js";
 import { view } from "../core/store.js";
+import { messageOf } from "../core/text.js";
+
+/** @typedef {"csv" | "json" | "png" | "svg" | "html"} Format */
 
 const TYPES = {
   csv: "text/csv;charset=utf-8",
@@ -14,26 +17,35 @@ const TYPES = {
   html: "text/html;charset=utf-8",
 };
 
+/**
+ * @param {HTMLElement} root
+ * @param {{pieces: Record<string, string>}} told the templates that a file to take away is put together from
+ * @param {(event: string) => void} trigger
+ */
 export function mount(root, told, trigger) {
   link.mount(root, told, trigger);
+  /** @type {Record<Format, () => Promise<string | Blob>>} */
   const make = {
     csv,
     json,
     png,
     svg,
     // What only few want is fetched when somebody does.
-    html: async () => (await import("./standalone_file.js")).html(told.pieces, told.space),
+    html: async () => (await import("./standalone_file.js")).html(told.pieces),
   };
-  for (const button of root.querySelectorAll("[data-format]")) {
-    const { format } = button.dataset;
-    button.addEventListener("click", () => take(button, format, make[format]));
+  for (const button of root.querySelectorAll("button")) {
+    const format = /** @type {Format | undefined} */ (button.dataset.format);
+    if (format) button.addEventListener("click", () => take(button, format, make[format]));
   }
 }
 
+/** @param {HTMLButtonElement} button @param {Format} format @param {() => Promise<string | Blob>} make */
 async function take(button, format, make) {
   if (button.ariaBusy === "true") return;
-  if (!session.get().window || session.get().streaming || session.get().loading || session.get().error) {
-    return link.say("The numbers of this text are not here yet: try again when they are shown.");
+  const { window: seen, streaming, loading, error: refused } = session.get();
+  if (!seen || streaming || loading || refused) {
+    link.say("The numbers of this text are not here yet: try again when they are shown.");
+    return;
   }
   const { layer, head } = view.get();
   const name = `shakespeare-gpt-layer-${layer}-head-${head}.${format}`;
@@ -43,13 +55,13 @@ async function take(button, format, make) {
     save(file, name);
     link.say(`Saved ${name}, ${size(file.size)}.`);
   } catch (error) {
-    link.say(`The ${format.toUpperCase()} file could not be made: ${error.message}`);
+    link.say(`The ${format.toUpperCase()} file could not be made: ${messageOf(error)}`);
   } finally {
     button.ariaBusy = null;
   }
 }
 
-/** Hand a file to the browser, which puts it where its downloads go. */
+/** Hand a file to the browser, which puts it where its downloads go. @param {Blob} file @param {string} name */
 function save(file, name) {
   const anchor = document.createElement("a");
   anchor.href = URL.createObjectURL(file);
@@ -58,4 +70,5 @@ function save(file, name) {
   setTimeout(() => URL.revokeObjectURL(anchor.href), 60_000);
 }
 
+/** @param {number} bytes */
 const size = (bytes) => (bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} KB` : `${(bytes / 1e6).toFixed(1)} MB`);

@@ -56,7 +56,7 @@ export function words(intervention = view.get().intervention) {
         : `layer ${layer} head ${heads.join(", ")}`,
     );
   }
-  for (const [field, [, name]] of Object.entries(LAYERS)) {
+  for (const [field, { words: name }] of Object.entries(LAYERS)) {
     const layers = intervention[field] ?? [];
     if (layers.length)
       listed.push(
@@ -99,7 +99,7 @@ function build() {
       {},
       element("td", {}),
       ...heads.map((j) => element("th", { scope: "col" }, element("span", {}, "head "), String(j))),
-      ...Object.entries(LAYERS).map(([field, [short, name]]) =>
+      ...Object.entries(LAYERS).map(([field, { short, words: name }]) =>
         element("th", { scope: "col" }, whole(short, `Switch the ${name} of all layers`, field, layers)),
       ),
     ),
@@ -120,7 +120,7 @@ function build() {
           ),
         ),
         ...heads.map((j) => element("td", {}, cell("heads_off", [i, j], `Layer ${i} head ${j}`))),
-        ...Object.entries(LAYERS).map(([field, [, name]]) =>
+        ...Object.entries(LAYERS).map(([field, { words: name }]) =>
           element("td", {}, cell(field, i, `Layer ${i}, ${name}`)),
         ),
       ),

@@ -19,6 +19,7 @@ import { golden, near } from "../golden.js";
 const { layer: payload, weights } = golden("layer");
 const layer = { ...payload, weights: triangles(payload.weights, weights.length) };
 const { length } = golden("overview").overview.characters;
+/** @type {import("../../../shakespeare_gpt/ui/core/types.d.ts").Lens} */
 const plain = { hide_first: false, keep_most: false, by_moved: false, over: "head", scale: "sqrt" };
 
 test("every combination of lenses shows numpy's numbers", () => {
@@ -71,7 +72,9 @@ test("rank and the strongest", () => {
 test("a lens that is on has a name, and none has none", () => {
   assert.deepEqual(lensNames(plain), []);
   assert.ok(!altered(plain));
-  for (const change of [{ hide_first: true }, { keep_most: true }, { by_moved: true }, { over: "max" }]) {
+  /** @type {Partial<typeof plain>[]} */
+  const changes = [{ hide_first: true }, { keep_most: true }, { by_moved: true }, { over: "max" }];
+  for (const change of changes) {
     assert.ok(altered({ ...plain, ...change }));
     assert.notEqual(lensNames({ ...plain, ...change }).length, 0);
   }

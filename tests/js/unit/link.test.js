@@ -7,11 +7,13 @@ import { isLink, parameters, read, runsOf, tooLong } from "../../../shakespeare_
 import { VIEW } from "../../../shakespeare_gpt/ui/core/store.js";
 import { golden } from "../golden.js";
 
-const ranges = { n_layer: 6, n_head: 6, ...golden("ranges") };
+/** @import { Intervention, Run, View } from "../../../shakespeare_gpt/ui/core/types.d.ts" */
+
+const model = { n_layer: 6, n_head: 6 };
 const TEXT = "ROMEO:\nBut, soft! what light";
 const SHA = "0123456789abcdef";
 
-/** @type {[string, Record<string, any>, import("../../../shakespeare_gpt/ui/core/link.js").Run[]][]} */
+/** @type {[string, Partial<View>, Run[]][]} */
 const VIEWS = [
   ["as it opens", {}, []],
   ["a head and a held character", { layer: 6, head: 2, position: TEXT.length }, []],
@@ -42,13 +44,13 @@ const VIEWS = [
   ],
 ];
 
-const full = (/** @type {object} */ change) => ({ ...VIEW, text: TEXT, ...change });
+const full = (/** @type {Partial<View>} */ change) => ({ ...VIEW, text: TEXT, ...change });
 
 for (const [name, change, runs] of VIEWS)
   test(`a link brings back ${name}`, () => {
     const view = full(change);
-    const address = parameters(view, runs, SHA, ranges).toString();
-    const found = read(new URLSearchParams(address), ranges, "another text");
+    const address = parameters(view, runs, SHA).toString();
+    const found = read(new URLSearchParams(address), "another text", model);
     assert.deepEqual(found.bad, []);
     assert.deepEqual(found.view, view);
     assert.deepEqual(found.runs, runs.length ? runs : null);
@@ -58,13 +60,14 @@ for (const [name, change, runs] of VIEWS)
 
 test("a link says only what is not as usual", () => {
   assert.equal(
-    parameters(full({}), [], null, ranges).toString(),
+    parameters(full({}), [], null).toString(),
     "text=ROMEO%3A%0ABut%2C+soft%21+what+light&layer=1&head=1",
   );
+  /** @type {Intervention} */
   const off = { heads_off: [[1, 3], [2, 1]], norm_off: [2, 5], no_mask: true }; // prettier-ignore
   const view = full({ text: "a", intervention: off, layer: 3 });
   assert.equal(
-    parameters(view, [], SHA, ranges).toString(),
+    parameters(view, [], SHA).toString(),
     "text=a&heads_off=1-3.2-1&no_mask=1&norm_off=2.5&model=01234567&layer=3&head=1",
   );
 });
@@ -73,21 +76,18 @@ test("a text that is too long is told by its end, as if typed", () => {
   const text = "x".repeat(2001) + "y".repeat(2000);
   assert.ok(tooLong(text, []) && !tooLong(text.slice(1), []));
   const view = full({ text, generated_from: 10, position: 5, step: 3 });
-  const found = read(parameters(view, [[3991, 0.8, 0, 1, 1]], null, ranges), ranges, "");
+  const found = read(parameters(view, [[3991, 0.8, 0, 1, 1]], null), "", model);
   assert.deepEqual(found, { view: full({ text: "y".repeat(2000) }), runs: null, bad: [] });
 });
 
 test("so is one that was written in too many runs", () => {
-  /** @type {[number, number, number, number, number][]} */
+  /** @type {Run[]} */
   const runs = Array.from({ length: 51 }, () => [1, 0.8, 0, 1, 1]);
   const view = full({ text: "x".repeat(61), generated_from: 10 });
-  assert.equal(read(parameters(view, runs, null, ranges), ranges, "").runs, null);
+  assert.equal(read(parameters(view, runs, null), "", model).runs, null);
   assert.equal(
-    read(
-      parameters(full({ text: "x".repeat(60), generated_from: 10 }), runs.slice(1), null, ranges),
-      ranges,
-      "",
-    ).runs?.length,
+    read(parameters(full({ text: "x".repeat(60), generated_from: 10 }), runs.slice(1), null), "", model).runs
+      ?.length,
     50,
   );
 });
@@ -114,17 +114,17 @@ for (const [damage, name] of BAD)
   test(`${damage} is named and changes nothing`, () => {
     const given = new URLSearchParams({ text: TEXT });
     for (const [key, value] of new URLSearchParams(damage)) given.append(key, value);
-    const found = read(given, ranges, "");
+    const found = read(given, "", model);
     assert.deepEqual(found, { view: full({}), runs: null, bad: [name] });
   });
 
 test("a place in the text needs the text", () => {
-  const found = read(new URLSearchParams("position=3&generated_from=2"), ranges, TEXT);
+  const found = read(new URLSearchParams("position=3&generated_from=2"), TEXT, model);
   assert.deepEqual(found, { view: full({}), runs: null, bad: ["position", "generated_from"] });
 });
 
 test("a text that is longer than a link carries is not read", () => {
-  const found = read(new URLSearchParams({ text: "x".repeat(4001) }), ranges, TEXT);
+  const found = read(new URLSearchParams({ text: "x".repeat(4001) }), TEXT, model);
   assert.deepEqual(found, { view: full({}), runs: null, bad: ["text"] });
 });
 
@@ -142,12 +142,12 @@ const BAD_RUNS = [
 for (const run of BAD_RUNS)
   test(`the run ${JSON.stringify(run)} wrote nothing of this text`, () => {
     const given = new URLSearchParams({ text: TEXT, generated_from: "7", run, step: "2" });
-    const found = read(given, ranges, "");
+    const found = read(given, "", model);
     assert.deepEqual(found, { view: full({}), runs: null, bad: ["run", "step"] });
   });
 
 test("no runs at all wrote nothing either", () => {
-  const found = read(new URLSearchParams({ text: TEXT, generated_from: "7" }), ranges, "");
+  const found = read(new URLSearchParams({ text: TEXT, generated_from: "7" }), "", model);
   assert.deepEqual(found.bad, ["run"]);
 });
 
@@ -169,7 +169,7 @@ test("whatever a fragment holds, what is read is a View", () => {
   ];
   for (const key of keys)
     for (const value of values) {
-      const { view, runs } = read(new URLSearchParams({ text: "To be", [key]: value }), ranges, "");
+      const { view, runs } = read(new URLSearchParams({ text: "To be", [key]: value }), "", model);
       assert.deepEqual(Object.keys(view), Object.keys(VIEW));
       assert.ok(view.layer >= 1 && view.layer <= 6 && Number.isInteger(view.layer));
       assert.equal(runs, null);

@@ -1,10 +1,12 @@
 // Two kinds of Plotly figure that the tabs share: a heatmap of signed numbers, and bars over the text.
 
 import { pageColours } from "./colours.js";
-import { session } from "./session.js";
+import { windowNow } from "./session.js";
 import { CONFIG, withPlotly } from "./plotly.js";
 import { escaped, glyph } from "./text.js";
 import { isDark, onTheme } from "./theme.js";
+
+/** @import { Figure, Listeners } from "./types.d.ts" */
 
 const NAMED = 40; // up to so many characters an axis names each one
 // Red below 0, blue above, told apart by colour-blind readers too; 0 has the colour of the paper.
@@ -16,7 +18,11 @@ const SIGNED = {
 /** The colour scale of signed numbers, for Plotly. */
 export const signedScale = () => SIGNED[isDark() ? "dark" : "light"].map((colour, i) => [i / 4, colour]);
 
-/** What every figure shares. */
+/**
+ * What every figure shares.
+ * @param {HTMLElement} element
+ * @param {Record<string, any>} more of Plotly's layout
+ */
 export function layout(element, more) {
   const { ink, line } = pageColours(element);
   return {
@@ -36,47 +42,64 @@ export function layout(element, more) {
   };
 }
 
-/** An axis that counts the characters of the window; equal ones stay apart, because it counts positions. */
-export function characterAxis(window = session.get().window) {
-  const axis = { range: [window.start + 0.5, window.start + window.length + 0.5] };
-  if (window.length > NAMED) return axis;
+/** An axis that counts the characters of a window; equal ones stay apart, because it counts positions. */
+export function characterAxis({ start, length, characters } = windowNow()) {
+  const axis = { range: [start + 0.5, start + length + 0.5] };
+  if (length > NAMED) return axis;
   return {
     ...axis,
     tickmode: "array",
-    tickvals: window.characters.map((_, i) => window.start + i + 1),
-    ticktext: window.characters.map((character) => escaped(glyph(character))),
+    tickvals: characters.map((_, i) => start + i + 1),
+    ticktext: characters.map((character) => escaped(glyph(character))),
     tickangle: 0,
     tickfont: { family: "monospace" },
   };
 }
 
-/** Draw a figure; `on` are its listeners, {hover(point), leave(), click(point)}, which may change from time to time. */
+/** @type {WeakMap<HTMLElement, Listeners>} */
+const listeners = new WeakMap();
+
+/**
+ * Draw a figure.
+ * @param {Figure} element
+ * @param {Record<string, any>[]} traces
+ * @param {Record<string, any>} laidOut
+ * @param {Listeners} on they may change from time to time
+ */
 export function draw(element, traces, laidOut, on = {}) {
   withPlotly(element, ({ react }) => {
     if (!element.clientWidth) return; // hidden meanwhile: see whenShown
     const first = !element.on; // Plotly's own; taken away with the figure, and its listeners, by purge
-    element.sgOn = on;
+    listeners.set(element, on);
     react(element, traces, laidOut, CONFIG);
     if (!first) return;
-    element.on("plotly_hover", ({ points: [point] }) => element.sgOn.hover?.(point));
-    element.on("plotly_unhover", () => element.sgOn.leave?.());
-    element.on("plotly_click", ({ points: [point] }) => element.sgOn.click?.(point));
+    element.on?.("plotly_hover", ({ points: [point] }) => listeners.get(element)?.hover?.(point));
+    element.on?.("plotly_unhover", () => listeners.get(element)?.leave?.());
+    element.on?.("plotly_click", ({ points: [point] }) => listeners.get(element)?.click?.(point));
   });
 }
 
-/** An end of a colour scale, in two digits. */
+/** An end of a colour scale, in two digits. @param {number} number */
 export const short = (number) => String(Number(number.toPrecision(2))).replace("-", "−");
 
 /**
- * Signed numbers as a heatmap, z[row][column], with 0 in the middle of the scale.
- * hover(row, column) gives the lines of text; `named` counts the rows as characters of the window; `marked` is the
- * index of a row to frame, or null.
+ * Signed numbers as a heatmap, with 0 in the middle of the scale.
+ * @param {Figure} element
+ * @param {object} how
+ * @param {number[][]} how.z [row][column]
+ * @param {(row: number, column: number) => string[]} how.hover gives the lines of text
+ * @param {number} how.height px
+ * @param {boolean} [how.named] count the rows as characters of the window
+ * @param {number | null} [how.marked] index of a row to frame
+ * @param {Listeners} [how.on]
  */
 export function heat(element, { z, hover, height, named = false, marked = null, on }) {
   const { ink } = pageColours(element);
   const most = z.reduce((found, row) => row.reduce((a, b) => Math.max(a, Math.abs(b)), found), 0) || 1;
-  const first = named ? session.get().window.start + 1 : 1;
-  const rows = named ? { ...characterAxis() } : { showticklabels: false };
+  const first = named ? windowNow().start + 1 : 1;
+  const { range: [from, to] = [0.5, z.length + 0.5], ...rows } = named
+    ? characterAxis()
+    : { showticklabels: false };
   const trace = {
     type: "heatmap",
     z,
@@ -112,8 +135,7 @@ export function heat(element, { z, hover, height, named = false, marked = null, 
             line: { color: ink, width: 1.5 },
           },
         ];
-  const range = named ? [rows.range[1], rows.range[0]] : [z.length + 0.5, 0.5];
-  return draw(
+  draw(
     element,
     [trace],
     layout(element, {
@@ -121,23 +143,30 @@ export function heat(element, { z, hover, height, named = false, marked = null, 
       shapes: frame,
       margin: { l: 46, r: 58, t: 4, b: 24 }, // the columns of all vectors stand under each other
       xaxis: { range: [0.5, z[0].length + 0.5] },
-      yaxis: { ...rows, range, showgrid: false, zeroline: false },
+      yaxis: { ...rows, range: [to, from], showgrid: false, zeroline: false },
     }),
     on,
   );
 }
 
 /**
- * Numbers over the characters of the window as bars; null where there is none.
- * colour(index) colours a bar, hover(index) gives the lines of text; `later` is how many characters at the end are hidden.
- * Plotly's own bars cost two elements each, 256 of them in each of several figures: here all bars of a colour are one
+ * Numbers over the characters of the window as bars. Plotly's own bars cost two elements each, 256 of them in each of several figures: here all bars of a colour are one
  * path, and an invisible line through their ends is what the mouse finds, from anywhere above or below.
+ * @param {Figure} element
+ * @param {object} how
+ * @param {(number | null)[]} how.y null where there is none
+ * @param {(index: number) => string[]} how.hover gives the lines of text
+ * @param {(index: number) => string} how.colour of a bar
+ * @param {number} [how.height] px
+ * @param {number} [how.later] how many characters at the end are hidden
+ * @param {Listeners} [how.on]
+ * @param {[number, number]} [how.range] of the numbers
  */
 export function bars(element, { y, hover, colour, height = 130, later = 0, on, range }) {
-  const { window } = session.get();
+  const { start, length } = windowNow();
   const { line } = pageColours(element);
-  const first = window.start + 1;
-  const end = window.start + window.length + 0.5;
+  const first = start + 1;
+  const end = start + length + 0.5;
   const ends = {
     type: "scatter",
     mode: "lines",
@@ -148,6 +177,7 @@ export function bars(element, { y, hover, colour, height = 130, later = 0, on, r
     hoverinfo: "text",
     hovertext: y.map((_, i) => hover(i).map(escaped).join("<br>")),
   };
+  /** @type {Map<string, {x: number[], y: number[]}>} */
   const paths = new Map();
   y.forEach((value, i) => {
     if (value === null) return;
@@ -182,7 +212,7 @@ export function bars(element, { y, hover, colour, height = 130, later = 0, on, r
         },
       ]
     : [];
-  return draw(
+  draw(
     element,
     [ends, ...filled],
     layout(element, {
@@ -199,6 +229,8 @@ export function bars(element, { y, hover, colour, height = 130, later = 0, on, r
 /**
  * Runs draw() when the element becomes visible or changes its width, and when the page turns dark or light. While it is
  * hidden, its figures are taken down: a page with every tab opened once stays light.
+ * @param {HTMLElement} element
+ * @param {() => void} run
  */
 export function whenShown(element, run) {
   const takeDown = () =>

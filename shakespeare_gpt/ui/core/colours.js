@@ -1,7 +1,11 @@
 // Cividis, the scale of every map: even to the eye, and the same for colour-blind readers.
 
 import { session } from "./session.js";
+import { find } from "./text.js";
 
+/** @import { Scale } from "./types.d.ts" */
+
+/** @type {number[][] | null} */
 let table = null;
 
 /** 256 colours as [r, g, b], from weight 0 to 1, linear; made from the scale that figures.py took from Plotly. */
@@ -10,16 +14,18 @@ export function cividis() {
   return table;
 }
 
+/** @param {[at: number, colour: string][]} scale @param {number} count */
 function resample(scale, count) {
-  const stops = scale.map(([at, colour]) => [at, colour.match(/\d+/g).map(Number)]);
+  const stops = scale.map(([at, colour]) => ({ at, channels: (colour.match(/\d+/g) ?? []).map(Number) }));
   return Array.from({ length: count }, (_, i) => {
     const x = i / (count - 1);
     const after = Math.max(
       1,
-      stops.findIndex(([at]) => at >= x),
+      stops.findIndex(({ at }) => at >= x),
     );
-    const [[from, a], [to, b]] = [stops[after - 1], stops[after]];
-    return a.map((channel, c) => Math.round(channel + ((b[c] - channel) * (x - from)) / (to - from)));
+    const [a, b] = [stops[after - 1], stops[after]];
+    const share = (x - a.at) / (b.at - a.at);
+    return a.channels.map((channel, c) => Math.round(channel + (b.channels[c] - channel) * share));
   });
 }
 
@@ -27,14 +33,14 @@ function resample(scale, count) {
 export const MARK = "#ff5d5d";
 
 /** The colours of the page as they are now, for what CSS cannot colour. */
-export function pageColours(element = document.querySelector(".sg")) {
+export function pageColours(element = find(document, ".sg")) {
   const style = getComputedStyle(element);
-  const read = (name) => style.getPropertyValue(`--sg-${name}`).trim();
+  const read = (/** @type {string} */ name) => style.getPropertyValue(`--sg-${name}`).trim();
   const [ink, quiet, line, accent, paper, shade] = ["ink", "quiet", "line", "accent", "paper", "shade"].map(
     read,
   );
   return { ink, quiet, line, accent, paper, shade };
 }
 
-/** How strongly a weight is coloured, 0 to 1. */
+/** How strongly a weight is coloured, 0 to 1. @param {number} weight @param {Scale} scale */
 export const strength = (weight, scale) => (scale === "linear" ? weight : Math.sqrt(weight));

@@ -1,21 +1,27 @@
 // Sentences about what is shown: for the screen reader, for the read-out beside the strip, for Plotly's hover.
 
-import { current, promptLength, session } from "./session.js";
+import { current, promptLength, session, windowNow } from "./session.js";
 import { focus, layerNow, links } from "./focus.js";
 import { altered, lensNames, plainRow, rank, shownRow, strongest } from "./lenses.js";
 import { four, named, percent } from "./text.js";
 
-/** 'E' at 5, in the window: what the weights are about, also while another text is on its way. */
-export const at = (position, window = session.get().window) =>
-  named(window.characters[position - window.start], position);
+/** @import { Lens } from "./types.d.ts" */
 
-/** In place of numbers that are not here. */
+/**
+ * 'E' at 5, in the window: what the weights are about, also while another text is on its way.
+ * @param {number} position
+ */
+export const at = (position, { characters, start } = windowNow()) =>
+  named(characters[position - start], position);
+
+/** In place of numbers that are not here. @param {number} layer */
 export function missing(layer) {
   const { error, layers } = session.get();
   const failed = error || layers[layer - 1].state === "failed";
   return failed ? "The numbers did not arrive." : "The numbers are on their way.";
 }
 
+/** @param {number} ratio */
 function times(ratio) {
   if (ratio >= 9.95) return Math.round(ratio).toLocaleString("en");
   return ratio < 0.1 ? ratio.toFixed(2) : ratio.toFixed(1);
@@ -23,12 +29,18 @@ function times(ratio) {
 
 /**
  * Everything about one link, as lines. The weight is always the plain one of this head; what a lens makes of it, or
- * of all heads, is said in a line of its own. query and key are indices into the whole text.
+ * of all heads, is said in a line of its own.
+ * @param {number} layerNumber
+ * @param {number} head
+ * @param {number} query an index into the whole text
+ * @param {number} key another one
+ * @param {Lens} lens
  */
 export function linkLines(layerNumber, head, query, key, lens) {
   const layer = layerNow(layerNumber);
   if (!layer) return [missing(layerNumber)];
-  const [q, k] = [query - session.get().window.start, key - session.get().window.start];
+  const { start } = windowNow();
+  const [q, k] = [query - start, key - start];
   const row = plainRow(layer, head - 1, q);
   const lines = [
     `${at(query)} looks at ${at(key)}`,
@@ -47,19 +59,23 @@ export function linkLines(layerNumber, head, query, key, lens) {
   return lines;
 }
 
+/** @param {number} distance */
 const back = (distance) =>
   distance === 0 ? "on the character itself" : `${distance} character${distance > 1 ? "s" : ""} back`;
 
-/** [probability, rank, was it generated] that the model gave to a character of the text; null if it saw none before. */
+/**
+ * What the model gave to a character of the text; null if it saw none before.
+ * @param {number} position
+ * @returns {[probability: number, rank: number, generated: boolean] | null}
+ */
 export function sureness(position) {
-  const written = position - promptLength();
-  if (written >= 0)
-    return [session.get().steps[written].probability, session.get().steps[written].rank, true];
-  const told = session.get().given(position);
-  return told ? [...told, false] : null;
+  const step = session.get().steps[position - promptLength()];
+  if (step) return [step.probability, step.rank, true];
+  const given = session.get().given(position);
+  return given ? [given[0], given[1], false] : null;
 }
 
-/** How sure the model was of one character, in a sentence. */
+/** How sure the model was of one character, in a sentence. @param {number} position */
 export function surenessSentence(position) {
   const told = sureness(position);
   const name = named(session.get().text[position], position);
@@ -71,7 +87,8 @@ export function surenessSentence(position) {
     : `${name} is yours; the model gave it ${percent(probability)}, ${likely}.`;
 }
 
-const lower = (sentence) => sentence[0].toLowerCase() + sentence.slice(1);
+/** @param {string} said */
+const lower = (said) => said[0].toLowerCase() + said.slice(1);
 
 /** The sentence for #said; it always names the layer and the head. */
 export function sentence() {
@@ -81,7 +98,7 @@ export function sentence() {
   const where = `Layer ${now.layer} head ${now.head}${lenses.length ? ` (${lenses.join("; ")})` : ""}: `;
   if (!current()) return where + lower(missing(now.layer));
   if (now.sure) return where + surenessSentence(now.other ?? now.chosen);
-  if (now.other !== null)
+  if (now.query !== null && now.key !== null)
     return where + linkLines(now.layer, now.head, now.query, now.key, now.lens).join("; ") + ".";
   const weights = links(now);
   if (!weights) return where + lower(missing(now.layer));
@@ -89,6 +106,6 @@ export function sentence() {
   const backwards = now.direction === "looked at by";
   if (most === undefined)
     return `${where}${at(now.chosen)} ${backwards ? "is looked at by nobody" : "looks at nothing"}.`;
-  const link = `${at(most + session.get().window.start)} (${weights[most].toFixed(2)})`;
+  const link = `${at(most + windowNow().start)} (${weights[most].toFixed(2)})`;
   return `${where}${at(now.chosen)} ${backwards ? "is looked at mostly by" : "looks mostly at"} ${link}`;
 }

@@ -8,7 +8,7 @@ import { report } from "./report.js";
  * @param {(run: () => void) => void} inTask runs a function in a new task
  */
 export function makeLater(inTask) {
-  /** @type {Map<string, () => unknown>} */
+  /** @type {Map<unknown, () => unknown>} */
   const waiting = new Map();
   let running = false;
   const next = () => {
@@ -25,7 +25,7 @@ export function makeLater(inTask) {
     }
     next();
   }
-  return (/** @type {string} */ key, /** @type {() => unknown} */ work) => {
+  return (/** @type {unknown} */ key, /** @type {() => unknown} */ work) => {
     waiting.set(key, work);
     if (!running) next();
   };

@@ -446,6 +446,18 @@ export interface Timers {
 /** Asks an endpoint; rejects with an Error whose message is for the visitor. */
 export type Call = (name: string, ...args: any[]) => Promise<any>;
 
+/** A point of a figure, as Plotly tells of it. */
+export interface Point {
+  pointIndex: any; // a number; of a heatmap [row, column]
+}
+
+/** What pointing at a figure and clicking it does. */
+export interface Listeners {
+  hover?: (point: Point) => void;
+  leave?: () => void;
+  click?: (point: Point) => void;
+}
+
 /** An axis as Plotly drew it. */
 export interface Axis {
   _offset: number; // px from the figure's edge
@@ -472,4 +484,11 @@ export interface Session {
   restore(before: SessionState): void;
   layer(number: number, window?: Window): Promise<Layer>;
   lens(window?: Window): Promise<LogitLens>;
+}
+
+declare global {
+  var Plotly: any; // brings no types that fit the part of it that is used here
+  interface Window {
+    shakespeare: object; // for tests, and for whoever looks into the page
+  }
 }

@@ -22,7 +22,7 @@ export function mount(root) {
   strip = find(root, "#text-strip");
   prompt = find(strip, ".sg-prompt");
   continuation = find(strip, "#continuation");
-  box = find(root, ".sg-strip");
+  box = root;
   arcs = find(root, ".sg-arcs", SVGElement);
   strip.addEventListener("pointermove", (event) => {
     if (event.pointerType === "mouse") pointTo(positionOf(event));

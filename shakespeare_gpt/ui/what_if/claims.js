@@ -5,7 +5,10 @@ import { session } from "../core/session.js";
 import { nullOr, rowOf } from "../core/shape.js";
 import { view } from "../core/store.js";
 import { canonical } from "../core/intervention.js";
-import { element, glyph, percent } from "../core/text.js";
+import { element, find, glyph, messageOf, percent } from "../core/text.js";
+
+/** @import { Claim, Next } from "../core/types.d.ts" */
+/** @import { Told } from "./what_if.js" */
 
 const ask = answers(24, {
   claim: {
@@ -15,36 +18,40 @@ const ask = answers(24, {
     shuffled: nullOr({ text: "string", next: [rowOf("string", "number", "number")] }),
   },
 });
-let root, box;
-let tested = null; // {claim, layer, head, intervention, told} of the claim on show
-let testing = null; // {claim, layer, head} of the latest question, until it is dropped
+let [root, box] = /** @type {HTMLElement[]} */ ([]); // see mount
+/** @typedef {{claim: string, layer: number, head: number}} Asked */
+/** @type {Asked & {intervention: string, answer: Claim} | null} */
+let tested = null; // the claim on show
+/** @type {Asked | null} */
+let testing = null; // the latest question, until it is dropped
 let question = 0;
 
+/** @param {HTMLElement} piece @param {Told} told */
 export function mount(piece, told) {
   root = piece;
-  box = root.querySelector("#what-if-claim");
-  root
-    .querySelector("#what-if-claims")
-    .replaceChildren(
-      ...told.claims.map(({ claim, title }) =>
+  box = find(root, "#what-if-claim");
+  find(root, "#what-if-claims").replaceChildren(
+    ...told.claims.map(({ claim, title }) =>
+      element(
+        "li",
+        {},
         element(
-          "li",
-          {},
-          element(
-            "button",
-            { type: "button", "data-claim": claim, "aria-pressed": "false", onclick: () => test(claim) },
-            title,
-          ),
+          "button",
+          { type: "button", "data-claim": claim, "aria-pressed": "false", onclick: () => test(claim) },
+          title,
         ),
       ),
-    );
+    ),
+  );
   // It stays while the visitor looks at it from other heads, ends when a switch is changed by hand (also while the
   // answer is on its way), and is tested again on another text.
   view.subscribe((chosen, changed) => {
     if (changed.has("intervention") && JSON.stringify(chosen.intervention) !== tested?.intervention) drop();
-    else if (tested && changed.has("layer")) draw();
+    else if (tested && changed.has("layer")) draw(tested.answer);
   });
-  session.subscribe((_, changed) => changed.has("window") && testing && test(testing.claim, testing));
+  session.subscribe((_, changed) => {
+    if (changed.has("window") && testing) test(testing.claim, testing);
+  });
 }
 
 function drop() {
@@ -57,37 +64,43 @@ function drop() {
 
 function mark() {
   for (const button of root.querySelectorAll("[data-claim]"))
-    button.setAttribute("aria-pressed", button.dataset.claim === tested?.claim);
+    button.setAttribute("aria-pressed", String(button.getAttribute("data-claim") === tested?.claim));
 }
 
+/** @param {string} claim @param {{layer: number, head: number}} where */
 async function test(claim, { layer, head } = view.get()) {
-  const { window } = session.get();
-  if (!window || session.get().streaming) return;
+  const { window: seen, streaming } = session.get();
+  if (!seen || streaming) return;
   const now = ++question;
   testing = { claim, layer, head };
   if (!tested) show(element("p", {}, "Testing it on your text…"));
   try {
-    const told = await ask("claim", window.text, claim, layer, head);
+    /** @type {Claim} */
+    const answer = await ask("claim", seen.text, claim, layer, head);
     if (now !== question) return;
-    const intervention = canonical(told.intervention);
+    const intervention = canonical(answer.intervention);
     view.set({ intervention });
-    tested = { claim, layer, head, intervention: JSON.stringify(intervention), told };
+    tested = { claim, layer, head, intervention: JSON.stringify(intervention), answer };
     mark();
-    draw();
+    draw(answer);
   } catch (error) {
-    if (now === question) show(element("p", { class: "sg-error" }, error.message));
+    if (now === question) show(element("p", { class: "sg-error" }, messageOf(error)));
   }
 }
 
+/** @param {Node[]} parts */
 function show(...parts) {
   box.hidden = false;
   box.replaceChildren(...parts);
 }
 
-function draw() {
-  const { told } = tested;
-  const verdict = (holds) =>
-    ({ true: "✓ holds", false: "✗ does not hold here", null: "nothing to see here" })[String(holds)];
+/** @param {boolean | null} holds */
+const verdict = (holds) =>
+  holds === null ? "nothing to see here" : holds ? "✓ holds" : "✗ does not hold here";
+
+/** @param {Claim} told */
+function draw(told) {
+  /** @type {HTMLElement[]} */
   const parts = [
     element("h3", {}, told.title),
     element("p", {}, told.look),
@@ -100,7 +113,7 @@ function draw() {
     ),
   ];
   if (told.shuffled) {
-    const row = ([character, p, q]) =>
+    const row = (/** @type {Next} */ [character, p, q]) =>
       element(
         "tr",
         {},

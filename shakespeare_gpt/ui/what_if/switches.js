@@ -3,55 +3,75 @@
 
 import { EVERYWHERE, LAYERS, canonical } from "../core/intervention.js";
 import { view } from "../core/store.js";
-import { element } from "../core/text.js";
+import { around, element, find } from "../core/text.js";
 
-let root, prices, shape;
+/** @import { Intervention } from "../core/types.d.ts" */
+/** @import { Told } from "./what_if.js" */
 
-export function mount(piece, told) {
-  [root, shape, prices] = [piece, told, told.prices];
-  root.querySelector("#what-if-prices").hidden = !prices;
-  root.querySelector("#what-if-unpriced").hidden = Boolean(prices);
+/** @typedef {number | [layer: number, head: number]} Entry A layer, or a head. */
+/** @typedef {"heads_off" | "feed_forward_off" | "residual_off" | "norm_off"} Field A list of what is off. */
+
+/** @type {HTMLElement} */
+let root;
+/** @type {Told} */
+let told;
+/** @type {HTMLInputElement} */
+let priced; // shall prices be shown?
+
+/** The switches of what is off in all layers. @returns {NodeListOf<HTMLInputElement>} */
+const boxes = () => root.querySelectorAll(".wi-whole [data-switch]");
+
+/** @param {HTMLElement} piece @param {Told} given */
+export function mount(piece, given) {
+  [root, told] = [piece, given];
+  find(root, "#what-if-prices").hidden = !told.prices;
+  find(root, "#what-if-unpriced").hidden = Boolean(told.prices);
   build();
-  for (const box of root.querySelectorAll(".wi-whole [data-switch]")) {
-    box.addEventListener("change", () => set(box.dataset.switch, box.checked));
-  }
-  root.querySelector("#what-if-prices input").addEventListener("change", draw);
-  root.querySelector("#what-if-banner button").addEventListener("click", () => {
+  for (const box of boxes()) box.addEventListener("change", () => set(box.dataset.switch ?? "", box.checked));
+  priced = find(root, "#what-if-prices input", HTMLInputElement);
+  priced.addEventListener("change", draw);
+  find(root, "#what-if-banner button").addEventListener("click", () => {
     view.set({ intervention: {} });
-    root.querySelector(".wi-whole input").focus();
+    find(root, ".wi-whole input").focus();
   });
-  root.querySelector("#what-if-grid").addEventListener("keydown", arrows);
-  view.subscribe((_, changed) => ["intervention", "layer", "head"].some((key) => changed.has(key)) && draw());
+  find(root, "#what-if-grid").addEventListener("keydown", arrows);
+  view.subscribe((_, news) => {
+    if (news.has("intervention") || news.has("layer") || news.has("head")) draw();
+  });
   draw();
 }
 
+/** @param {string} field @param {boolean | Entry[]} value */
 const set = (field, value) =>
   view.set({ intervention: canonical({ ...view.get().intervention, [field]: value }) });
 
 /** Is anything off? */
 export const changed = () => Object.keys(view.get().intervention).length > 0;
 
+/** @param {unknown} a @param {unknown} b */
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
-/** Switch entries of a list: off if any of them is on, else on again. */
+/** The entries of a list that are off. @param {Field} field @returns {Entry[]} */
+const listed = (field) => view.get().intervention[field] ?? [];
+
+/** Switch entries of a list: off if any of them is on, else on again. @param {Field} field @param {Entry[]} entries */
 function toggle(field, entries) {
-  const off = view.get().intervention[field] ?? [];
+  const off = listed(field);
   const rest = off.filter((entry) => !entries.some((other) => same(entry, other)));
   const allOff = off.length - rest.length === entries.length;
   set(field, allOff ? rest : [...rest, ...entries]);
 }
 
 /** What is off, in words. */
-export function words(intervention = view.get().intervention) {
-  const listed = Object.keys(EVERYWHERE)
-    .filter((field) => intervention[field])
-    .map((field) => EVERYWHERE[field]);
+export function words(/** @type {Record<string, any>} */ intervention = view.get().intervention) {
+  const parts = Object.entries(EVERYWHERE).flatMap(([field, name]) => (intervention[field] ? [name] : []));
+  /** @type {Map<number, number[]>} */
   const byLayer = new Map();
   for (const [layer, head] of intervention.heads_off ?? [])
     byLayer.set(layer, [...(byLayer.get(layer) ?? []), head]);
   for (const [layer, heads] of byLayer) {
-    listed.push(
-      heads.length === shape.n_head
+    parts.push(
+      heads.length === told.n_head
         ? `all heads of layer ${layer}`
         : `layer ${layer} head ${heads.join(", ")}`,
     );
@@ -59,20 +79,26 @@ export function words(intervention = view.get().intervention) {
   for (const [field, { words: name }] of Object.entries(LAYERS)) {
     const layers = intervention[field] ?? [];
     if (layers.length)
-      listed.push(
-        `${name} of ${layers.length === shape.n_layer ? "all layers" : `layer ${layers.join(", ")}`}`,
+      parts.push(
+        `${name} of ${layers.length === told.n_layer ? "all layers" : `layer ${layers.join(", ")}`}`,
       );
   }
-  return listed.join("; ");
+  return parts.join("; ");
 }
 
 // --- the grid --------------------------------------------------------------------------------------------------
 
 function build() {
-  const grid = root.querySelector("#what-if-grid");
-  const heads = Array.from({ length: shape.n_head }, (_, j) => j + 1);
-  const layers = Array.from({ length: shape.n_layer }, (_, i) => i + 1);
-  const whole = (label, spoken, field, entries) =>
+  const grid = find(root, "#what-if-grid");
+  const heads = Array.from({ length: told.n_head }, (_, j) => j + 1);
+  const layers = Array.from({ length: told.n_layer }, (_, i) => i + 1);
+  const byLayer = /** @type {[Field, { short: string, words: string }][]} */ (Object.entries(LAYERS));
+  const whole = (
+    /** @type {string} */ label,
+    /** @type {string} */ spoken,
+    /** @type {Field} */ field,
+    /** @type {Entry[]} */ entries,
+  ) =>
     element(
       "button",
       {
@@ -84,7 +110,7 @@ function build() {
       },
       label,
     );
-  const cell = (field, at, spoken) =>
+  const cell = (/** @type {Field} */ field, /** @type {Entry} */ at, /** @type {string} */ spoken) =>
     element("button", {
       type: "button",
       class: "wi-cell",
@@ -99,7 +125,7 @@ function build() {
       {},
       element("td", {}),
       ...heads.map((j) => element("th", { scope: "col" }, element("span", {}, "head "), String(j))),
-      ...Object.entries(LAYERS).map(([field, { short, words: name }]) =>
+      ...byLayer.map(([field, { short, words: name }]) =>
         element("th", { scope: "col" }, whole(short, `Switch the ${name} of all layers`, field, layers)),
       ),
     ),
@@ -120,7 +146,7 @@ function build() {
           ),
         ),
         ...heads.map((j) => element("td", {}, cell("heads_off", [i, j], `Layer ${i} head ${j}`))),
-        ...Object.entries(LAYERS).map(([field, { words: name }]) =>
+        ...byLayer.map(([field, { words: name }]) =>
           element("td", {}, cell(field, i, `Layer ${i}, ${name}`)),
         ),
       ),
@@ -129,61 +155,57 @@ function build() {
   grid.replaceChildren(element("table", {}, ...rows));
 }
 
+/** @param {Intervention} intervention */
 const priceOf = (intervention) =>
-  prices?.prices.find((entry) => same(canonical(entry.intervention), canonical(intervention)));
+  told.prices?.prices.find((entry) => same(canonical(entry.intervention), canonical(intervention)));
 
 function draw() {
   const { intervention, layer, head } = view.get();
-  const showPrices = Boolean(prices) && root.querySelector("#what-if-prices input").checked;
-  for (const box of root.querySelectorAll(".wi-whole [data-switch]"))
-    box.checked = Boolean(intervention[box.dataset.switch]);
-  const cells = [...root.querySelectorAll(".wi-cell")];
-  const found = cells.map(({ dataset }) => priceOf({ [dataset.switch]: [JSON.parse(dataset.at)] }));
+  for (const box of boxes())
+    box.checked = Boolean(intervention[/** @type {keyof Intervention} */ (box.dataset.switch)]);
+  /** @type {NodeListOf<HTMLElement>} */
+  const buttons = root.querySelectorAll(".wi-cell");
+  const cells = Array.from(buttons, (button) => {
+    const field = /** @type {Field} */ (button.dataset.switch);
+    /** @type {Entry} */
+    const at = JSON.parse(button.dataset.at ?? "");
+    return { button, field, at, found: priceOf({ [field]: [at] }) };
+  });
   // Heads and the rest are coloured apart: a layer without its norm may cost a hundred heads.
   const most = Math.max(
-    ...cells.map((cell, i) => (cell.dataset.switch === "heads_off" && found[i]?.price) || 0),
+    ...cells.map(({ field, found }) => (field === "heads_off" && found?.price) || 0),
     1e-9,
   );
-  cells.forEach((cell, i) => {
-    const at = JSON.parse(cell.dataset.at);
-    const off = (intervention[cell.dataset.switch] ?? []).some((entry) => same(entry, at));
-    const { price, standard_error } = (showPrices && found[i]) || {};
-    cell.setAttribute("aria-pressed", off);
-    cell.setAttribute(
-      "aria-label",
-      `${cell.dataset.spoken}: ${off ? "off" : "on"}${price === undefined ? "" : `, worth ${price.toFixed(4)} ± ${(standard_error ?? 0).toFixed(4)} nats`}`,
-    );
-    cell.title = cell.getAttribute("aria-label");
-    cell.textContent =
-      price === undefined
-        ? off
-          ? "off"
-          : "on"
-        : Math.round(price * 1000)
-            .toString()
-            .replace("-", "−");
-    cell.classList.toggle("wi-chosen", cell.dataset.switch === "heads_off" && same(at, [layer, head]));
-    cell.classList.toggle("wi-priced", price !== undefined);
-    cell.style.setProperty(
-      "--price",
-      price === undefined ? 0 : Math.sqrt(Math.min(Math.max(price, 0) / most, 1)),
-    );
-  });
-  const banner = root.querySelector("#what-if-banner");
-  banner.hidden = !changed();
-  banner.querySelector("p").textContent = changed()
+  for (const { button, field, at, found } of cells) {
+    const state = listed(field).some((entry) => same(entry, at)) ? "off" : "on";
+    const shown = found && priced.checked ? found : null;
+    const worth = shown
+      ? `, worth ${shown.price.toFixed(4)} ± ${(shown.standard_error ?? 0).toFixed(4)} nats`
+      : "";
+    button.title = `${button.dataset.spoken}: ${state}${worth}`;
+    button.setAttribute("aria-label", button.title);
+    button.setAttribute("aria-pressed", String(state === "off"));
+    button.textContent = shown ? String(Math.round(shown.price * 1000)).replace("-", "−") : state;
+    button.classList.toggle("wi-chosen", field === "heads_off" && same(at, [layer, head]));
+    button.classList.toggle("wi-priced", shown !== null);
+    const share = shown ? Math.sqrt(Math.min(Math.max(shown.price, 0) / most, 1)) : 0;
+    button.style.setProperty("--price", String(share));
+  }
+  find(root, "#what-if-banner").hidden = !changed();
+  find(root, "#what-if-banner p").textContent = changed()
     ? `Switched off: ${words()}. Left = as trained, right = changed.`
     : "";
 }
 
-/** Arrow keys move between the cells. */
+/** Arrow keys move between the cells. @param {KeyboardEvent} event */
 function arrows(event) {
-  const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
-  const here = event.target.closest("td, th");
-  if (!step || !here) return;
-  const to = here
-    .closest("table")
-    .rows[here.parentNode.rowIndex + step[0]]?.cells[here.cellIndex + step[1]]?.querySelector("button");
-  to?.focus();
+  /** @type {Record<string, [down: number, right: number]>} */
+  const steps = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
+  const step = steps[event.key];
+  const here = around(event, "td, th");
+  if (!step || !(here instanceof HTMLTableCellElement)) return;
+  const rows = [...find(root, "#what-if-grid").querySelectorAll("tr")];
+  const row = rows[rows.findIndex((one) => one.contains(here)) + step[0]];
+  row?.cells[here.cellIndex + step[1]]?.querySelector("button")?.focus();
   event.preventDefault();
 }

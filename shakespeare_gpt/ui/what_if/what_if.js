@@ -5,7 +5,7 @@ import { answers } from "../core/answers.js";
 import { bars, draw as plot, short, signedScale, whenShown } from "../core/charts.js";
 import * as claims from "./claims.js";
 import { MARK, pageColours } from "../core/colours.js";
-import { session } from "../core/session.js";
+import { session, windowNow } from "../core/session.js";
 import { rowStart, triangles } from "../core/decode.js";
 import { held } from "../core/focus.js";
 import { at } from "../core/said.js";
@@ -14,7 +14,22 @@ import { NOTHING, pointer, view } from "../core/store.js";
 import * as switches from "./switches.js";
 import { mapFigure } from "../core/head_figure.js";
 import { later } from "../core/tasks.js";
-import { element, four, glyph, percent } from "../core/text.js";
+import { element, find, four, glyph, messageOf, percent } from "../core/text.js";
+
+/** @import { Comparison, Continuations, Figure, Price, Window } from "../core/types.d.ts" */
+
+/**
+ * What the tab's template is filled with.
+ * @typedef {object} Told
+ * @property {number} n_layer
+ * @property {number} n_head
+ * @property {{claim: string, title: string}[]} claims
+ * @property {{as_trained: {loss: number}, prices: Price[]} | null} prices
+ *
+ * @typedef {{left: Float32Array[], right: Float32Array[], difference: Float32Array[]}} Maps
+ * @typedef {Comparison & {window: Window, index: number, question: string, maps: Maps}} Shown What /what_if answered, with
+ *   its maps unpacked; the index in the window of the character that the prediction is compared behind
+ */
 
 const SHOWN = 8; // next characters
 const LENGTH = 100; // of the two continuations
@@ -38,16 +53,19 @@ const ask = answers(12, {
   what_if_continuation: { before: "string", after: "string" },
 });
 
-let root, result, problem, prices;
-let shown = null; // what /what_if answered, with its maps unpacked
+let [root, result, problem] = /** @type {HTMLElement[]} */ ([]); // see mount
+/** @type {Told["prices"]} */
+let prices;
+/** @type {Shown | null} */
+let shown = null;
 let drawing = 0;
 let asked = { comparison: "", writing: "" };
 
+/** @param {HTMLElement} piece @param {Told} told */
 export function mount(piece, told) {
   root = piece;
   prices = told.prices;
-  result = root.querySelector("#what-if-result");
-  problem = root.querySelector("#what-if-problem");
+  [result, problem] = [part("result"), part("problem")];
   switches.mount(root, told);
   claims.mount(root, told);
   view.subscribe(update);
@@ -58,11 +76,12 @@ export function mount(piece, told) {
   });
 }
 
-const find = (id) => root.querySelector(`#what-if-${id}`);
+/** @param {string} id @returns {Figure} */
+const part = (id) => find(root, `#what-if-${id}`);
 
 function update() {
   if (!session.get().window || !root.clientWidth || session.get().streaming) return;
-  find("nothing").hidden = switches.changed();
+  part("nothing").hidden = switches.changed();
   result.hidden = !switches.changed();
   if (!switches.changed()) {
     asked = { comparison: "", writing: "" };
@@ -76,62 +95,72 @@ function update() {
 
 /** The chosen character: held, else the last one; an index into the window. */
 function chosen() {
-  const { window } = session.get();
-  return Math.min(Math.max((held() ?? Infinity) - window.start, 0), window.length - 1);
+  const { start, length } = windowNow();
+  return Math.min(Math.max((held() ?? Infinity) - start, 0), length - 1);
 }
 
 async function compare() {
-  const { window } = session.get();
+  const seen = windowNow();
   const { intervention, layer, head } = view.get();
   const index = chosen();
-  const now = JSON.stringify([window.start, window.text, intervention, layer, head, index]);
+  const now = JSON.stringify([seen.start, seen.text, intervention, layer, head, index]);
   if (now === asked.comparison) {
-    if (shown?.question === now) shown.window = window; // the same text, asked for again
-    return later("what if maps", drawMaps);
+    if (shown?.question === now) shown = { ...shown, window: seen }; // the same text, asked for again
+    later("what if maps", drawMaps);
+    return;
   }
   asked.comparison = now;
   result.setAttribute("aria-busy", "true");
   try {
-    const told = await ask("what_if", window.text, intervention, layer, head, index + 1);
+    /** @type {Comparison} */
+    const compared = await ask("what_if", seen.text, intervention, layer, head, index + 1);
     if (now !== asked.comparison) return;
     problem.hidden = true;
-    shown = { ...told, window, index, question: now, maps: unpack(told.attention, window.length) };
-    drawNext();
-    drawNumbers();
+    shown = {
+      ...compared,
+      window: seen,
+      index,
+      question: now,
+      maps: unpack(compared.attention, seen.length),
+    };
+    drawNext(shown);
+    drawNumbers(shown);
     drawFigures();
   } catch (error) {
     failed(error, "comparison", now);
   }
 }
 
+/** @param {unknown} error @param {"comparison" | "writing"} what @param {string} now the question */
 function failed(error, what, now) {
   if (now !== asked[what]) return;
   asked[what] = "";
   result.removeAttribute("aria-busy");
-  problem.textContent = error.message;
+  problem.textContent = messageOf(error);
   problem.hidden = false;
 }
 
 async function write() {
-  const { window } = session.get();
+  const { text } = windowNow();
   const { intervention, sampling } = view.get();
   const seed = sampling.seed >= 0 ? sampling.seed : SEED;
-  const now = JSON.stringify([window.text, intervention, sampling, seed]);
+  const now = JSON.stringify([text, intervention, sampling, seed]);
   if (now === asked.writing) return;
   asked.writing = now;
-  const sides = ["before", "after"].map((side) => find(`written-${side}`));
+  const sides = ["before", "after"].map((side) => part(`written-${side}`));
   for (const side of sides) {
     side.classList.add("wi-old");
     side.textContent ||= "…";
   }
-  find("seed").textContent = `after the text; both with seed ${seed} and the page's settings`;
+  part("seed").textContent = `after the text; both with seed ${seed} and the page's settings`;
   await new Promise((resolve) => setTimeout(resolve, PAUSE));
   if (now !== asked.writing) return;
   try {
     const { temperature, top_k, top_p } = sampling;
-    const told = await ask(
+    /** @type {Continuations} */
+    const { before, after } = await ask(
       "what_if_continuation",
-      window.text,
+      text,
       intervention,
       LENGTH,
       temperature,
@@ -141,9 +170,9 @@ async function write() {
     );
     if (now !== asked.writing) return;
     sides.forEach((side, i) => {
-      const text = [told.before, told.after][i];
-      side.textContent = text;
-      if (text.length < LENGTH)
+      const continuation = [before, after][i];
+      side.textContent = continuation;
+      if (continuation.length < LENGTH)
         side.append(element("p", { class: "sg-quiet" }, "(ended early: it took too long)"));
     });
     for (const side of sides) side.classList.remove("wi-old");
@@ -159,22 +188,24 @@ async function write() {
 
 // --- words and numbers -------------------------------------------------------------------------------------------
 
-const name = (index) => at(shown.window.start + index, shown.window);
+/** @param {Shown} now @param {number} index in the window */
+const name = (now, index) => at(now.window.start + index, now.window);
 
-function drawNext() {
-  find("next-heading").textContent = `What comes after ${name(shown.index)}`;
-  const listed = [...shown.next].sort((a, b) => Math.max(b[1], b[2]) - Math.max(a[1], a[2])).slice(0, SHOWN);
-  const side = (p) => {
+/** @param {Shown} now */
+function drawNext(now) {
+  part("next-heading").textContent = `What comes after ${name(now, now.index)}`;
+  const listed = [...now.next].sort((a, b) => Math.max(b[1], b[2]) - Math.max(a[1], a[2])).slice(0, SHOWN);
+  const side = (/** @type {number} */ p) => {
     const filled = element("span", { class: "sg-bar", "aria-hidden": "true" });
-    filled.style.setProperty("--share", p);
+    filled.style.setProperty("--share", String(p));
     return [filled, element("span", { class: "sg-figure" }, percent(p))];
   };
   const heading = element(
     "li",
     { class: "sg-quiet", "aria-hidden": "true" },
-    ...["", "as trained", "changed"].map((text) => element("span", {}, text)),
+    ...["", "as trained", "changed"].map((words) => element("span", {}, words)),
   );
-  find("next").replaceChildren(
+  part("next").replaceChildren(
     heading,
     ...listed.map(([character, p, q]) =>
       element(
@@ -188,9 +219,11 @@ function drawNext() {
   );
 }
 
-function drawNumbers() {
-  const { index, loss, price, divergence, entropy, largest, future, mean, layer, head } = shown;
-  const rowOf = `Row of ${name(index)} in layer ${layer} head ${head}`;
+/** @param {Shown} now */
+function drawNumbers(now) {
+  const { index, loss, price, divergence, entropy, largest, future, mean, layer, head } = now;
+  const character = name(now, index);
+  const chosenRow = `Row of ${character} in layer ${layer} head ${head}`;
   const average = divergence.reduce((a, b) => a + b, 0) / divergence.length;
   const rows = [
     ["Loss on this text, nats a character", loss ? loss[0].toFixed(3) : "–", loss ? loss[1].toFixed(3) : "–"],
@@ -202,16 +235,16 @@ function drawNumbers() {
     ...(price
       ? [["What it costs there", "", `${signed(price.price, 3)} ± ${(price.standard_error ?? 0).toFixed(3)}`]]
       : []),
-    [`KL divergence of the prediction after ${name(index)}, nats`, "", divergence[index].toFixed(4)],
+    [`KL divergence of the prediction after ${character}, nats`, "", divergence[index].toFixed(4)],
     ["KL divergence, mean over this text", "", average.toFixed(4)],
-    [`${rowOf}: entropy, nats`, four(entropy[0][index]), four(entropy[1][index])],
-    [`${rowOf}: largest weight`, four(largest[0][index]), four(largest[1][index])],
-    [`${rowOf}: weight on later characters`, four(0), four(future[index])],
+    [`${chosenRow}: entropy, nats`, four(entropy[0][index]), four(entropy[1][index])],
+    [`${chosenRow}: largest weight`, four(largest[0][index]), four(largest[1][index])],
+    [`${chosenRow}: weight on later characters`, four(0), four(future[index])],
     ["All rows and heads: mean entropy, nats", ...mean.entropy.map(four)],
     ["All rows and heads: mean largest weight", ...mean.largest.map(four)],
     ["All rows and heads: mean weight on later characters", four(0), four(mean.future)],
   ];
-  find("numbers").tBodies[0].replaceChildren(
+  find(part("numbers"), "tbody").replaceChildren(
     ...rows.map(([what, before, after]) =>
       element(
         "tr",
@@ -224,13 +257,19 @@ function drawNumbers() {
   );
 }
 
+/** @param {number} x @param {number} digits */
 const signed = (x, digits) => `${x < 0 ? "−" : "+"}${Math.abs(x).toFixed(digits)}`;
 
 // --- pictures ----------------------------------------------------------------------------------------------------
 
-/** The two maps as rows of numbers: NaN where nobody may look. */
+/**
+ * The two maps, and their difference, as rows of numbers: NaN where nobody may look.
+ * @param {Comparison["attention"]} attention
+ * @param {number} length
+ * @returns {Maps}
+ */
 function unpack({ before, after, full }, length) {
-  const triangle = (packed) => {
+  const triangle = (/** @type {string} */ packed) => {
     const [flat] = triangles(packed, 1);
     checked(flat.length, rowStart(length));
     return Array.from({ length }, (_, q) => {
@@ -240,9 +279,9 @@ function unpack({ before, after, full }, length) {
     });
   };
   const left = triangle(before);
-  const [flat] = full ? triangles(after, 1) : [null];
-  if (full) checked(flat.length, length ** 2);
-  const right = full
+  const [flat] = full ? triangles(after, 1) : [];
+  if (flat) checked(flat.length, length ** 2);
+  const right = flat
     ? Array.from({ length }, (_, q) => flat.subarray(q * length, (q + 1) * length))
     : triangle(after);
   // As trained, nothing flows to later characters; where that is changed, the change is the whole weight.
@@ -250,49 +289,56 @@ function unpack({ before, after, full }, length) {
   return { left, right, difference };
 }
 
-function drawFigures() {
-  if (!shown || shown.window !== session.get().window || !root.clientWidth) return;
+/** Runs a drawing with what is shown, if that is still of the window on show. @param {(now: Shown) => void} draw */
+const drawn = (draw) => () => {
+  if (shown && shown.window === session.get().window && root.clientWidth) draw(shown);
+};
+
+const drawFigures = drawn(() => {
   later("what if maps", drawMaps);
   later("what if divergence", drawDivergence);
   const mine = ++drawing; // a key of its own, so that it stands behind all the others
-  later(
-    `what if drawn ${mine}`,
-    () => mine === drawing && shown?.question === asked.comparison && result.removeAttribute("aria-busy"),
-  );
-}
+  later(`what if drawn ${mine}`, () => {
+    if (mine === drawing && shown?.question === asked.comparison) result.removeAttribute("aria-busy");
+  });
+});
 
-function drawMaps() {
-  if (!shown || shown.window !== session.get().window) return;
-  const { left, right, difference } = shown.maps;
+const drawMaps = drawn((now) => {
+  const { left, right, difference } = now.maps;
   const { scale } = view.get();
-  find("maps-heading").textContent = `Attention in layer ${shown.layer} head ${shown.head}`;
+  part("maps-heading").textContent = `Attention in layer ${now.layer} head ${now.head}`;
   const most =
     difference.reduce((found, row) => row.reduce((a, b) => (Math.abs(b) > a ? Math.abs(b) : a), found), 0) ||
     1e-9;
-  const off = shown.intervention.heads_off?.some(
-    ([layer, head]) => layer === shown.layer && head === shown.head,
-  );
-  find("difference-caption").textContent =
+  const off = now.intervention.heads_off?.some(([layer, head]) => layer === now.layer && head === now.head);
+  part("difference-caption").textContent =
     "changed less as trained" +
     (most > 1e-9 ? "" : ": no difference in this head") +
     (off ? "; a head that is off still looks, but what it finds is dropped" : "");
   const weights = { cmin: 0, cmax: 1, colorscale: session.get().figures.colorscales[scale] };
   const title = `weight (colour follows ${scale === "sqrt" ? "its square root" : "it"})`;
-  map(find("before"), left, { ...weights, title, tickvals: [0, 0.1, 0.25, 0.5, 1] });
-  map(find("after"), right, { ...weights, title, tickvals: [0, 0.1, 0.25, 0.5, 1] });
-  map(find("difference"), difference, {
+  drawMap(now, "before", left, title, [0, 0.1, 0.25, 0.5, 1], weights);
+  drawMap(now, "after", right, title, [0, 0.1, 0.25, 0.5, 1], weights);
+  drawMap(now, "difference", difference, "change of the weight", most > 1e-9 ? [-most, 0, most] : [0], {
     cmin: -most,
     cmax: most,
     colorscale: signedScale(),
-    title: "change of the weight",
-    tickvals: most > 1e-9 ? [-most, 0, most] : [0],
   });
-}
+});
 
-function map(where, z, { title, tickvals, ...coloraxis }) {
-  const { window } = shown;
+/**
+ * @param {Shown} now
+ * @param {string} id of its place
+ * @param {Float32Array[]} z
+ * @param {string} title of the colours
+ * @param {number[]} tickvals
+ * @param {object} coloraxis
+ */
+function drawMap(now, id, z, title, tickvals, coloraxis) {
+  const { start } = now.window;
+  const where = part(id);
   const width = where.clientWidth;
-  const figure = mapFigure(z, lines, window);
+  const figure = mapFigure(z, lines, now.window);
   const { range } = figure.layout.xaxis;
   figure.layout.xaxis.title = figure.layout.yaxis.title = undefined;
   Object.assign(figure.layout.coloraxis, coloraxis, {
@@ -319,8 +365,8 @@ function map(where, z, { title, tickvals, ...coloraxis }) {
         type: "rect",
         x0: range[0],
         x1: range[1],
-        y0: window.start + shown.index + 0.5,
-        y1: window.start + shown.index + 1.5,
+        y0: start + now.index + 0.5,
+        y1: start + now.index + 1.5,
         line: { color: MARK, width: 1 },
       },
     ],
@@ -328,40 +374,45 @@ function map(where, z, { title, tickvals, ...coloraxis }) {
   plot(where, figure.data, figure.layout, {
     hover: ({ pointIndex: [q, k] }) => {
       if (!shown) return;
-      find("pointed").textContent = lines(q, k).join("; ");
-      if (k <= q) pointer.set({ ...NOTHING, query: window.start + q, key: window.start + k });
+      part("pointed").textContent = lines(q, k).join("; ");
+      if (k <= q) pointer.set({ ...NOTHING, query: start + q, key: start + k });
     },
     leave: () => pointer.set(NOTHING),
-    click: ({ pointIndex: [q] }) => view.set({ position: window.start + q + 1 }),
+    click: ({ pointIndex: [q] }) => view.set({ position: start + q + 1 }),
   });
 }
 
-/** Everything about one cell of the maps. */
+/** Everything about one cell of the maps. @param {number} q @param {number} k */
 function lines(q, k) {
   if (!shown) return []; // everything is on again, and the mouse still rests on a map
   const { left, right, difference } = shown.maps;
-  const weight = (map) => (Number.isNaN(map[q][k]) ? "hidden by the mask" : four(map[q][k]));
+  const weight = (/** @type {Float32Array[]} */ rows) =>
+    Number.isNaN(rows[q][k]) ? "hidden by the mask" : four(rows[q][k]);
   const change = Number.isNaN(difference[q][k]) ? "" : signed(difference[q][k], 4);
   return [
-    `${name(q)} looks at ${name(k)}`,
+    `${name(shown, q)} looks at ${name(shown, k)}`,
     `as trained ${weight(left)}`,
     `changed ${weight(right)}`,
     `difference ${change || "none"}`,
   ];
 }
 
-function drawDivergence() {
-  if (!shown || shown.window !== session.get().window) return;
+const drawDivergence = drawn((now) => {
   const { accent, quiet } = pageColours(root);
-  bars(find("divergence"), {
-    y: shown.divergence,
+  const { start } = now.window;
+  bars(part("divergence"), {
+    y: now.divergence,
     height: 150,
-    colour: (i) => (i === shown.index ? accent : quiet),
-    hover: (i) => [`after ${name(i)}`, `${shown.divergence[i].toFixed(4)} nats`],
+    colour: (i) => (i === now.index ? accent : quiet),
+    hover: (i) => [`after ${name(now, i)}`, `${now.divergence[i].toFixed(4)} nats`],
     on: {
-      hover: ({ pointIndex }) => shown && pointer.set({ ...NOTHING, query: shown.window.start + pointIndex }),
+      hover: ({ pointIndex }) => {
+        if (shown) pointer.set({ ...NOTHING, query: start + pointIndex });
+      },
       leave: () => pointer.set(NOTHING),
-      click: ({ pointIndex }) => shown && view.set({ position: shown.window.start + pointIndex + 1 }),
+      click: ({ pointIndex }) => {
+        if (shown) view.set({ position: start + pointIndex + 1 });
+      },
     },
   });
-}
+});

@@ -2,10 +2,13 @@
 
 import { session } from "../core/session.js";
 import { view } from "../core/store.js";
-import { element } from "../core/text.js";
+import { around, element, find } from "../core/text.js";
 import { taken } from "../gradio_seam/pickers.js";
 import { endOf, NOTHING_READ, read, sentence } from "./account.js";
 
+/** @import { Account, Run } from "./account.js" */
+
+/** @type {Account} */
 let account = NOTHING_READ; // of the latest run
 let stopped = false; // by the visitor
 let chosen = 0; // which of several continuations the page shows
@@ -15,17 +18,20 @@ let draw = () => {};
 function shown() {
   const { text, promptLength, window: seen } = session.get();
   if (seen) return { text, promptLength };
-  const typed = document.querySelector("#prompt textarea")?.value ?? "";
+  const typed = find(document, "#prompt textarea", HTMLTextAreaElement).value;
   return { text: typed, promptLength: typed.length };
 }
 
 const ended = () => !account.run || account.run.done || stopped;
 
-/** Draws the line under the buttons and the cards whenever the account of the run, props.value, has grown. */
+/**
+ * Draws the line under the buttons and the cards whenever the account of the run has grown.
+ * @param {HTMLElement} root
+ * @param {{value: string | null}} props the account, as lines
+ * @param {(prop: "value", changed: () => void) => void} watch
+ */
 export function result(root, props, watch) {
-  const [status, spoken, cards] = ["status", "spoken", "cards"].map((part) =>
-    root.querySelector(`.run-${part}`),
-  );
+  const [status, spoken, cards] = ["status", "spoken", "cards"].map((part) => find(root, `.run-${part}`));
   draw = () => {
     const { run } = account;
     document.body.toggleAttribute("data-writing", !ended());
@@ -42,10 +48,13 @@ export function result(root, props, watch) {
   };
   watch("value", changed);
   // However it is pressed: by the visitor, or by stopWriting of the seam.
-  document.addEventListener("click", ({ target }) => target.closest?.("#stop") && stop());
+  document.addEventListener("click", (event) => {
+    if (around(event, "#stop")) stop();
+  });
   changed();
 }
 
+/** @param {string} lines */
 function hear(lines) {
   const before = account.run;
   account = read(account, lines);
@@ -56,34 +65,35 @@ function hear(lines) {
   if (account.run) show(account.run);
 }
 
-/** Hands the chosen continuation to the session. */
+/** Hands the chosen continuation to the session. @param {Run} run */
 function show({ samples, ...about }) {
   session.writing({ ...about, ...samples[chosen] });
 }
 
-/** Several continuations stand side by side; a single one is in the strip alone. */
+/** Several continuations stand side by side; a single one is in the strip alone. @param {HTMLElement} cards */
 function drawCards(cards) {
   const { run } = account;
   const samples = run && run.samples.length > 1 ? run.samples : [];
-  while (cards.children.length > samples.length) cards.lastChild.remove();
+  while (cards.children.length > samples.length) cards.lastElementChild?.remove();
   samples.forEach((sample, i) => {
     const card = cards.children[i] ?? cards.appendChild(newCard(i));
     card.classList.toggle("chosen", i === chosen);
-    card.querySelector(".run-seed").textContent = `Seed ${sample.seed}`;
-    const button = card.querySelector("button");
+    find(card, ".run-seed").textContent = `Seed ${sample.seed}`;
+    const button = find(card, "button", HTMLButtonElement);
     button.disabled = !ended(); // until then the page follows the first
     button.setAttribute("aria-pressed", String(i === chosen));
     button.textContent = i === chosen ? "Shown below" : "Show this one";
-    const text = card.querySelector(".run-text");
+    const text = find(card, ".run-text");
     if (text.textContent !== sample.text) text.textContent = sample.text;
   });
 }
 
+/** @param {number} i */
 function newCard(i) {
   const choose = () => {
     chosen = i;
     draw();
-    show(account.run);
+    if (account.run) show(account.run);
   };
   return element(
     "article",
@@ -106,14 +116,27 @@ function newCard(i) {
 
 // --- what Gradio's events call -----------------------------------------------------------------------------------
 
-/** The inputs of Write on, from those of Generate. */
+/**
+ * The inputs of Write on, from those of Generate.
+ * @param {string} _prompt
+ * @param {object} _place
+ * @param {unknown[]} settings
+ */
 export function writeOn(_prompt, _place, ...settings) {
   const { text, promptLength } = shown();
   const { prompt, place } = endOf(text, promptLength, session.get().longest || Infinity);
   return [prompt, place, ...settings];
 }
 
-/** The sampler's settings are part of the View: what a link carries, and what the candidates are drawn with. */
+/**
+ * The sampler's settings are part of the View: what a link carries, and what the candidates are drawn with.
+ * @param {number} samples
+ * @param {number} length
+ * @param {number} temperature
+ * @param {number} top_k
+ * @param {number} top_p
+ * @param {number} seed
+ */
 export function sampling(samples, length, temperature, top_k, top_p, seed) {
   view.set({ sampling: { temperature, top_k, top_p, seed, length, samples } });
 }
@@ -136,13 +159,13 @@ export async function copy() {
     document.execCommand("copy");
     area.remove();
   }
-  const button = document.querySelector("#copy");
+  const button = find(document, "#copy");
   button.textContent = "Copied";
   setTimeout(() => (button.textContent = "Copy text"), 1500);
 }
 
 function stop() {
-  stopped ||= Boolean(account.run) && !account.run.done;
+  stopped ||= account.run !== null && !account.run.done;
   draw();
   session.ended();
 }

@@ -3,7 +3,7 @@
 // background, so that the slider moves without waiting.
 
 import { answers } from "../core/answers.js";
-import { session } from "../core/session.js";
+import { session, windowNow } from "../core/session.js";
 import { rowStart, triangles } from "../core/decode.js";
 import { focus } from "../core/focus.js";
 import { finish, mapFigure } from "../core/head_figure.js";
@@ -13,8 +13,12 @@ import { at } from "../core/said.js";
 import { checked, nullOr } from "../core/shape.js";
 import { view } from "../core/store.js";
 import { later } from "../core/tasks.js";
-import { bar, element, four } from "../core/text.js";
+import { bar, element, find, four, messageOf } from "../core/text.js";
 import { onTheme } from "../core/theme.js";
+
+/** @import { Figure, Snapshot, SnapshotText, Timer, Window } from "../core/types.d.ts" */
+
+/** @typedef {{step: number, characters: number, validation_loss: number | null}} Moment of the training */
 
 const KEPT = 40; // maps; one of 256 characters takes 130 KB
 const PAUSE = 200; // ms that the slider must rest before the model of that moment writes
@@ -22,38 +26,46 @@ const ask = answers(KEPT, {
   snapshot: { layer: "number", head: "number", weights: "string", text_loss: nullOr("number") },
   snapshot_text: { text: "string" },
 });
+/** @type {Moment[]} */
 let moments = [];
 let vocabSize = 0;
-let details, slider, said, map, written, parts;
-let writing = 0;
+/** @type {HTMLDetailsElement} */
+let details;
+/** @type {HTMLInputElement} */
+let slider;
+/** @type {Figure} */
+let map;
+let [said, written, steps, heading, rowHeading, bars] = /** @type {HTMLElement[]} */ ([]); // see mount
+/** @type {Timer} */
+let writing;
 let drawn = "";
 
+/** @param {HTMLElement} root @param {{moments: Moment[], vocab_size: number}} told */
 export function mount(root, told) {
   ({ moments, vocab_size: vocabSize } = told);
-  details = root.querySelector("#forming");
-  slider = root.querySelector("#forming-slider");
-  said = root.querySelector("#forming-said");
-  map = root.querySelector("#forming-map");
-  written = root.querySelector(".sg-written");
-  parts = Object.fromEntries(
-    ["line", "body", "steps", "heading", "row-heading"].map((name) => [
-      name,
-      root.querySelector(`.sg-forming-${name}`),
-    ]),
-  );
-  parts.bars = root.querySelector(".sg-bars");
+  details = find(root, "#forming", HTMLDetailsElement);
+  slider = find(root, "#forming-slider", HTMLInputElement);
+  map = find(root, "#forming-map");
+  [said, written, steps, heading, rowHeading, bars] = [
+    "#forming-said",
+    ".sg-written",
+    ".sg-forming-steps",
+    ".sg-forming-heading",
+    ".sg-forming-row-heading",
+    ".sg-bars",
+  ].map((selector) => find(root, selector));
   const snapshots = moments.length > 2;
-  parts.line.textContent = snapshots
+  find(root, ".sg-forming-line").textContent = snapshots
     ? `Your text as the model saw it at ${moments.length} moments of its training, from random weights on the left to the finished model on the right.`
     : moments.length
       ? "There are no snapshots of this training, only its beginning and its end: the untrained model, made again from the seed, and the finished one."
       : "There is no record of the training of these weights, so earlier moments cannot be shown.";
   if (!moments.length) return;
-  parts.body.hidden = false;
-  slider.max = moments.length - 1;
-  slider.value = chosenMoment();
-  parts.steps.replaceChildren(...moments.map(({ step }) => element("span", {}, step.toLocaleString("en"))));
-  slider.addEventListener("input", () => view.set({ training_step: moments[slider.value].step }));
+  find(root, ".sg-forming-body").hidden = false;
+  slider.max = String(moments.length - 1);
+  slider.value = String(chosenMoment());
+  steps.replaceChildren(...moments.map(({ step }) => element("span", {}, step.toLocaleString("en"))));
+  slider.addEventListener("input", () => view.set({ training_step: moments[Number(slider.value)].step }));
   details.addEventListener("toggle", draw);
   session.subscribe((_, changed) => changed.has("window") && draw());
   view.subscribe(draw);
@@ -75,106 +87,115 @@ function draw() {
 }
 
 async function show() {
-  const { window } = session.get();
+  const seen = windowNow();
   const { layer, head } = view.get();
   const moment = moments[chosenMoment()];
-  slider.value = chosenMoment();
+  slider.value = String(chosenMoment());
   slider.setAttribute("aria-valuetext", `after ${moment.step.toLocaleString("en")} steps`);
-  [...parts.steps.children].forEach((one, i) => one.classList.toggle("sg-now", i === chosenMoment()));
-  parts.heading.textContent = `Layer ${layer} head ${head} ${when(moment)}`;
+  [...steps.children].forEach((one, i) => one.classList.toggle("sg-now", i === chosenMoment()));
+  heading.textContent = `Layer ${layer} head ${head} ${nameOf(moment)}`;
   const current = () =>
-    window === session.get().window &&
+    seen === session.get().window &&
     moment === moments[chosenMoment()] &&
     layer === view.get().layer &&
     head === view.get().head;
   try {
-    const told = await ask("snapshot", window.text, moment.step, layer, head);
+    /** @type {Snapshot} */
+    const snapshot = await ask("snapshot", seen.text, moment.step, layer, head);
     if (!current()) return;
-    const [weights] = triangles(told.weights, 1);
-    checked(weights.length, rowStart(window.length));
-    said.textContent = sentence(moment, told);
+    const [weights] = triangles(snapshot.weights, 1);
+    checked(weights.length, rowStart(seen.length));
+    said.textContent = sentence(moment, snapshot);
     drawRow(weights);
-    drawMap(weights, JSON.stringify([window.start, window.text, moment.step, layer, head]));
+    drawMap(weights, JSON.stringify([seen.start, seen.text, moment.step, layer, head]));
     clearTimeout(writing);
-    writing = setTimeout(() => write(window, moment, current), PAUSE);
+    writing = setTimeout(() => write(seen, moment, current), PAUSE);
   } catch (error) {
-    if (current()) said.textContent = error.message;
+    if (current()) said.textContent = messageOf(error);
   }
 }
 
-const when = ({ step }) =>
+/** @param {Moment} moment */
+const nameOf = ({ step }) =>
   step === 0
     ? "before the training"
-    : step === moments.at(-1).step
+    : step === moments.at(-1)?.step
       ? "as it is now"
       : `after ${step.toLocaleString("en")} steps`;
 
-function sentence(moment, told) {
+/** @param {Moment} moment @param {Snapshot} snapshot */
+function sentence(moment, { layer, head, text_loss }) {
   const loss =
     moment.validation_loss === null
       ? `validation loss not measured (guessing evenly would give ${Math.log(vocabSize).toFixed(2)})`
       : `validation loss ${moment.validation_loss.toFixed(4)}`;
-  const own = told.text_loss === null ? "" : `; on your text ${told.text_loss.toFixed(2)}`;
+  const own = text_loss === null ? "" : `; on your text ${text_loss.toFixed(2)}`;
   const read = moment.step
     ? `after ${moment.step.toLocaleString("en")} steps and ${moment.characters.toLocaleString("en")} characters read`
     : "before the first step";
-  return `Layer ${told.layer} head ${told.head} ${read}: ${loss}${own}.`;
+  return `Layer ${layer} head ${head} ${read}: ${loss}${own}.`;
 }
 
-/** The strongest links of the chosen character at that moment. */
+/** The strongest links of the chosen character at that moment. @param {Float32Array} weights */
 function drawRow(weights) {
-  const { window } = session.get();
-  const { chosen } = focus();
-  const q = chosen - window.start;
+  const now = focus();
+  if (!now) return;
+  const { start } = windowNow();
+  const q = now.chosen - start;
   const row = weights.subarray(rowStart(q), rowStart(q + 1));
-  parts["row-heading"].textContent = `${at(chosen)} looked at`;
-  parts.bars.replaceChildren(
-    ...strongest(row, 5).map((k) => bar(at(k + window.start), row[k], four(row[k]))),
-  );
+  rowHeading.textContent = `${at(now.chosen)} looked at`;
+  bars.replaceChildren(...strongest(row, 5).map((k) => bar(at(k + start), row[k], four(row[k]))));
 }
 
+/** @param {Float32Array} weights @param {string} question that they answer */
 function drawMap(weights, question) {
   const width = map.clientWidth;
   if (!width) return;
-  const { window } = session.get();
-  const { scale } = view.get();
-  const now = JSON.stringify([question, width, scale, getComputedStyle(map).color]);
+  const seen = windowNow();
+  const lens = view.get();
+  const now = JSON.stringify([question, width, lens.scale, getComputedStyle(map).color]);
   if (now === drawn) return;
   drawn = now;
-  const row = (q) => weights.subarray(rowStart(q), rowStart(q + 1));
-  const name = (i) => at(window.start + i, window);
-  const hover = (q, k) =>
+  const row = (/** @type {number} */ q) => weights.subarray(rowStart(q), rowStart(q + 1));
+  const name = (/** @type {number} */ i) => at(seen.start + i, seen);
+  const hover = (/** @type {number} */ q, /** @type {number} */ k) =>
     k > q ? undefined : [`${name(q)} looks at ${name(k)}`, `weight ${four(row(q)[k])}`];
   const figure = mapFigure(
-    window.characters.map((_, q) => row(q)),
+    seen.characters.map((_, q) => row(q)),
     hover,
   );
-  finish(figure.layout, map, { scale });
+  finish(figure.layout, map, lens);
   figure.layout.coloraxis.showscale = false;
   Object.assign(figure.layout, { width, height: Math.min(width, 520), dragmode: false });
   withPlotly(map, ({ react }) => react(map, figure.data, figure.layout, CONFIG));
 }
 
-async function write(window, moment, current) {
+/** @param {Window} seen @param {Moment} moment @param {() => boolean} current Is this still what is shown? */
+async function write(seen, moment, current) {
   if (!current()) return;
   written.setAttribute("aria-busy", "true");
   try {
-    const told = await ask("snapshot_text", window.text, moment.step);
+    /** @type {SnapshotText} */
+    const { text } = await ask("snapshot_text", seen.text, moment.step);
     if (!current()) return;
-    written.replaceChildren(element("span", { class: "sg-quiet" }, window.text.slice(-24)), told.text);
-    prefetch(window, current);
+    written.replaceChildren(element("span", { class: "sg-quiet" }, seen.text.slice(-24)), text);
+    prefetch(seen, current);
   } catch (error) {
-    if (current()) written.textContent = error.message;
+    if (current()) written.textContent = messageOf(error);
   } finally {
     written.removeAttribute("aria-busy");
   }
 }
 
-/** The other moments of this head, one after the other, as long as nobody looks at something else. */
-async function prefetch(window, current) {
+/**
+ * The other moments of this head, one after the other, as long as nobody looks at something else.
+ * @param {Window} seen
+ * @param {() => boolean} current
+ */
+async function prefetch(seen, current) {
   const { layer, head } = view.get();
   for (const { step } of moments) {
     if (!current()) return;
-    await ask("snapshot", window.text, step, layer, head).catch(() => {});
+    await ask("snapshot", seen.text, step, layer, head).catch(() => {});
   }
 }

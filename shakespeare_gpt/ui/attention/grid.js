@@ -3,22 +3,29 @@
 
 import { cividis } from "../core/colours.js";
 import { badge, measured } from "../core/measured.js";
-import { session } from "../core/session.js";
+import { session, windowNow } from "../core/session.js";
 import { NOTHING, pointer, view } from "../core/store.js";
 import { later } from "../core/tasks.js";
-import { element } from "../core/text.js";
+import { around, element, find } from "../core/text.js";
 
+/** @import { Window } from "../core/types.d.ts" */
+
+/** @type {HTMLElement} */
 let grid;
+/** @type {HTMLButtonElement[]} */
 let buttons = [];
+/** @type {HTMLCanvasElement[]} */
+let canvases = []; // of the buttons
 
+/** @param {HTMLElement} root */
 export function mount(root) {
-  grid = root.querySelector("#head-grid");
-  grid.addEventListener("pointerover", (event) => event.pointerType === "mouse" && preview(event.target));
+  grid = find(root, "#head-grid");
+  grid.addEventListener("pointerover", (event) => event.pointerType === "mouse" && preview(event));
   grid.addEventListener("pointerleave", () => pointer.set(NOTHING));
-  grid.addEventListener("focusin", (event) => preview(event.target));
+  grid.addEventListener("focusin", preview);
   grid.addEventListener("focusout", () => pointer.set(NOTHING));
   grid.addEventListener("click", (event) => {
-    const chosen = whose(event.target);
+    const chosen = whose(event);
     if (chosen) view.set(chosen);
   });
   grid.addEventListener("keydown", key);
@@ -31,25 +38,31 @@ export function mount(root) {
   if (session.get().window) draw();
 }
 
-function whose(target) {
-  const button = target.closest("button");
+/** @param {Event} event */
+function whose(event) {
+  const button = around(event, "button");
   return button && { layer: Number(button.dataset.layer), head: Number(button.dataset.head) };
 }
 
-function preview(target) {
-  const chosen = whose(target);
+/** @param {Event} event */
+function preview(event) {
+  const chosen = whose(event);
   if (chosen) pointer.set({ ...NOTHING, ...chosen });
 }
 
+/** @param {Window} window */
 function build({ n_layer, n_head }) {
-  buttons = [];
-  grid.style.setProperty("--heads", n_head);
-  const label = (text) => element("span", { class: "sg-grid-label", "aria-hidden": "true" }, text);
+  [buttons, canvases] = [[], []];
+  grid.style.setProperty("--heads", String(n_head));
+  const label = (/** @type {string} */ text) =>
+    element("span", { class: "sg-grid-label", "aria-hidden": "true" }, text);
+  /** @type {HTMLElement[]} */
   const parts = [label("")];
   for (let head = 1; head <= n_head; head++) parts.push(label(`head ${head}`));
   for (let layer = 1; layer <= n_layer; layer++) {
     parts.push(label(`layer ${layer}`));
     for (let head = 1; head <= n_head; head++) {
+      const canvas = element("canvas");
       const button = element(
         "button",
         {
@@ -58,8 +71,9 @@ function build({ n_layer, n_head }) {
           "data-head": head,
           "aria-label": `Layer ${layer} head ${head}`,
         },
-        element("canvas"),
+        canvas,
       );
+      canvases.push(canvas);
       buttons.push(button);
       parts.push(button);
     }
@@ -81,13 +95,12 @@ function badges() {
 }
 
 function draw() {
-  const { window } = session.get();
-  if (buttons.length !== window.n_layer * window.n_head) build(window);
-  const { size, data: pixels } = window.thumbnails;
+  const seen = windowNow();
+  if (buttons.length !== seen.n_layer * seen.n_head) build(seen);
+  const { size, data: pixels } = seen.thumbnails;
   const colours = cividis();
   const linear = view.get().scale === "linear";
-  buttons.forEach((button, i) => {
-    const canvas = button.firstChild;
+  canvases.forEach((canvas, i) => {
     canvas.width = canvas.height = size;
     const image = new ImageData(size, size);
     const { data: rgba } = image; // filled number by number: an array for each pixel would hold up the page
@@ -100,7 +113,7 @@ function draw() {
         rgba[at + 3] = 255;
       }
     }
-    canvas.getContext("2d").putImageData(image, 0, 0);
+    canvas.getContext("2d")?.putImageData(image, 0, 0);
   });
   mark();
 }
@@ -109,15 +122,18 @@ function mark() {
   const { layer, head } = view.get();
   for (const button of buttons) {
     const chosen = Number(button.dataset.layer) === layer && Number(button.dataset.head) === head;
-    button.setAttribute("aria-pressed", chosen);
+    button.setAttribute("aria-pressed", String(chosen));
     button.tabIndex = chosen ? 0 : -1; // one stop of the Tab key for the whole grid
   }
 }
 
+/** @param {KeyboardEvent} event */
 function key(event) {
-  const index = buttons.indexOf(document.activeElement);
+  const index = buttons.findIndex((button) => button === document.activeElement);
   const columns = session.get().window?.n_head ?? 1;
-  const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
+  /** @type {Record<string, number>} */
+  const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns };
+  const step = steps[event.key];
   if (index < 0 || !step) return;
   buttons[index + step]?.focus();
   event.preventDefault();

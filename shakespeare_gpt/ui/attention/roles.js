@@ -6,29 +6,54 @@ import { session } from "../core/session.js";
 import { badge, measured as published } from "../core/measured.js";
 import { checked } from "../core/shape.js";
 import { view } from "../core/store.js";
-import { element } from "../core/text.js";
+import { element, find, messageOf } from "../core/text.js";
 
-let measured = null; // what stands in assets/heads.json; null where it was not measured on these weights
+/** @import { Measured, RolesHere, Window } from "../core/types.d.ts" */
+
+/** @typedef {Measured["heads"][number]} Head */
+/** @typedef {RolesHere["heads"][number]} Here */
+/** @typedef {string | number | null | undefined} Value of a cell, by which it is sorted */
+
+/**
+ * @typedef {object} Column
+ * @property {string} key
+ * @property {string} name
+ * @property {string} [title]
+ * @property {(head: Head) => Value} value what it is sorted by
+ * @property {(head: Head) => Node | string} cell what it shows
+ * @property {boolean} [share] is it shaded by its value?
+ * @property {boolean} [row] does it name the row?
+ * @property {boolean} [words] are its cells words?
+ */
+
+/** What stands in assets/heads.json. @type {Measured} */
+let measured;
+/** @param {string | null} role */
 const nameOf = (role) => (role ? measured.roles[role].name : "no clear role");
 
 const ROLES = { heads: [{ layer: "number", head: "number" }] }; // what /roles answers
 
-let details, line, table;
+/** @type {HTMLDetailsElement} */
+let details;
+/** @type {HTMLElement} */
+let table;
+/** @type {{window: Window, error?: string, heads: Map<string, Here>} | null} */
 let here = null; // the answer of /roles for the text on the page
 let sorted = { by: "place", down: false };
 
+/** @param {HTMLElement} root @param {Measured | null} told null where it was not measured on these weights */
 export function mount(root, told) {
-  measured = told;
   published.set({ told });
-  details = root.querySelector("#roles");
-  line = root.querySelector(".sg-roles-line");
-  table = root.querySelector("table");
-  if (!measured) {
+  details = find(root, "#roles", HTMLDetailsElement);
+  const line = find(root, ".sg-roles-line");
+  table = find(root, "table");
+  if (!told) {
     line.textContent =
       "What the heads do was not measured on these weights yet. One command does it: python -m shakespeare_gpt.training.measure";
-    table.parentElement.hidden = true;
+    if (table.parentElement) table.parentElement.hidden = true;
     return;
   }
+  measured = told;
   line.textContent = sentence();
   writeHead();
   details.addEventListener("toggle", () => {
@@ -53,27 +78,31 @@ function sentence() {
 
 /** The roles on this text: asked for when the table can be seen. */
 async function ask() {
-  const { window } = session.get();
-  if (!details.open || !window || here?.window === window) return;
+  const { window: seen } = session.get();
+  if (!details.open || !seen || here?.window === seen) return;
   here = null;
   writeBody();
   try {
-    const told = checked(await call("roles", window.text), ROLES);
-    if (window !== session.get().window) return;
-    here = { window, heads: new Map(told.heads.map((head) => [`${head.layer}.${head.head}`, head])) };
+    /** @type {RolesHere} */
+    const { heads } = checked(await call("roles", seen.text), ROLES);
+    if (seen !== session.get().window) return;
+    here = { window: seen, heads: new Map(heads.map((head) => [`${head.layer}.${head.head}`, head])) };
   } catch (error) {
-    here = { window, error: error.message, heads: new Map() };
+    here = { window: seen, error: messageOf(error), heads: new Map() };
   }
   writeBody();
 }
 
 // --- the table -------------------------------------------------------------------------------------------------
 
+/** @param {number | null | undefined} value */
 const share = (value) => (value === null || value === undefined ? "–" : `${Math.round(100 * value)}`);
+/** @param {Head} head */
 const onThisText = (head) => here?.heads.get(`${head.layer}.${head.head}`);
 
-/** {key, name, title, value(head): what it is sorted by, cell(head): what it shows, share: shaded by the value} */
+/** @returns {Column[]} */
 function columns() {
+  /** @type {Column[]} */
   const scores = Object.entries(measured.roles).map(([key, role]) => ({
     key,
     name: role.name,
@@ -116,6 +145,7 @@ function columns() {
   ];
 }
 
+/** @param {Head} head */
 function hereCell(head) {
   if (!head.role) return "–";
   if (here?.error) return here.error;
@@ -125,6 +155,7 @@ function hereCell(head) {
   return `${told.holds ? "holds" : "does not hold"} (${share(told.score)}%, chance ${share(told.chance)}%)`;
 }
 
+/** @param {Head} head */
 const chooser = ({ layer, head }) =>
   element(
     "button",
@@ -140,23 +171,21 @@ function writeHead() {
       element("button", { type: "button", class: "sg-sort", onclick: () => sortBy(column) }, column.name),
     ),
   );
-  table.querySelector("thead").replaceChildren(element("tr", {}, ...cells));
+  find(table, "thead").replaceChildren(element("tr", {}, ...cells));
   const chances = Object.keys(measured.roles).map((key) => element("td", {}, share(measured.chance[key])));
-  table
-    .querySelector("tfoot")
-    .replaceChildren(
-      element(
-        "tr",
-        {},
-        element("th", { scope: "row", colspan: 3 }, "Chance: a head that looks everywhere alike"),
-        ...chances,
-        element("td", {}),
-        element("td", {}),
-      ),
-    );
+  find(table, "tfoot").replaceChildren(
+    element(
+      "tr",
+      {},
+      element("th", { scope: "row", colspan: 3 }, "Chance: a head that looks everywhere alike"),
+      ...chances,
+      element("td", {}),
+      element("td", {}),
+    ),
+  );
 }
 
-/** A second press on the same column turns the order round; numbers begin with the largest. */
+/** A second press on the same column turns the order round; numbers begin with the largest. @param {Column} column */
 function sortBy(column) {
   const first = !(column.key === "place" || column.key === "role");
   sorted = { by: column.key, down: sorted.by === column.key ? !sorted.down : first };
@@ -165,27 +194,33 @@ function sortBy(column) {
 
 /** The rows; none while the table is folded away, so that the page stays small. */
 function writeBody() {
-  if (!details.open) return table.querySelector("tbody").replaceChildren();
+  const body = find(table, "tbody");
+  if (!details.open) {
+    body.replaceChildren();
+    return;
+  }
   const all = columns();
-  const column = all.find((one) => one.key === sorted.by);
+  const column = all.find((one) => one.key === sorted.by) ?? all[0];
   for (const cell of table.querySelectorAll("thead th")) {
-    const on = cell.dataset.key === sorted.by;
+    const on = cell.getAttribute("data-key") === sorted.by;
     if (on) cell.setAttribute("aria-sort", sorted.down ? "descending" : "ascending");
     else cell.removeAttribute("aria-sort");
   }
   const rows = [...measured.heads].sort((a, b) => compare(column.value(a), column.value(b)));
-  const focused = document.activeElement?.closest?.("#roles tbody tr")?.dataset.place;
-  table.querySelector("tbody").replaceChildren(...rows.map((head) => writeRow(head, all)));
-  if (focused) table.querySelector(`tr[data-place="${focused}"] button`)?.focus();
+  const focused = document.activeElement?.closest("#roles tbody tr")?.getAttribute("data-place");
+  body.replaceChildren(...rows.map((head) => writeRow(head, all)));
+  if (focused) find(table, `tr[data-place="${focused}"] button`).focus();
   mark();
 }
 
+/** What is not known stands last. @param {Value} a @param {Value} b */
 function compare(a, b) {
   if (a === null || b === null || a === undefined || b === undefined)
-    return (b !== null && b !== undefined) - (a !== null && a !== undefined);
+    return Number((a ?? null) === null) - Number((b ?? null) === null);
   return (a < b ? -1 : a > b ? 1 : 0) * (sorted.down ? -1 : 1);
 }
 
+/** @param {Head} head @param {Column[]} all */
 function writeRow(head, all) {
   const row = element("tr", { "data-place": `${head.layer}.${head.head}` });
   for (const column of all) {
@@ -194,7 +229,7 @@ function writeRow(head, all) {
       { scope: column.row ? "row" : null, class: column.words ? "sg-words" : null },
       column.cell(head),
     );
-    if (column.share) cell.style.setProperty("--share", column.value(head) ?? 0);
+    if (column.share) cell.style.setProperty("--share", String(column.value(head) ?? 0));
     if (column.key === head.role) cell.classList.add("sg-own");
     row.append(cell);
   }
@@ -205,8 +240,8 @@ function writeRow(head, all) {
 function mark() {
   const { layer, head } = view.get();
   for (const row of table.querySelectorAll("tbody tr")) {
-    const chosen = row.dataset.place === `${layer}.${head}`;
+    const chosen = row.getAttribute("data-place") === `${layer}.${head}`;
     row.classList.toggle("sg-chosen-row", chosen);
-    row.querySelector("button").setAttribute("aria-pressed", chosen);
+    row.querySelector("button")?.setAttribute("aria-pressed", String(chosen));
   }
 }

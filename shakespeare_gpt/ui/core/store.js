@@ -82,4 +82,5 @@ export const NOTHING = Object.freeze({ layer: null, head: null, query: null, key
 export const pointer = store(NOTHING);
 
 // The part of the large map that is on show, [from, to] of each axis in positions from 1; null before it is drawn.
+/** @type {Store<{x: [number, number] | null, y: [number, number] | null}>} */
 export const zoom = store({ x: null, y: null });

@@ -7,24 +7,56 @@
 
 import { call } from "./api.js";
 import { layerOf, lensOf, windowOf } from "./decode.js";
+import { facts } from "./facts.js";
 import { pointer, store, view } from "./store.js";
+import { messageOf } from "./text.js";
 
-/** @import { Session } from "./types.d.ts" */
+/**
+ * @import { Call, First, Layer, LogitLens, News, Pointer, Resource, SessionFields, SessionState } from "./types.d.ts"
+ * @import { Status, Step, Store, Timers, View, Window } from "./types.d.ts"
+ *
+ * @typedef {Pick<SessionState, "layers" | "lens">} Parts of a window
+ * @typedef {number | "lens"} Part a layer, by its number from 1, or the logit lens
+ *
+ * @typedef {object} Known What is known of a window.
+ * @property {Window} window
+ * @property {Parts} parts
+ * @property {Map<Part, Promise<any>>} asking what is on its way
+ * @property {Map<Part, number>} failures how often a part failed
+ * @property {boolean} loading are its layers being loaded?
+ */
 
 const KEPT = 4; // windows; one of 256 characters takes about 5 MB
 const BETWEEN = 50; // ms between two layers that are loaded in the background
 const PAUSES = [2000, 4000, 8000, 16000]; // ms before what failed is asked for again, in the background
 const SILENCE = 5000; // ms without news: the connection is gone, or the server busy; more news continue the text
 
+/** @param {Status["state"]} state @returns {Status} */
 const status = (state, error = "") => Object.freeze({ state, error });
-const [MISSING, LOADING, READY] = ["missing", "loading", "ready"].map((state) => status(state));
+const [MISSING, LOADING, READY] = [status("missing"), status("loading"), status("ready")];
+/** @param {string} message */
 const failed = (message) => status("failed", message);
+/**
+ * @template T
+ * @param {Status} how
+ * @param {T | null} value
+ * @returns {Resource<T>}
+ */
 const resource = (how, value = null) => Object.freeze({ ...how, value });
 
 /** What the session says at one moment; what follows from other fields is computed. */
 class State {
+  /** @param {SessionFields} fields */
   constructor(fields) {
-    Object.assign(this, fields);
+    this.text = fields.text; // the whole text, normalized; positions count in it
+    this.notes = fields.notes; // what was changed in it
+    this.steps = fields.steps; // of each generated character, the last ones of the text
+    this.window = fields.window;
+    this.layers = fields.layers; // of the window, from layer 1
+    this.lens = fields.lens; // its logit lens
+    this.streaming = fields.streaming; // text is being written
+    this.status = fields.status; // of the text, with `of`, the View's text that it is about; and of the window
+    this.figures = fields.figures; // Plotly's layouts and traces, from figures.py
     Object.freeze(this);
   }
 
@@ -48,20 +80,29 @@ class State {
     return this.status.text.error || this.status.window.error;
   }
 
-  /** Where the window begins that belongs to the text and the step: the end of the text if nothing is replayed. */
+  /**
+   * Where the window begins that belongs to the text and the step: the end of the text if nothing is replayed.
+   * @param {number | null} step
+   */
   start(step) {
-    const end = Math.max(0, this.text.length - this.window.context_length);
+    const end = Math.max(0, this.text.length - (this.window?.context_length ?? 0));
     return step ? (this.steps[step - 1]?.start ?? end) : end;
   }
 
-  /** Is the window at hand the one that belongs to the text and the step? Not while text streams in, or before it is here. */
+  /**
+   * Is the window at hand the one that belongs to the text and the step? Not while text streams in, or before it is here.
+   * @param {number | null} step
+   */
   current(step) {
     const { window, text } = this;
     if (!window || this.streaming || window.start !== this.start(step)) return false;
     return window.text === text.slice(window.start, window.start + window.context_length);
   }
 
-  /** [probability, rank] that the model gave to a character of the text as the window saw it; undefined if it did not. */
+  /**
+   * [probability, rank] that the model gave to a character of the text as the window saw it; undefined if it did not.
+   * @param {number} position
+   */
   given(position) {
     const { window, text } = this;
     if (!window || position < window.start) return undefined;
@@ -72,80 +113,103 @@ class State {
   }
 }
 
-/** Timers that a test can replace. */
+/** @type {Timers} */
 const clock = { set: (run, ms) => setTimeout(run, ms), clear: (timer) => clearTimeout(timer) };
 
-/** A session that follows a View. call(name, ...arguments) asks the server. */
-export function makeSession({ call, view, pointer, timers = clock }) {
-  const state = store(
-    {
-      text: "", // the whole text, normalized; positions count in it
-      notes: [], // what was changed in it
-      steps: [], // {probability, rank, entropy, start, run, settings, seed} of each generated character, the last ones
-      window: null, // see decode.js
-      layers: [], // of the window, from layer 1: {state, error, value: {weights: [head][lower triangle], moved, usual}}
-      lens: resource(MISSING), // its logit lens
-      streaming: false, // text is being written
-      status: { text: { ...MISSING, of: "" }, window: MISSING }, // `of`: the View's text that the status is about
-      longest: 0, // characters that may be typed
-      figures: null, // Plotly's layouts and traces, from figures.py
-    },
+/**
+ * A session that follows a View.
+ * @param {object} how
+ * @param {Call} how.call asks the server
+ * @param {Store<View>} how.view
+ * @param {Store<Pointer>} how.pointer
+ * @param {number} how.longest characters that may be typed
+ * @param {Timers} [how.timers]
+ */
+export function makeSession({ call, view, pointer, longest, timers = clock }) {
+  /** @type {Parts} */
+  const nothing = { layers: [], lens: resource(MISSING) };
+  const { get, set, subscribe } = store(
+    new State({
+      ...{ text: "", notes: [], steps: [], window: null, ...nothing, streaming: false, figures: null },
+      status: { text: { ...MISSING, of: "" }, window: MISSING },
+    }),
     { made: (fields) => new State(fields), same: Object.is },
   );
-  const { get, set, subscribe } = state;
+  /** @param {number} ms @returns {Promise<void>} */
   const pause = (ms) => new Promise((resolve) => timers.set(resolve, ms));
 
-  // What is known of each of the last windows: {window, layers, lens; asking: part -> promise; failures: part -> count;
-  // loading: are its layers being loaded?}.
+  /** @type {Map<string, Known>} the last windows */
   const kept = new Map();
-  const knownOf = new WeakMap(); // window -> the same
-  let shown = null; // of these, the one on show
+  /** @type {WeakMap<Window, Known>} those that somebody still holds too */
+  const all = new WeakMap();
+  /** @type {Known | null} the one on show */
+  let shown = null;
   let [textAsked, windowAsked] = [0, 0]; // so that a late answer to an old question is dropped
   let windowKey = ""; // of the window that is on its way
 
+  /** @param {number} start @param {string} text */
   const keyOf = (start, text) => `${start}:${text}`;
 
+  /** @param {Known} known */
   function keep(known) {
     const key = keyOf(known.window.start, known.window.text);
     kept.delete(key);
     kept.set(key, known);
-    if (kept.size > KEPT) kept.delete(kept.keys().next().value);
+    const [oldest] = kept.keys();
+    if (kept.size > KEPT) kept.delete(oldest);
     return known;
   }
 
-  /** What is known of a window that has just arrived. */
+  /** What is known of a window that has just arrived. @param {Window} window */
   function arrived(window) {
-    const layers = Array.from({ length: window.n_layer }, () => resource(MISSING));
-    const known = { window, layers, lens: resource(MISSING) };
-    Object.assign(known, { asking: new Map(), failures: new Map(), loading: false });
-    knownOf.set(window, known);
+    /** @type {Parts} */
+    const parts = { layers: Array(window.n_layer).fill(resource(MISSING)), lens: resource(MISSING) };
+    const known = { window, parts, asking: new Map(), failures: new Map(), loading: false };
+    all.set(window, known);
     return keep(known);
   }
 
-  const now = (how) => ({ status: { ...get().status, ...how } });
-  const parts = ({ layers, lens }) => ({ layers, lens });
+  /** @param {Window | null} window */
+  function knownOf(window) {
+    const known = window && all.get(window);
+    if (!known) throw new Error("The first text is not here yet.");
+    return known;
+  }
 
-  /** One part of what is known of a window has changed: a layer, by its number, or the "lens". */
+  /**
+   * One part of what is known of a window has changed.
+   * @param {Known} known
+   * @param {Part} part
+   * @param {Resource<any>} news
+   */
   function put(known, part, news) {
-    if (part === "lens") known.lens = news;
-    else known.layers = known.layers.map((old, i) => (i === part - 1 ? news : old));
-    if (known === shown) set(parts(known));
+    const { layers, lens } = known.parts;
+    known.parts =
+      part === "lens"
+        ? { layers, lens: news }
+        : { layers: layers.map((old, i) => (i === part - 1 ? news : old)), lens };
+    if (known === shown) set(known.parts);
   }
 
-  /** A promise of a part of a window; the server is asked if it is not here, and at most once at a time. */
+  /**
+   * A promise of a part of a window; the server is asked if it is not here, and at most once at a time.
+   * @param {Known} known
+   * @param {Part} part
+   */
   function ask(known, part) {
-    const { value } = part === "lens" ? known.lens : known.layers[part - 1];
+    const { value } = part === "lens" ? known.parts.lens : known.parts.layers[part - 1];
     if (value) return Promise.resolve(value);
-    if (!known.asking.has(part)) {
-      const answer = fetched(known, part).finally(() => known.asking.delete(part));
-      known.asking.set(part, answer);
-      answer.catch(() => {}); // its status says so
-    }
-    return known.asking.get(part);
+    const asked = known.asking.get(part);
+    if (asked) return asked;
+    const answer = fetched(known, part).finally(() => known.asking.delete(part));
+    known.asking.set(part, answer);
+    answer.catch(() => {}); // its status says so
+    return answer;
   }
 
+  /** @param {Known} known @param {Part} part */
   async function fetched(known, part) {
-    const { window } = known;
+    const { window, failures } = known;
     put(known, part, resource(LOADING));
     try {
       const value =
@@ -155,76 +219,86 @@ export function makeSession({ call, view, pointer, timers = clock }) {
       put(known, part, resource(READY, value));
       return value;
     } catch (error) {
-      put(known, part, resource(failed(error.message)));
-      const failures = known.failures.get(part) ?? 0;
-      known.failures.set(part, failures + 1);
-      if (failures < PAUSES.length) timers.set(() => known === shown && ask(known, part), PAUSES[failures]);
+      put(known, part, resource(failed(messageOf(error))));
+      const count = failures.get(part) ?? 0;
+      failures.set(part, count + 1);
+      if (count < PAUSES.length) timers.set(() => known === shown && ask(known, part), PAUSES[count]);
       throw error;
     }
   }
 
-  /** The chosen layer first, then the others, one after the other, whatever becomes of each. */
+  /** The chosen layer first, then the others, one after the other, whatever becomes of each. @param {Known} known */
   async function load(known) {
     if (known.loading) return;
     known.loading = true;
-    const waiting = new Set(known.layers.keys());
+    const waiting = new Set(known.parts.layers.keys());
     while (known === shown && waiting.size) {
+      const [first] = waiting;
       const chosen = view.get().layer - 1;
-      const index = waiting.has(chosen) ? chosen : waiting.values().next().value;
+      const index = waiting.has(chosen) ? chosen : first;
       waiting.delete(index);
-      if (known.layers[index].value) continue;
+      if (known.parts.layers[index].value) continue;
       await ask(known, index + 1).catch(() => {});
       await pause(BETWEEN);
     }
     known.loading = false;
   }
 
-  /** A window is here: show it, together with the news that came with it. */
+  /**
+   * A window is here: show it, together with the news that came with it.
+   * @param {Known} known
+   * @param {Partial<SessionFields>} news
+   */
   function show(known, news = {}) {
     shown = known;
     windowAsked++;
-    const { status } = get();
-    set({
-      ...news,
-      window: known.window,
-      ...parts(known),
-      status: { ...status, ...news.status, window: READY },
-    });
+    const { text } = news.status ?? get().status;
+    set({ ...news, window: known.window, ...known.parts, status: { text, window: READY } });
     load(known);
   }
 
-  /** Start with the payload that came with the page; steps: of the writing of its last characters. */
+  /** @param {Status} how @param {string} of */
+  const setText = (how, of) => set({ status: { ...get().status, text: { ...how, of } } });
+  /** @param {Status} how */
+  const setWindow = (how) => set({ status: { ...get().status, window: how } });
+
+  /**
+   * Start with the payload that came with the page.
+   * @param {First} first
+   * @param {readonly Step[]} steps of the writing of its last characters
+   */
   function open(first, steps = []) {
     const known = arrived(windowOf(first.overview));
     const { window } = known;
     put(known, first.layer.layer, resource(READY, layerOf(first.layer, window)));
     view.set({ text: first.text, head: first.head });
     show(known, {
-      ...{ figures: first.figures, longest: first.longest, text: window.before + window.text },
-      ...{ notes: window.notes, steps },
-      status: { text: { ...READY, of: first.text } },
+      ...{ figures: first.figures, text: window.before + window.text, notes: window.notes, steps },
+      status: { text: { ...READY, of: first.text }, window: READY },
     });
   }
 
-  /** Show a text that is not known to be normalized: what was typed, or what a link holds. */
+  /**
+   * Show a text that is not known to be normalized: what was typed, or what a link holds.
+   * @param {string} of
+   */
   async function showText(of) {
     const mine = ++textAsked;
-    const told = (how) => set(now({ text: { ...how, of } }));
-    told(LOADING);
-    const [length, { longest }] = [[...of].length, get()];
-    if (length > longest) {
-      const [has, most] = [length, longest].map((count) => count.toLocaleString("en"));
-      return told(failed(`Your text has ${has} characters; at most ${most} are read. Please shorten it.`));
-    }
+    setText(LOADING, of);
     try {
+      const { length } = [...of];
+      if (length > longest) {
+        const [has, most] = [length, longest].map((count) => count.toLocaleString("en"));
+        throw new Error(`Your text has ${has} characters; at most ${most} are read. Please shorten it.`);
+      }
       const window = windowOf(await call("overview", of));
       if (mine !== textAsked) return;
       show(arrived(window), {
         ...{ text: window.before + window.text, notes: window.notes, steps: [] },
-        status: { text: { ...READY, of } },
+        status: { text: { ...READY, of }, window: READY },
       });
     } catch (error) {
-      if (mine === textAsked) told(failed(error.message));
+      if (mine === textAsked) setText(failed(messageOf(error)), of);
     }
   }
 
@@ -232,32 +306,36 @@ export function makeSession({ call, view, pointer, timers = clock }) {
   async function showWindow() {
     const { text, window } = get();
     const start = get().start(view.get().step);
-    const seen = text.slice(start, start + window.context_length);
+    const seen = text.slice(start, start + (window?.context_length ?? 0));
     const key = keyOf(start, seen);
-    if (kept.has(key)) return show(keep(kept.get(key)));
+    const known = kept.get(key);
+    if (known) return show(keep(known));
     if (get().status.window.state === "loading" && windowKey === key) return;
     const mine = ++windowAsked;
     windowKey = key;
-    set(now({ window: LOADING }));
+    setWindow(LOADING);
     try {
       const found = windowOf(await call("overview", seen), start);
       if (mine === windowAsked) show(arrived(found));
     } catch (error) {
-      if (mine === windowAsked) set(now({ window: failed(error.message) }));
+      if (mine === windowAsked) setWindow(failed(messageOf(error)));
     }
   }
 
   // --- writing -------------------------------------------------------------------------------------------------
 
-  let silence = 0;
-  let base = { run: null, text: "", steps: [] }; // what stood on the page when the run began
+  /** @type {any} a timer */
+  let silence = null;
+  /** @type {{run: string | null, text: string, steps: readonly Step[]}} what stood on the page when the run began */
+  let base = { run: null, text: "", steps: [] };
 
   /**
    * News from the generation, as writing/api.py's `write` tells it. Its prompt begins at `offset` of the text on the page,
    * and the last `before` characters of it were generated earlier.
+   * @param {News} told
    */
   function writing(told) {
-    if (!told?.text) return;
+    if (!told.text) return;
     if (base.run !== told.run) base = { run: told.run, text: get().text, steps: get().steps };
     const before = base.text.slice(0, told.offset) + told.prompt;
     // Write on sends the end of the text alone; what was generated before that end stays generated.
@@ -290,17 +368,18 @@ export function makeSession({ call, view, pointer, timers = clock }) {
   /**
    * Show again what the session once said: its text with all that is known of its writing, and what was asked for then,
    * on its way or refused. The View has been set to what it was.
+   * @param {Pick<SessionFields, "text" | "notes" | "steps" | "status">} before
    */
   function restore({ text, notes, steps, status }) {
     [textAsked, windowAsked] = [textAsked + 1, windowAsked + 1];
-    set({ text, notes, steps, streaming: false, ...now({ text: status.text, window: READY }) });
+    set({ text, notes, steps, streaming: false, status: { text: status.text, window: READY } });
     showWindow();
     if (status.text.state === "loading") showText(status.text.of);
   }
 
   // --- what the View asks for ----------------------------------------------------------------------------------
 
-  /** A layer that is looked at is asked for, also when it failed before. */
+  /** A layer that is looked at is asked for, also when it failed before. @param {number} layer */
   const look = (layer) => shown && ask(shown, layer);
 
   view.subscribe((chosen, changed) => {
@@ -313,16 +392,20 @@ export function makeSession({ call, view, pointer, timers = clock }) {
 
   return {
     ...{ get, subscribe, open, showWindow, writing, ended, restore },
-    /** A promise of a layer of a window, and of its logit lens: asked for if it is not here, also when it failed before. */
-    layer: (number, window = get().window) => ask(knownOf.get(window), number),
-    lens: (window = get().window) => ask(knownOf.get(window), "lens"),
+    /**
+     * A promise of a layer of a window: asked for if it is not here, also when it failed before.
+     * @param {number} number
+     * @returns {Promise<Layer>}
+     */
+    layer: (number, window = get().window) => ask(knownOf(window), number),
+    /** Of its logit lens. @returns {Promise<LogitLens>} */
+    lens: (window = get().window) => ask(knownOf(window), "lens"),
   };
 }
 
-/** @type {Session} */
-export const session = makeSession({ call, view, pointer });
+export const session = makeSession({ call, view, pointer, longest: facts.limits.prompt });
 
-/** Has more changed than a layer or the logit lens has arrived? */
+/** Has more changed than a layer or the logit lens has arrived? @param {Set<string>} changed */
 export const besidesNumbers = (changed) => [...changed].some((key) => key !== "layers" && key !== "lens");
 
 /** Is what is here what the View asks for? */

@@ -349,7 +349,6 @@ export interface Figures {
 export interface First {
   text: string;
   head: number;
-  longest: number;
   overview: Overview;
   layer: LayerPayload;
   figures: Figures;
@@ -407,8 +406,8 @@ export interface Resource<T> extends Status {
   readonly value: T | null;
 }
 
-/** What the session says at one moment (session.js). */
-export interface SessionState {
+/** What the session keeps (session.js). */
+export interface SessionFields {
   readonly text: string;
   readonly notes: readonly string[];
   readonly steps: readonly Step[];
@@ -417,9 +416,11 @@ export interface SessionState {
   readonly lens: Resource<LogitLens>;
   readonly streaming: boolean;
   readonly status: { readonly text: Status & { readonly of: string }; readonly window: Status };
-  readonly longest: number;
-  readonly figures: Figures;
-  // computed
+  readonly figures: Figures | null;
+}
+
+/** What it says at one moment: with all that is computed from it. */
+export interface SessionState extends SessionFields {
   readonly written: number;
   readonly promptLength: number;
   readonly loading: boolean;
@@ -472,18 +473,6 @@ export interface Figure extends HTMLElement {
   data?: Record<string, any>[];
   layout?: Record<string, any>;
   on?(event: string, listener: (event: any) => void): void;
-}
-
-export interface Session {
-  get(): SessionState;
-  subscribe(subscriber: (state: SessionState, changed: Set<keyof SessionState>) => void): () => void;
-  open(first: First, steps?: Step[]): void;
-  showWindow(): void;
-  writing(news: News): void;
-  ended(): void;
-  restore(before: SessionState): void;
-  layer(number: number, window?: Window): Promise<Layer>;
-  lens(window?: Window): Promise<LogitLens>;
 }
 
 declare global {

@@ -1,5 +1,6 @@
 // What was written and how: the line under the buttons, several continuations side by side, Write on, Stop, Copy.
 
+import { facts } from "../core/facts.js";
 import { session } from "../core/session.js";
 import { view } from "../core/store.js";
 import { around, element, find } from "../core/text.js";
@@ -124,7 +125,7 @@ function newCard(i) {
  */
 export function writeOn(_prompt, _place, ...settings) {
   const { text, promptLength } = shown();
-  const { prompt, place } = endOf(text, promptLength, session.get().longest || Infinity);
+  const { prompt, place } = endOf(text, promptLength, facts.limits.prompt);
   return [prompt, place, ...settings];
 }
 

@@ -7,10 +7,12 @@ import { makeSession } from "../../../shakespeare_gpt/ui/core/session.js";
 import { NOTHING, VIEW, store } from "../../../shakespeare_gpt/ui/core/store.js";
 import { base64, pack } from "../../../shakespeare_gpt/ui/core/decode.js";
 
+/** @import { LayerPayload, News, Overview } from "../../../shakespeare_gpt/ui/core/types.d.ts" */
+
 const [N_LAYER, N_HEAD, CONTEXT] = [3, 2, 8];
 const FIRST = "abcd";
 
-/** What a model that sees 8 characters would answer. @param {string} text */
+/** What a model that sees 8 characters would answer. @param {string} text @returns {Overview} */
 function overviewOf(text) {
   const start = Math.max(0, text.length - CONTEXT);
   const characters = [...text.slice(start)];
@@ -22,7 +24,7 @@ function overviewOf(text) {
   };
 }
 
-/** @param {string} text @param {number} layer */
+/** @param {string} text @param {number} layer @returns {LayerPayload} */
 function layerPayload(text, layer) {
   const count = (text.length * (text.length + 1)) / 2;
   const weights = pack(Array.from({ length: N_HEAD }, () => new Float32Array(count).fill(0.5)));
@@ -59,14 +61,14 @@ function begun() {
     });
   const [view, pointer] = [store(VIEW), store(NOTHING)];
   const session = makeSession({
-    ...{ call, view, pointer },
+    ...{ call, view, pointer, longest: 20 },
     timers: {
       set: (run, ms) => timers.push({ run, ms }) && timers.at(-1),
       clear: (timer) => timers.includes(timer) && timers.splice(timers.indexOf(timer), 1),
     },
   });
   session.open({
-    ...{ text: FIRST, head: 1, longest: 20, overview: overviewOf(FIRST), layer: layerPayload(FIRST, 1) },
+    ...{ text: FIRST, head: 1, overview: overviewOf(FIRST), layer: layerPayload(FIRST, 1) },
     figures: /** @type {any} */ ({}),
   });
   const tick = async (/** @type {number} */ ms) => {
@@ -292,7 +294,7 @@ test("the last windows are kept, with their layers: going back asks nothing", as
   assert.deepEqual(calls, []);
 });
 
-/** @returns {import("../../../shakespeare_gpt/ui/core/types.d.ts").News} */
+/** @returns {News} */
 const news = (/** @type {string} */ text, more = {}) => ({
   ...{ run: "r1", offset: 0, before: 0, prompt: FIRST, text, seed: 7, notes: [] },
   settings: { temperature: 0.8, top_k: 0, top_p: 1 },

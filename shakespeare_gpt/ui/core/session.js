@@ -130,7 +130,8 @@ export function makeSession({ call, view, pointer, longest, timers = clock }) {
   const nothing = { layers: [], lens: resource(MISSING) };
   const { get, set, subscribe } = store(
     new State({
-      ...{ text: "", notes: [], steps: [], window: null, ...nothing, streaming: false, figures: null },
+      ...{ text: "", notes: [], steps: [], window: null, ...nothing, streaming: false },
+      figures: /** @type {any} */ (null),
       status: { text: { ...MISSING, of: "" }, window: MISSING },
     }),
     { made: (fields) => new State(fields), same: Object.is },

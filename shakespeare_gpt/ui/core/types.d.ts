@@ -416,7 +416,7 @@ export interface SessionFields {
   readonly lens: Resource<LogitLens>;
   readonly streaming: boolean;
   readonly status: { readonly text: Status & { readonly of: string }; readonly window: Status };
-  readonly figures: Figures | null;
+  readonly figures: Figures; // there once a window is
 }
 
 /** What it says at one moment: with all that is computed from it. */

@@ -4,14 +4,19 @@ import { view } from "../core/store.js";
 import { onDraw } from "./dom.js";
 
 /** The buttons of the page's tabs; on a narrow screen those that do not fit stand in Gradio's menu. */
-const buttons = () => [...document.querySelectorAll('[role="tab"], .overflow-dropdown button')];
-const nameOf = (tab) => tab.textContent.trim();
+const buttons = () => all('[role="tab"], .overflow-dropdown button');
+/** @param {string} selector @returns {HTMLElement[]} */
+const all = (selector) => Array.from(document.querySelectorAll(selector));
+/** @param {HTMLElement} tab */
+const nameOf = (tab) => (tab.textContent ?? "").trim();
 
+/** @param {HTMLElement} tab */
 const isOpen = (tab) => tab.getAttribute("aria-selected") === "true";
 
 export function mount() {
   // A tab that Gradio opens, by a click or a key, is part of the View. It marks the tab in its own time after the
   // event, so the mark is what counts; the first one is not the visitor's choice.
+  /** @type {string | null} */
   let open = null;
   onDraw(() => {
     const now = buttons().find(isOpen);
@@ -26,7 +31,7 @@ export function mount() {
 
 const PATIENCE = 20000; // ms that a tab may take to be drawn for the first time, on a busy machine too
 
-/** Open a tab; a link may ask for it before Gradio has drawn it. */
+/** Open a tab; a link may ask for it before Gradio has drawn it. @param {string} name */
 async function openTab(name) {
   for (const end = performance.now() + PATIENCE; performance.now() < end;) {
     const tab = buttons().find((one) => nameOf(one) === name);
@@ -36,30 +41,36 @@ async function openTab(name) {
   }
 }
 
-/** A promise of the first element that the selector finds and that is to be seen; null after a few seconds. */
+/**
+ * The first element that the selector finds and that is to be seen; null after a few seconds.
+ * @param {string} selector
+ * @returns {Promise<HTMLElement | null>}
+ */
 async function found(selector) {
   for (const end = performance.now() + PATIENCE; performance.now() < end;) {
-    const element = [...document.querySelectorAll(selector)].find(
-      (one) => one.closest("details") || one.getClientRects().length,
-    );
+    const element = all(selector).find((one) => one.closest("details") || one.getClientRects().length);
     if (element) return element;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   return null;
 }
 
+/** @param {HTMLDetailsElement} details */
+const closestAbove = ({ parentElement }) => parentElement?.closest("details") ?? null;
+
 const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 /**
  * Bring a part of the page into sight and mark it for a moment: open its tab and the details around it, and scroll.
  * Returns a promise of the element, or null if the page does not have it.
+ * @param {{tab?: string, at: string}} place
+ * @param {{block?: ScrollLogicalPosition, focus?: boolean}} how
  */
 export async function reveal({ tab, at }, { block = "center", focus = false } = {}) {
   if (tab) view.set({ tab });
   const element = await found(at);
   if (!element) return null;
-  for (let details = element.closest("details"); details; details = details.parentElement.closest("details"))
-    details.open = true;
+  for (let around = element.closest("details"); around; around = closestAbove(around)) around.open = true;
   element.scrollIntoView({ block, behavior: calm() ? "auto" : "smooth" });
   element.classList.add("sg-shown");
   setTimeout(() => element.classList.remove("sg-shown"), 1600);

@@ -3,7 +3,7 @@
 
 import { arc, linked } from "../core/arcs.js";
 import { selected } from "../core/cursor.js";
-import { promptLength, session } from "../core/session.js";
+import { promptLength, session, windowNow } from "../core/session.js";
 import { focus, links } from "../core/focus.js";
 import { MARK, pageColours, strength } from "../core/colours.js";
 import { lensNames } from "../core/lenses.js";
@@ -13,6 +13,11 @@ import { sentence, sureness } from "../core/said.js";
 import { view, zoom } from "../core/store.js";
 import { glyph } from "../core/text.js";
 
+/**
+ * @import { Focus } from "../core/types.d.ts"
+ * @typedef {ReturnType<typeof pageColours>} Colours
+ */
+
 const WIDTH = 900, // all lengths in px
   EDGE = 28;
 const CELL = 11, // of a character of the text
@@ -21,11 +26,17 @@ const CELL = 11, // of a character of the text
 const MAP = 760; // height of the map
 const LETTERS = 118; // of a line of the sentence
 const SVG = "http://www.w3.org/2000/svg";
+/** @type {Record<string, number>} */
 const MARKS = { "sg-row": 1, "sg-cell": 2 }; // how thick a mark in the map is drawn
 
+/**
+ * @param {string} tag
+ * @param {Record<string, string | number>} attributes
+ * @param {string} [text]
+ */
 function draw(tag, attributes, text) {
   const made = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, String(value));
   if (text !== undefined) made.textContent = text;
   return made;
 }
@@ -33,6 +44,7 @@ function draw(tag, attributes, text) {
 /** The picture: an <svg> element. */
 export async function picture() {
   const now = focus();
+  if (!now) throw new Error("The first text is not here yet.");
   const colours = pageColours();
   const root = draw("svg", {
     xmlns: SVG,
@@ -43,38 +55,45 @@ export async function picture() {
   const ground = root.appendChild(draw("rect", { width: "100%", height: "100%", fill: colours.paper }));
   const names = lensNames(now.lens);
   let y = EDGE + 16;
-  const write = (text, attributes) => {
+  const write = (/** @type {string} */ text, /** @type {Record<string, string | number>} */ attributes) => {
     root.append(draw("text", { x: EDGE, y, ...attributes }, text));
     y += 22;
   };
   write(`Shakespeare GPT: layer ${now.layer}, head ${now.head}`, { "font-size": 20, "font-weight": 600 });
   for (const line of wrapped(`${sentence()}${names.length ? " (altered view)" : ""}`))
     write(line, { "font-size": 14 });
-  const text = root.appendChild(strip(now, colours));
+  const [text, height] = strip(now, colours);
+  root.append(text);
   text.setAttribute("transform", `translate(${EDGE} ${y + 16})`);
-  y += 16 + text.height + 12;
+  y += 16 + height + 12;
   const map = root.appendChild(await headMap(now, colours));
-  map.setAttribute("y", y);
-  map.setAttribute("x", EDGE);
+  map.setAttribute("y", String(y));
+  map.setAttribute("x", String(EDGE));
   y += MAP + 24;
-  const from = session.get().window.checkpoint
-    ? `Checkpoint ${session.get().window.checkpoint.slice(0, 16)}.`
-    : "";
-  const seen = `Characters ${session.get().window.start + 1} to ${session.get().window.start + session.get().window.length} of ${session.get().text.length}.`;
+  const { checkpoint, start, length } = windowNow();
+  const from = checkpoint ? `Checkpoint ${checkpoint.slice(0, 16)}.` : "";
+  const seen = `Characters ${start + 1} to ${start + length} of ${session.get().text.length}.`;
   write(`${seen} ${from}`, { "font-size": 12, fill: colours.quiet });
-  root.setAttribute("height", y);
+  root.setAttribute("height", String(y));
   root.setAttribute("viewBox", `0 0 ${WIDTH} ${y}`);
-  ground.setAttribute("height", y);
+  ground.setAttribute("height", String(y));
   return root;
 }
 
-/** Lines of at most LETTERS letters, broken at spaces. */
+/** Lines of at most LETTERS letters, broken at spaces. @param {string} text */
 const wrapped = (text) =>
-  text.match(new RegExp(`.{1,${LETTERS}}(?=\\s|$)|\\S{${LETTERS}}`, "g")).map((line) => line.trim());
+  Array.from(text.matchAll(new RegExp(`.{1,${LETTERS}}(?=\\s|$)|\\S{${LETTERS}}`, "g")), ([line]) =>
+    line.trim(),
+  );
 
-/** The characters that the model saw, in cells of one size. The element's own `height` says how high it became. */
+/**
+ * The characters that the model saw, in cells of one size.
+ * @param {Focus} now
+ * @param {Colours} colours
+ * @returns {[strip: Element, height: number]}
+ */
 function strip(now, colours) {
-  const { window } = session.get();
+  const window = windowNow();
   const group = draw("g", {
     "font-family": "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace",
     "font-size": SIZE,
@@ -82,6 +101,7 @@ function strip(now, colours) {
   const perLine = Math.floor((WIDTH - 2 * EDGE) / CELL);
   const sure = now.direction === "how sure";
   const weights = sure ? null : links(now);
+  /** @type {{x: number, y: number}[]} */
   const corners = [];
   let column = 0,
     row = 0;
@@ -117,7 +137,10 @@ function strip(now, colours) {
     group.append(letter);
   });
   if (weights) {
-    const top = (position) => ({ x: corners[position].x + CELL / 2, y: corners[position].y + 3 });
+    const top = (/** @type {number} */ position) => ({
+      x: corners[position].x + CELL / 2,
+      y: corners[position].y + 3,
+    });
     for (const index of linked(weights)) {
       const path = arc(top(now.chosen - window.start), top(index), weights[index]);
       path.setAttribute("fill", "none");
@@ -125,14 +148,17 @@ function strip(now, colours) {
       group.append(path);
     }
   }
-  group.height = (row + 1) * LINE;
-  return group;
+  return [group, (row + 1) * LINE];
 }
 
-/** CSS writes "247 190 54"; SVG in other programs wants commas. */
+/** CSS writes "247 190 54"; SVG in other programs wants commas. @param {string} channels */
 const rgb = (channels) => `rgb(${channels.split(/\s+/).join(",")})`;
 
-/** The large map as an <svg> element, drawn by Plotly; zoomed as on the page. */
+/**
+ * The large map as an <svg> element, drawn by Plotly; zoomed as on the page.
+ * @param {Focus} now
+ * @param {Colours} colours
+ */
 async function headMap(now, colours) {
   const figure = headFigure(now, await session.layer(now.layer));
   delete figure.data[0].hovertext; // nobody points at a picture
@@ -163,13 +189,15 @@ async function headMap(now, colours) {
 /** The picture as the text of an SVG file. */
 export const svg = async () => new XMLSerializer().serializeToString(await picture());
 
-/** The picture as the Blob of a PNG file, two pixels for one. */
+/** The picture as the Blob of a PNG file, two pixels for one. @returns {Promise<Blob>} */
 export async function png() {
   const drawn = new Image();
   drawn.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(await svg())}`;
   await drawn.decode();
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [2 * drawn.width, 2 * drawn.height];
-  canvas.getContext("2d").drawImage(drawn, 0, 0, canvas.width, canvas.height);
-  return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+  canvas.getContext("2d")?.drawImage(drawn, 0, 0, canvas.width, canvas.height);
+  return new Promise((resolve, reject) =>
+    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("It is too large."))), "image/png"),
+  );
 }

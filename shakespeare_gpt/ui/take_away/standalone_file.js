@@ -53,7 +53,7 @@ async function modules(first) {
 
 /** What the file shows and answers: see standalone.js and standalone_api.js. */
 async function numbers() {
-  const { figures, longest, steps } = session.get();
+  const { figures, steps } = session.get();
   const seen = windowNow();
   /** @type {LayerPayload[]} */
   const layers = [];
@@ -79,7 +79,6 @@ async function numbers() {
       },
       figures,
       layer: layers[view.get().layer - 1],
-      longest,
       head: view.get().head,
     },
     steps: steps.slice(generated - written, generated),

@@ -1,10 +1,12 @@
 // All characters that could have stood at a place, with what became of each: logit, temperature, cut, probability.
 
 import { answers } from "../core/answers.js";
-import { besidesNumbers, promptLength, session } from "../core/session.js";
+import { besidesNumbers, promptLength, session, windowNow } from "../core/session.js";
 import { nullOr } from "../core/shape.js";
 import { view } from "../core/store.js";
-import { element, glyph, named } from "../core/text.js";
+import { element, find, glyph, messageOf, named } from "../core/text.js";
+
+/** @import { Candidate, Sampling } from "../core/types.d.ts" */
 
 const ask = answers(60, {
   candidates: {
@@ -25,36 +27,53 @@ export function place() {
 }
 
 /**
- * A promise of {position, character, settings, candidates}; null where nothing came before. For a generated character
- * it is the distribution that it was drawn from; elsewhere the one that the settings on the page would give.
+ * @typedef {object} Told
+ * @property {number} position
+ * @property {boolean} generated
+ * @property {Sampling} settings that it was drawn with, or that the page has
+ * @property {string | null} character that stands there
+ * @property {Candidate[]} candidates
+ */
+
+/**
+ * What could have stood at a place; null where nothing came before. For a generated character it is the distribution that
+ * it was drawn from; elsewhere the one that the settings on the page would give.
+ * @param {number} position
+ * @returns {Promise<Told> | null}
  */
 export function candidatesAt(position) {
-  const written = position - promptLength();
-  const generated = written >= 0 && written < session.get().steps.length;
-  const start = generated
-    ? session.get().steps[written].start
-    : Math.min(session.get().window.start, position);
-  const from = generated ? start : Math.max(start, position - session.get().window.context_length);
-  const text = session.get().text.slice(from, position);
+  const { steps, text: whole } = session.get();
+  const window = windowNow();
+  const step = steps[position - promptLength()];
+  const generated = Boolean(step);
+  const from = step?.start ?? Math.max(Math.min(window.start, position), position - window.context_length);
+  const text = whole.slice(from, position);
   if (!text) return null;
-  const settings = (generated && session.get().steps[written].settings) || view.get().sampling;
+  const settings = step?.settings ?? view.get().sampling;
   const { temperature, top_k, top_p } = settings;
   return ask("candidates", text, temperature, top_k, top_p).then((told) => ({
     position,
     generated,
     settings,
-    character: session.get().text[position] ?? null,
+    character: whole[position] ?? null,
     candidates: told.candidates,
   }));
 }
 
-let details, summary, body;
+/** @type {HTMLDetailsElement} */
+let details;
+/** @type {HTMLElement} */
+let summary;
+/** @type {HTMLElement} */
+let body;
+/** @type {Promise<Told> | null} */
 let wanted = null;
 
+/** @param {HTMLElement} root */
 export function mount(root) {
-  details = root.querySelector("#candidates");
-  summary = details.querySelector("summary");
-  body = details.querySelector(".sg-candidates");
+  details = find(root, "#candidates", HTMLDetailsElement);
+  summary = find(details, "summary");
+  body = find(details, ".sg-candidates");
   details.addEventListener("toggle", draw);
   view.subscribe((chosen, changed) => {
     // Who asks how sure the model was wants to see between what it chose.
@@ -77,7 +96,7 @@ async function draw() {
   body.setAttribute("aria-busy", "true");
   const parts = await asked
     ?.then((told) => [explanation(told), table(told)])
-    .catch((error) => [element("p", { class: "sg-error" }, error.message)]);
+    .catch((error) => [element("p", { class: "sg-error" }, messageOf(error))]);
   if (asked !== wanted) return; // another place was chosen meanwhile
   body.replaceChildren(
     ...(parts ?? [element("p", {}, "Nothing before it was seen: it was not chosen from candidates.")]),
@@ -85,6 +104,7 @@ async function draw() {
   body.setAttribute("aria-busy", "false");
 }
 
+/** @param {Told} told */
 function explanation({ generated, settings }) {
   const cuts = [
     settings.top_k ? `top-k ${settings.top_k}` : "",
@@ -98,6 +118,7 @@ function explanation({ generated, settings }) {
   );
 }
 
+/** @param {Told} told */
 function table({ character, candidates }) {
   const head = ["character", "logit", "after temperature", "kept or cut", "probability"];
   const rows = candidates.map((candidate) => {

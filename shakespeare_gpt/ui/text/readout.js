@@ -74,7 +74,7 @@ function strongestLinks(now) {
   );
   const left = weights.filter((weight) => weight > 0).length - list.childElementCount;
   if (left > 0) parts.push(element("p", { class: "sg-quiet" }, `and ${left} more, each weaker`));
-  if (now.other !== null) {
+  if (now.query !== null && now.key !== null) {
     const lines = linkLines(now.layer, now.head, now.query, now.key, now.lens);
     parts.push(element("div", { class: "sg-link" }, ...lines.map((line) => element("p", {}, line))));
   }

@@ -18,6 +18,7 @@ import * as readout from "./text/readout.js";
 import * as roles from "./attention/roles.js";
 import * as scrub from "./text/scrub.js";
 import { pointer, view } from "./core/store.js";
+import { find } from "./core/text.js";
 import * as strip from "./text/strip.js";
 import * as tabs from "./gradio_seam/tabs.js";
 import * as takeAway from "./take_away/take_away.js";
@@ -25,6 +26,7 @@ import * as tour from "./lessons/tour.js";
 import * as whatIf from "./what_if/what_if.js";
 
 // Which modules live in which piece; `data-piece` in the templates (tab.py) names it.
+/** @type {Record<string, {mount: (piece: HTMLElement, told: any, trigger: (event: string) => void) => void}[]>} */
 const VIEWS = {
   strip: [strip, readout, notes, scrub, candidates],
   lenses: [{ mount: pickers.mountLenses }],
@@ -39,16 +41,22 @@ const VIEWS = {
   tour: [tour],
 };
 
-/** A piece is there. `told` is its value: for the strip, the first text's payload; `trigger` fires its Gradio events. */
+/**
+ * A piece is there.
+ * @param {HTMLElement} element
+ * @param {any} told its value, which its modules know: for the strip, the first text's payload
+ * @param {(event: string) => void} trigger fires its Gradio events
+ */
 export function mount(element, told, trigger) {
-  const piece = element.querySelector("[data-piece]");
-  if (piece.dataset.piece === "strip" && !session.get().window) {
+  const piece = find(element, "[data-piece]");
+  const name = piece.dataset.piece ?? "";
+  if (name === "strip" && !session.get().window) {
     pickers.mountGradio();
     tabs.mount();
     session.open(told);
   }
   pickers.mountControls(piece);
-  for (const module of VIEWS[piece.dataset.piece]) module.mount(piece, told, trigger);
+  for (const module of VIEWS[name]) module.mount(piece, told, trigger);
   help.mount(piece);
 }
 

@@ -11,8 +11,10 @@ import * as notes from "./text/notes.js";
 import * as pickers from "./gradio_seam/pickers.js";
 import * as readout from "./text/readout.js";
 import { pointer, view } from "./core/store.js";
+import { find } from "./core/text.js";
 import * as strip from "./text/strip.js";
 
+/** @type {Record<string, {mount: (piece: HTMLElement) => void}[]>} */
 const VIEWS = {
   strip: [strip, readout, notes],
   lenses: [{ mount: pickers.mountLenses }],
@@ -25,13 +27,15 @@ const paint = () => document.body.classList.toggle("dark", dark.matches);
 dark.addEventListener("change", paint);
 paint();
 
-document.querySelector("#candidates").remove(); // only the server knows them
+find(document, "#candidates").remove(); // only the server knows them
 pickers.mountGradio();
 session.open(held.first, held.steps);
 view.set(held.view);
-for (const piece of document.querySelectorAll("[data-piece]")) {
+/** @type {NodeListOf<HTMLElement>} */
+const pieces = document.querySelectorAll("[data-piece]");
+for (const piece of pieces) {
   pickers.mountControls(piece);
-  for (const module of VIEWS[piece.dataset.piece]) module.mount(piece);
+  for (const module of VIEWS[piece.dataset.piece ?? ""]) module.mount(piece);
   help.mount(piece);
 }
 

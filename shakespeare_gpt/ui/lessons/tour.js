@@ -6,12 +6,26 @@ import { measured } from "../core/measured.js";
 import { url } from "../core/link.js";
 import { pointer, NOTHING, VIEW, view } from "../core/store.js";
 import { reveal } from "../gradio_seam/tabs.js";
-import { element } from "../core/text.js";
+import { element, find } from "../core/text.js";
+
+/** @import { SessionState, View } from "../core/types.d.ts" */
+
+/** @typedef {{layer: number, head: number, words: string}} Head that a stop shows, with what is said of it */
+
+/**
+ * @typedef {object} Stop
+ * @property {string} title
+ * @property {string | ((head: Head) => string)} say
+ * @property {Partial<View>} view what is shown
+ * @property {string[]} [role] chooses the head: the one that does this most clearly; of several roles the first that any
+ *   head has
+ * @property {string} [after] the held character is the last of these
+ * @property {string} at what is brought into sight
+ */
 
 const TEXT = "ROMEO:\nBut, soft! what light through yonder window breaks?\nIt is the east, and Juliet is";
 
-// `view` is what is shown. `role` chooses the head: the one that does this most clearly; of several roles the first
-// that any head has. `after` holds the last of these characters. `at` is what is brought into sight.
+/** @type {Stop[]} */
 const STOPS = [
   {
     title: "One character at a time",
@@ -67,7 +81,11 @@ const STOPS = [
   },
 ];
 
-/** The head that does a role most clearly, {layer, head, words}; the first that any of the roles was given to. */
+/**
+ * The head that does a role most clearly; of the roles the first that was given to any.
+ * @param {string[]} roles
+ * @returns {Head}
+ */
 function headFor(roles) {
   const { told } = measured.get();
   const heads = told?.heads ?? [];
@@ -82,33 +100,36 @@ function headFor(roles) {
   return { layer: best.layer, head: best.head, words };
 }
 
-/** A stop as the page shows it: {title, say, at, view}, its View complete. */
+/** A stop as the page shows it, its View complete. @param {number} index */
 export function stop(index) {
   const { title, say, view: shown, role, after, at } = STOPS[index];
   const head = headFor(role ?? ["previous_character"]);
   const { layer, head: number } = role ? head : VIEW;
   const position = after ? TEXT.indexOf(after) + after.length : null;
   const { sampling } = view.get();
-  return {
-    title,
-    at,
-    say: typeof say === "function" ? say(head) : say,
-    view: { ...VIEW, sampling, text: TEXT, layer, head: number, position, ...shown },
-  };
+  /** @type {View} */
+  const complete = { ...VIEW, sampling, text: TEXT, layer, head: number, position, ...shown };
+  return { title, at, say: typeof say === "function" ? say(head) : say, view: complete };
 }
 
 export const stops = () => STOPS.map((_, index) => stop(index));
 
-let start, card, parts;
+/** @type {HTMLElement} */
+let start;
+/** @type {ReturnType<typeof build>} */
+let card;
+/** @type {number | null} */
 let now = null; // index of the stop, null outside of the tour
-let before = null; // {view, session, typed}: what the visitor looked at when the tour began, and the text box
+/** @type {{view: View, session: SessionState, typed: string | undefined} | null} */
+let before = null; // what the visitor looked at when the tour began, and the text box
 
+/** @param {HTMLElement} root */
 export function mount(root) {
-  start = root.querySelector("#tour-start");
+  start = find(root, "#tour-start");
   start.addEventListener("click", begin);
   document.querySelector("#tour-card")?.remove();
   card = build();
-  document.body.append(card);
+  document.body.append(card.root);
   document.addEventListener(
     "keydown",
     (event) => {
@@ -121,19 +142,21 @@ export function mount(root) {
   );
 }
 
+/** The card and its parts. */
 function build() {
-  const button = (text, onclick) => element("button", { type: "button", onclick }, text);
-  parts = {
+  const button = (/** @type {string} */ label, /** @type {() => void} */ press) =>
+    element("button", { type: "button", onclick: press }, label);
+  const parts = {
     place: element("p", { class: "sg-quiet" }),
     title: element("h2", { tabindex: -1, id: "tour-title" }),
     say: element("p", { id: "tour-say" }),
-    back: button("Back", () => go(now - 1)),
-    next: button("Next", () => (now === STOPS.length - 1 ? leave() : go(now + 1))),
+    back: button("Back", () => go((now ?? 0) - 1)),
+    next: button("Next", () => (now === STOPS.length - 1 ? leave() : go((now ?? 0) + 1))),
     leave: button("Leave the tour", leave),
     link: element("a", { class: "sg-tour-link", target: "_blank" }, "Link to this stop"),
   };
   parts.next.classList.add("sg-tour-next");
-  return element(
+  const root = element(
     "div",
     {
       class: "sg sg-tour-card",
@@ -148,6 +171,7 @@ function build() {
     parts.say,
     element("div", { class: "sg-tour-buttons" }, parts.back, parts.next, parts.link, parts.leave),
   );
+  return { root, ...parts };
 }
 
 function begin() {
@@ -157,19 +181,20 @@ function begin() {
   go(0);
 }
 
+/** @param {number} index of a stop */
 function go(index) {
   now = index;
   const { title, say, at, view: shown } = stop(index);
   pointer.set(NOTHING);
   view.set(shown);
-  parts.place.textContent = `Stop ${index + 1} of ${STOPS.length}`;
-  parts.title.textContent = title;
-  parts.say.textContent = say;
-  parts.back.disabled = index === 0;
-  parts.next.textContent = index === STOPS.length - 1 ? "Finish" : "Next";
-  parts.link.href = url(shown);
-  card.hidden = false;
-  parts.title.focus({ preventScroll: true });
+  card.place.textContent = `Stop ${index + 1} of ${STOPS.length}`;
+  card.title.textContent = title;
+  card.say.textContent = say;
+  card.back.disabled = index === 0;
+  card.next.textContent = index === STOPS.length - 1 ? "Finish" : "Next";
+  card.link.href = url(shown);
+  card.root.hidden = false;
+  card.title.focus({ preventScroll: true });
   reveal({ tab: shown.tab, at }, { block: "start" });
 }
 
@@ -177,7 +202,8 @@ function go(index) {
 function leave() {
   const finished = now === STOPS.length - 1;
   now = null;
-  card.hidden = true;
+  card.root.hidden = true;
+  if (!before) return;
   pointer.set(NOTHING);
   const { text, generated_from } = before.view;
   view.set(finished ? { text, generated_from, position: null, step: null } : before.view);

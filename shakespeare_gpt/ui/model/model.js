@@ -5,8 +5,12 @@ import { rowStart, triangles } from "../core/decode.js";
 import { CONFIG, copy, withPlotly } from "../core/plotly.js";
 import { checked, nullOr, rowOf } from "../core/shape.js";
 import { reveal } from "../gradio_seam/tabs.js";
-import { element, escaped, glyph } from "../core/text.js";
+import { around, element, escaped, find, glyph, messageOf } from "../core/text.js";
 import { isDark, onTheme } from "../core/theme.js";
+
+/** @import { About, Samples } from "../core/types.d.ts" */
+
+/** @typedef {{data: Record<string, any>[], layout: Record<string, any>}} Specification of a figure, as Plotly wants it */
 
 // Where each part of the drawing leads: a tab, and what to bring into sight there.
 const INSIDE = { tab: "Inside a head", at: '[data-piece="inside"]', says: "“Inside a head”, step by step" };
@@ -15,6 +19,7 @@ const WHAT_IF = {
   at: '[data-piece="what-if"]',
   says: "“What if?”, where it can be switched off",
 };
+/** @type {Record<string, {tab?: string, at: string, says: string}>} */
 const LEADS = {
   text: { at: "#text-strip", says: "the text" },
   token_embedding: { at: "#character-map", says: "the map of the characters" },
@@ -59,10 +64,17 @@ const ABOUT = {
 };
 const SAMPLES = { seed: "number", temperature: "number", samples: [{ prompt: "string", text: "string" }] };
 
-let root, figures, sentences;
-let about = null; // the answer of /about
+/** @type {HTMLElement} */
+let root;
+/** @type {Record<"characters" | "positions" | "loss", Specification>} */
+let figures;
+/** @type {Record<string, string>} */
+let sentences;
+/** @type {About | null} */
+let about = null;
 let asked = false;
 
+/** @param {HTMLElement} piece @param {{figures: typeof figures, parts: typeof sentences}} told */
 export function mount(piece, told) {
   root = piece;
   ({ figures, parts: sentences } = told);
@@ -75,15 +87,15 @@ export function mount(piece, told) {
 // --- the drawing -----------------------------------------------------------------------------------------------
 
 function mountDrawing() {
-  const svg = root.querySelector(".sg-drawing svg");
-  const said = root.querySelector("#part-said");
-  const partOf = (event) => event.target.closest?.("[data-part]");
-  const tell = (event) => {
-    const part = partOf(event)?.dataset.part;
+  const svg = find(root, ".sg-drawing svg", SVGElement);
+  const said = find(root, "#part-said");
+  const partOf = (/** @type {Event} */ event) => around(event, "[data-part]")?.dataset.part;
+  const tell = (/** @type {Event} */ event) => {
+    const part = partOf(event);
     if (part) said.textContent = `${sentences[part]} Leads to ${LEADS[part].says}.`;
   };
-  const go = (event) => {
-    const part = partOf(event)?.dataset.part;
+  const go = (/** @type {Event} */ event) => {
+    const part = partOf(event);
     if (part) reveal(LEADS[part], { focus: true });
   };
   svg.addEventListener("pointerover", tell);
@@ -104,19 +116,22 @@ async function load() {
     about = checked(await call("about"), ABOUT);
   } catch (error) {
     asked = false; // the next time the tab is opened
-    root.querySelector(".sg-model-error").textContent = error.message;
+    find(root, ".sg-model-error").textContent = messageOf(error);
     return;
   }
-  root.querySelector(".sg-model-error").textContent = "";
-  writeFacts();
-  writeCharacters();
-  writeOthers();
+  if (!about) return;
+  find(root, ".sg-model-error").textContent = "";
+  writeFacts(about);
+  writeCharacters(about);
+  writeOthers(about);
   drawFigures();
   writeSamples();
 }
 
+/** @param {number} value */
 const number = (value) => value.toLocaleString("en");
 
+/** @param {number} seconds */
 function duration(seconds) {
   const minutes = Math.round(seconds / 60);
   return minutes < 1
@@ -126,8 +141,8 @@ function duration(seconds) {
       : `${(minutes / 60).toFixed(1)} h`;
 }
 
-function writeFacts() {
-  const { shape, parameters, training, checkpoint } = about;
+/** @param {About} about */
+function writeFacts({ shape, parameters, training, checkpoint }) {
   const facts = [
     ["Learned numbers", number(parameters)],
     ["Layers × heads", `${shape.n_layer} × ${shape.n_head}`],
@@ -158,20 +173,20 @@ function writeFacts() {
       ["Validation loss", `${training.validation_loss.toFixed(4)} nats a character`],
     );
   if (checkpoint) facts.push(["Weights", `sha256 ${checkpoint.slice(0, 12)}…`]);
-  root
-    .querySelector(".sg-facts")
-    .replaceChildren(
-      ...facts.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]),
-    );
-  for (const place of root.querySelectorAll("[data-fact]")) place.textContent = shape[place.dataset.fact];
-  root.querySelector(".sg-loss-line").textContent = training?.history.length
+  find(root, ".sg-facts").replaceChildren(
+    ...facts.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]),
+  );
+  for (const place of root.querySelectorAll("[data-fact]"))
+    place.textContent = String(shape[place.getAttribute("data-fact") ?? ""]);
+  find(root, ".sg-loss-line").textContent = training?.history.length
     ? "The loss on text that it never saw and on the text that it learns from, over the characters that it had read." +
       (training.calibration === 1 ? "" : " The drop at the end is its calibration.")
     : "There is no record of the training of these weights.";
 }
 
-function writeCharacters() {
-  const rows = [...about.vocabulary].map((character, i) =>
+/** @param {About} about */
+function writeCharacters({ vocabulary, characters: { nearest } }) {
+  const rows = [...vocabulary].map((character, i) =>
     element(
       "tr",
       {},
@@ -179,17 +194,15 @@ function writeCharacters() {
       element(
         "td",
         {},
-        about.characters.nearest[i]
-          .map(([other, cosine]) => `${glyph(other)} ${cosine.toFixed(2)}`)
-          .join(", "),
+        nearest[i].map(([other, cosine]) => `${glyph(other)} ${cosine.toFixed(2)}`).join(", "),
       ),
     ),
   );
-  root.querySelector("#character-list tbody").replaceChildren(...rows);
+  find(root, "#character-list tbody").replaceChildren(...rows);
 }
 
-function writeOthers() {
-  const { training, parameters, others } = about;
+/** @param {About} about */
+function writeOthers({ training, parameters, others }) {
   const rows = others.map((one) => ({ ...one, value: parseFloat(one.loss), own: false }));
   if (training) {
     const time =
@@ -207,28 +220,27 @@ function writeOthers() {
     });
   }
   rows.sort((a, b) => b.value - a.value);
-  root
-    .querySelector("#others tbody")
-    .replaceChildren(
-      ...rows.map((row) =>
-        element(
-          "tr",
-          { class: row.own && "sg-chosen-row" },
-          element("th", { scope: "row" }, row.name, element("small", {}, row.source)),
-          element("td", {}, row.loss),
-          element("td", {}, row.parameters || "–"),
-          element("td", {}, row.hardware),
-        ),
+  find(root, "#others tbody").replaceChildren(
+    ...rows.map((row) =>
+      element(
+        "tr",
+        { class: row.own && "sg-chosen-row" },
+        element("th", { scope: "row" }, row.name, element("small", {}, row.source)),
+        element("td", {}, row.loss),
+        element("td", {}, row.parameters || "–"),
+        element("td", {}, row.hardware),
       ),
-    );
+    ),
+  );
 }
 
 async function writeSamples() {
-  const place = root.querySelector(".sg-samples");
+  const place = find(root, ".sg-samples");
   if (place.childElementCount) return;
-  const line = root.querySelector(".sg-samples-line");
+  const line = find(root, ".sg-samples-line");
   line.textContent = "The model is writing three samples …";
   try {
+    /** @type {Samples} */
     const { samples, seed, temperature } = checked(await call("samples"), SAMPLES);
     line.textContent = `Written by this model, not picked: seed ${seed}, temperature ${temperature}. What was given to it is in bold.`;
     place.replaceChildren(
@@ -237,7 +249,7 @@ async function writeSamples() {
       ),
     );
   } catch (error) {
-    line.textContent = error.message;
+    line.textContent = messageOf(error);
   }
 }
 
@@ -247,13 +259,14 @@ let drawn = "";
 
 function drawFigures() {
   if (!about || !root.clientWidth) return;
+  const told = about;
   const colour = getComputedStyle(root).color;
-  const places = ["character-map", "position-map", "loss-curve"].map((id) => root.querySelector(`#${id}`));
+  const places = ["#character-map", "#position-map", "#loss-curve"].map((id) => find(root, id));
   const now = JSON.stringify([colour, places.map((place) => place.clientWidth)]);
   if (now === drawn) return;
   drawn = now;
   [characterMap, positionMap, lossCurve].forEach((make, i) => {
-    const figure = make(places[i].clientWidth);
+    const figure = make(told, places[i].clientWidth);
     if (!figure) return;
     Object.assign(figure.layout, {
       width: places[i].clientWidth,
@@ -269,6 +282,7 @@ const NARROW = 480; // px
 const LINE = "rgba(128, 136, 152, 0.35)";
 
 // Colours that colour-blind readers can tell apart (Okabe and Ito 2008), each dark enough or light enough to read.
+/** @type {[name: string, characters: RegExp, light: string, dark: string][]} */
 const KINDS = [
   ["small vowels", /[aeiou]/, "#b34a00", "#ff9d5c"],
   ["other small letters", /[a-z]/, "#1b5fa8", "#7cc0ff"],
@@ -276,14 +290,15 @@ const KINDS = [
   ["space, line break, signs", /[^]/, "#6b4a78", "#d7a6e8"],
 ];
 
-function characterMap(width) {
+/** @param {About} about @param {number} width px */
+function characterMap({ characters: { points, nearest, explained }, vocabulary }, width) {
   const figure = copy(figures.characters);
-  const { points, nearest, explained } = about.characters;
-  const characters = [...about.vocabulary];
-  const kindOf = (character) => KINDS.findIndex(([, pattern]) => pattern.test(character));
+  const characters = [...vocabulary];
+  const kindOf = (/** @type {string} */ character) =>
+    KINDS.findIndex(([, pattern]) => pattern.test(character));
   figure.data = KINDS.map(([name, , light, bright], kind) => {
     const own = characters.map((_, i) => i).filter((i) => kindOf(characters[i]) === kind);
-    const hover = (i) =>
+    const hover = (/** @type {number} */ i) =>
       `${glyph(characters[i])}<br>most similar: ${nearest[i].map(([other, cosine]) => `${glyph(other)} ${cosine.toFixed(2)}`).join(", ")}`;
     return {
       type: "scatter",
@@ -305,11 +320,12 @@ function characterMap(width) {
   return figure;
 }
 
-function positionMap(width) {
+/** @param {About} about @param {number} width px */
+function positionMap({ shape, positions }, width) {
   const figure = copy(figures.positions);
-  const count = about.shape.context_length;
-  const [packed] = triangles(about.positions, 1); // (cosine + 1) / 2
-  const cosine = (i) => packed[i] * 2 - 1;
+  const count = shape.context_length;
+  const [packed] = triangles(positions, 1); // (cosine + 1) / 2
+  const cosine = (/** @type {number} */ i) => packed[i] * 2 - 1;
   figure.data[0].z = Array.from({ length: count }, (_, q) =>
     Float32Array.from({ length: count }, (_, k) => cosine(rowStart(Math.max(q, k)) + Math.min(q, k))),
   );
@@ -317,17 +333,18 @@ function positionMap(width) {
   return figure;
 }
 
-function lossCurve(width) {
-  const history = about.training?.history ?? [];
-  if (!history.length) return null;
+/** @param {About} about @param {number} width px */
+function lossCurve({ training, others }, width) {
+  const rows = training?.history ?? [];
+  if (!rows.length) return null;
   const figure = copy(figures.loss);
-  const read = history.map(([characters]) => characters);
-  const line = (name, column, look) => ({
+  const read = rows.map(([characters]) => characters);
+  const line = (/** @type {string} */ name, /** @type {1 | 2} */ column, /** @type {object} */ look) => ({
     type: "scatter",
     mode: "lines+markers",
     name,
     x: read,
-    y: history.map((entry) => entry[column]),
+    y: rows.map((row) => row[column]),
     line: look,
     marker: { size: 5 },
     hovertemplate: "%{y:.4f} after %{x:,} characters<extra></extra>",
@@ -338,10 +355,10 @@ function lossCurve(width) {
     line("text it learns from", 1, { color: quiet, dash: "dash" }),
   ];
   const bounds = { x0: 0, x1: 1, xref: "paper" };
-  const named = about.others.filter(
+  const named = others.filter(
     ({ loss }) => /^\d\.\d+$/.test(loss) && parseFloat(loss) < 1.7 && parseFloat(loss) > 1.4,
   );
-  const shown = [named[0], named.at(-1)].filter(Boolean);
+  const shown = named.length > 1 ? [named[0], named[named.length - 1]] : named;
   figure.layout.shapes = shown.map(({ loss }) => ({
     type: "line",
     ...bounds,

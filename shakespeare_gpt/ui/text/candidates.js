@@ -8,6 +8,14 @@ import { element, find, glyph, messageOf, named } from "../core/text.js";
 
 /** @import { Candidate, Sampling } from "../core/types.d.ts" */
 
+/**
+ * @typedef {object} Place A place in the text, with what could have stood there.
+ * @property {boolean} generated was it drawn from these?
+ * @property {Sampling} settings that they were drawn with, or would be
+ * @property {string | null} character that stands there
+ * @property {Candidate[]} candidates
+ */
+
 const ask = answers(60, {
   candidates: {
     candidates: [
@@ -27,53 +35,38 @@ export function place() {
 }
 
 /**
- * @typedef {object} Told
- * @property {number} position
- * @property {boolean} generated
- * @property {Sampling} settings that it was drawn with, or that the page has
- * @property {string | null} character that stands there
- * @property {Candidate[]} candidates
- */
-
-/**
- * What could have stood at a place; null where nothing came before. For a generated character it is the distribution that
- * it was drawn from; elsewhere the one that the settings on the page would give.
+ * A promise of a place; null where nothing came before. For a generated character its candidates are the distribution
+ * that it was drawn from; elsewhere the one that the settings on the page would give.
  * @param {number} position
- * @returns {Promise<Told> | null}
+ * @returns {Promise<Place> | null}
  */
 export function candidatesAt(position) {
-  const { steps, text: whole } = session.get();
-  const window = windowNow();
+  const { text, steps } = session.get();
   const step = steps[position - promptLength()];
-  const generated = Boolean(step);
-  const from = step?.start ?? Math.max(Math.min(window.start, position), position - window.context_length);
-  const text = whole.slice(from, position);
-  if (!text) return null;
+  const { start, context_length } = windowNow();
+  const from = step ? step.start : Math.max(Math.min(start, position), position - context_length);
+  const before = text.slice(from, position);
+  if (!before) return null;
   const settings = step?.settings ?? view.get().sampling;
   const { temperature, top_k, top_p } = settings;
-  return ask("candidates", text, temperature, top_k, top_p).then((told) => ({
-    position,
-    generated,
+  return ask("candidates", before, temperature, top_k, top_p).then(({ candidates }) => ({
+    generated: Boolean(step),
     settings,
-    character: whole[position] ?? null,
-    candidates: told.candidates,
+    character: text[position] ?? null,
+    candidates,
   }));
 }
 
 /** @type {HTMLDetailsElement} */
 let details;
-/** @type {HTMLElement} */
-let summary;
-/** @type {HTMLElement} */
-let body;
-/** @type {Promise<Told> | null} */
+let [summary, body] = /** @type {HTMLElement[]} */ ([]); // see mount
+/** @type {Promise<Place> | null} */
 let wanted = null;
 
 /** @param {HTMLElement} root */
 export function mount(root) {
   details = find(root, "#candidates", HTMLDetailsElement);
-  summary = find(details, "summary");
-  body = find(details, ".sg-candidates");
+  [summary, body] = [find(details, "summary"), find(details, ".sg-candidates")];
   details.addEventListener("toggle", draw);
   view.subscribe((chosen, changed) => {
     // Who asks how sure the model was wants to see between what it chose.
@@ -104,7 +97,7 @@ async function draw() {
   body.setAttribute("aria-busy", "false");
 }
 
-/** @param {Told} told */
+/** @param {Place} place */
 function explanation({ generated, settings }) {
   const cuts = [
     settings.top_k ? `top-k ${settings.top_k}` : "",
@@ -118,33 +111,43 @@ function explanation({ generated, settings }) {
   );
 }
 
-/** @param {Told} told */
-function table({ character, candidates }) {
+/**
+ * The lines of the table, as words, in the order of the server: the likeliest first.
+ * @param {Pick<Place, "character" | "candidates">} place
+ */
+export const linesOf = ({ character, candidates }) =>
+  candidates.map(({ character: name, logit, tempered, kept, cut_by, probability }) => ({
+    name: glyph(name),
+    here: name === character,
+    kept,
+    probability,
+    cells: [
+      logit.toFixed(3),
+      tempered.toFixed(4),
+      kept ? "kept" : `cut by ${cut_by}`,
+      probability.toFixed(4),
+    ],
+  }));
+
+/** @param {Place} place */
+function table(place) {
   const head = ["character", "logit", "after temperature", "kept or cut", "probability"];
-  const rows = candidates.map((candidate) => {
-    const chosen = candidate.character === character;
-    return element(
+  const rows = linesOf(place).map(({ name, here, kept, probability, cells }) =>
+    element(
       "tr",
-      { class: [chosen ? "sg-chosen-row" : "", candidate.kept ? "" : "sg-cut"].join(" ") },
-      element(
-        "th",
-        { scope: "row" },
-        glyph(candidate.character),
-        ...(chosen ? [element("small", {}, " stands here")] : []),
-      ),
-      element("td", {}, candidate.logit.toFixed(3)),
-      element("td", {}, candidate.tempered.toFixed(4)),
-      element("td", {}, candidate.kept ? "kept" : `cut by ${candidate.cut_by}`),
-      element("td", { style: `--share:${candidate.probability}` }, candidate.probability.toFixed(4)),
-    );
-  });
+      { class: [here ? "sg-chosen-row" : "", kept ? "" : "sg-cut"].join(" ") },
+      element("th", { scope: "row" }, name, ...(here ? [element("small", {}, " stands here")] : [])),
+      ...cells.slice(0, -1).map((cell) => element("td", {}, cell)),
+      element("td", { style: `--share:${probability}` }, cells[cells.length - 1]),
+    ),
+  );
   return element(
     "div",
     { class: "sg-scroll", tabindex: 0, role: "region", "aria-label": "Candidates" },
     element(
       "table",
       {},
-      element("thead", {}, element("tr", {}, ...head.map((name) => element("th", { scope: "col" }, name)))),
+      element("thead", {}, element("tr", {}, ...head.map((title) => element("th", { scope: "col" }, title)))),
       element("tbody", {}, ...rows),
     ),
   );

@@ -11,6 +11,7 @@ const FREE = [
   "find",
   "focus",
   "length",
+  "model",
   "name",
   "open",
   "prompt",
@@ -20,7 +21,7 @@ const FREE = [
 ];
 
 const shared = {
-  "no-unused-vars": ["error", { ignoreRestSiblings: true }],
+  "no-unused-vars": ["error", { ignoreRestSiblings: true, argsIgnorePattern: "^_" }],
   "no-implicit-globals": "error",
   "no-implicit-coercion": "error",
   "no-throw-literal": "error",
@@ -45,7 +46,7 @@ export default [
           message: "Text gets into the page through textContent alone.",
         })),
       ],
-      "no-shadow": ["error", { builtinGlobals: true, hoist: "all", allow: [...FREE, "window"] }],
+      "no-shadow": ["error", { builtinGlobals: true, hoist: "all", allow: FREE }],
     },
   },
   {

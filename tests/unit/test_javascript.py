@@ -21,7 +21,7 @@ OLDEST_NODE = tuple(map(int, re.findall(r"\d+", PACKAGE["engines"]["node"])))
 pytestmark = pytest.mark.javascript
 
 
-@pytest.mark.parametrize("check", ["format", "test"])
+@pytest.mark.parametrize("check", PACKAGE["scripts"])
 def test_the_javascript_passes(check):
     node, npm = shutil.which("node"), shutil.which("npm")
     if not node or not npm:

@@ -44,7 +44,7 @@ export function mount(root) {
     return line;
   });
   new ResizeObserver(draw).observe(root);
-  headMap.addEventListener("keydown", key);
+  headMap.addEventListener("keydown", press);
   view.subscribe(draw);
   session.subscribe(draw);
   pointer.subscribe(() => {
@@ -252,7 +252,7 @@ function hold(chosen, { query, key }) {
 const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
 /** Arrow keys move from cell to cell of the large map; Enter holds, Escape lets go. @param {KeyboardEvent} event */
-function key(event) {
+function press(event) {
   const now = focus();
   if (!now) return;
   const from = now.query ?? now.chosen;

@@ -22,20 +22,22 @@ export function help(heading, sentences) {
     },
     "?",
   );
-  const open = (shown) => {
+  const open = (/** @type {boolean} */ shown) => {
     panel.hidden = !shown;
-    button.setAttribute("aria-expanded", shown);
+    button.setAttribute("aria-expanded", String(shown));
   };
-  if (heading.matches("legend")) heading.append(" ", button);
-  else {
+  if (heading.matches("legend")) {
+    heading.append(" ", button);
+    heading.after(panel);
+  } else {
     const line = element("div", { class: "sg-headed" });
     heading.replaceWith(line);
     line.append(heading, button);
+    line.after(panel);
   }
-  (heading.matches("legend") ? heading : button.parentElement).after(panel);
 }
 
-/** The help of all headings in a piece of the page; the HELP beside each template (tab.py) says it. */
+/** The help of all headings in a piece of the page; the HELP beside each template (tab.py) says it. @param {Element} piece */
 export function mount(piece) {
   for (const [selector, sentences] of Object.entries(facts.help)) {
     const heading = piece.querySelector(selector);

@@ -5,10 +5,10 @@
 // A "window" is the part of the text that the model saw in one pass, at most context_length characters. Usually it is
 // the end of the text. While the writing is replayed it is the window in which that character was chosen.
 
-import { call } from "./api.js";
+import { call as server } from "./api.js";
 import { layerOf, lensOf, windowOf } from "./decode.js";
 import { facts } from "./facts.js";
-import { pointer, store, view } from "./store.js";
+import { pointer as pointedAt, store, view as pageView } from "./store.js";
 import { messageOf } from "./text.js";
 
 /**
@@ -94,9 +94,9 @@ class State {
    * @param {number | null} step
    */
   current(step) {
-    const { window, text } = this;
-    if (!window || this.streaming || window.start !== this.start(step)) return false;
-    return window.text === text.slice(window.start, window.start + window.context_length);
+    const { window: shown, text } = this;
+    if (!shown || this.streaming || shown.start !== this.start(step)) return false;
+    return shown.text === text.slice(shown.start, shown.start + shown.context_length);
   }
 
   /**
@@ -104,12 +104,12 @@ class State {
    * @param {number} position
    */
   given(position) {
-    const { window, text } = this;
-    if (!window || position < window.start) return undefined;
+    const { window: shown, text } = this;
+    if (!shown || position < shown.start) return undefined;
     // What is given depends on the characters up to there, so it holds as long as these are the same.
-    const length = position + 1 - window.start;
-    if (window.text.slice(0, length) !== text.slice(window.start, position + 1)) return undefined;
-    return window.given[length - 1];
+    const length = position + 1 - shown.start;
+    if (shown.text.slice(0, length) !== text.slice(shown.start, position + 1)) return undefined;
+    return shown.given[length - 1];
   }
 }
 
@@ -161,18 +161,18 @@ export function makeSession({ call, view, pointer, longest, timers = clock }) {
     return known;
   }
 
-  /** What is known of a window that has just arrived. @param {Window} window */
-  function arrived(window) {
+  /** What is known of a window that has just arrived. @param {Window} seen */
+  function arrived(seen) {
     /** @type {Parts} */
-    const parts = { layers: Array(window.n_layer).fill(resource(MISSING)), lens: resource(MISSING) };
-    const known = { window, parts, asking: new Map(), failures: new Map(), loading: false };
-    all.set(window, known);
+    const parts = { layers: Array(seen.n_layer).fill(resource(MISSING)), lens: resource(MISSING) };
+    const known = { window: seen, parts, asking: new Map(), failures: new Map(), loading: false };
+    all.set(seen, known);
     return keep(known);
   }
 
-  /** @param {Window | null} window */
-  function knownOf(window) {
-    const known = window && all.get(window);
+  /** @param {Window | null} seen */
+  function knownOf(seen) {
+    const known = seen && all.get(seen);
     if (!known) throw new Error("The first text is not here yet.");
     return known;
   }
@@ -210,13 +210,13 @@ export function makeSession({ call, view, pointer, longest, timers = clock }) {
 
   /** @param {Known} known @param {Part} part */
   async function fetched(known, part) {
-    const { window, failures } = known;
+    const { window: seen, failures } = known;
     put(known, part, resource(LOADING));
     try {
       const value =
         part === "lens"
-          ? lensOf(await call("logit_lens", window.text), window)
-          : layerOf(await call("layer", window.text, part), window);
+          ? lensOf(await call("logit_lens", seen.text), seen)
+          : layerOf(await call("layer", seen.text, part), seen);
       put(known, part, resource(READY, value));
       return value;
     } catch (error) {
@@ -270,11 +270,11 @@ export function makeSession({ call, view, pointer, longest, timers = clock }) {
    */
   function open(first, steps = []) {
     const known = arrived(windowOf(first.overview));
-    const { window } = known;
-    put(known, first.layer.layer, resource(READY, layerOf(first.layer, window)));
+    const { window: seen } = known;
+    put(known, first.layer.layer, resource(READY, layerOf(first.layer, seen)));
     view.set({ text: first.text, head: first.head });
     show(known, {
-      ...{ figures: first.figures, text: window.before + window.text, notes: window.notes, steps },
+      ...{ figures: first.figures, text: seen.before + seen.text, notes: seen.notes, steps },
       status: { text: { ...READY, of: first.text }, window: READY },
     });
   }
@@ -292,10 +292,10 @@ export function makeSession({ call, view, pointer, longest, timers = clock }) {
         const [has, most] = [length, longest].map((count) => count.toLocaleString("en"));
         throw new Error(`Your text has ${has} characters; at most ${most} are read. Please shorten it.`);
       }
-      const window = windowOf(await call("overview", of));
+      const seen = windowOf(await call("overview", of));
       if (mine !== textAsked) return;
-      show(arrived(window), {
-        ...{ text: window.before + window.text, notes: window.notes, steps: [] },
+      show(arrived(seen), {
+        ...{ text: seen.before + seen.text, notes: seen.notes, steps: [] },
         status: { text: { ...READY, of }, window: READY },
       });
     } catch (error) {
@@ -305,9 +305,9 @@ export function makeSession({ call, view, pointer, longest, timers = clock }) {
 
   /** Show the window that belongs to the text and the step: the end of the text if nothing is replayed. */
   async function showWindow() {
-    const { text, window } = get();
+    const { text } = get();
     const start = get().start(view.get().step);
-    const seen = text.slice(start, start + (window?.context_length ?? 0));
+    const seen = text.slice(start, start + (get().window?.context_length ?? 0));
     const key = keyOf(start, seen);
     const known = kept.get(key);
     if (known) return show(keep(known));
@@ -398,19 +398,24 @@ export function makeSession({ call, view, pointer, longest, timers = clock }) {
      * @param {number} number
      * @returns {Promise<Layer>}
      */
-    layer: (number, window = get().window) => ask(knownOf(window), number),
+    layer: (number, seen = get().window) => ask(knownOf(seen), number),
     /** Of its logit lens. @returns {Promise<LogitLens>} */
-    lens: (window = get().window) => ask(knownOf(window), "lens"),
+    lens: (seen = get().window) => ask(knownOf(seen), "lens"),
   };
 }
 
-export const session = makeSession({ call, view, pointer, longest: facts.limits.prompt });
+export const session = makeSession({
+  call: server,
+  view: pageView,
+  pointer: pointedAt,
+  longest: facts.limits.prompt,
+});
 
 /** Has more changed than a layer or the logit lens has arrived? @param {Set<string>} changed */
 export const besidesNumbers = (changed) => [...changed].some((key) => key !== "layers" && key !== "lens");
 
 /** Is what is here what the View asks for? */
-export const current = () => session.get().current(view.get().step);
+export const current = () => session.get().current(pageView.get().step);
 
 /** Index of the first generated character. */
 export const promptLength = () => session.get().promptLength;

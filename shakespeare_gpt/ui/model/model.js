@@ -326,8 +326,9 @@ function positionMap({ shape, positions }, width) {
   const count = shape.context_length;
   const [packed] = triangles(positions, 1); // (cosine + 1) / 2
   const cosine = (/** @type {number} */ i) => packed[i] * 2 - 1;
-  figure.data[0].z = Array.from({ length: count }, (_, q) =>
-    Float32Array.from({ length: count }, (_, k) => cosine(rowStart(Math.max(q, k)) + Math.min(q, k))),
+  const places = [...Array(count).keys()];
+  figure.data[0].z = places.map((q) =>
+    Float32Array.from(places, (k) => cosine(rowStart(Math.max(q, k)) + Math.min(q, k))),
   );
   figure.layout.height = Math.min(width, 520);
   return figure;

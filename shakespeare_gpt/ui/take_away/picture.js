@@ -55,8 +55,8 @@ export async function picture() {
   const ground = root.appendChild(draw("rect", { width: "100%", height: "100%", fill: colours.paper }));
   const names = lensNames(now.lens);
   let y = EDGE + 16;
-  const write = (/** @type {string} */ text, /** @type {Record<string, string | number>} */ attributes) => {
-    root.append(draw("text", { x: EDGE, y, ...attributes }, text));
+  const write = (/** @type {string} */ words, /** @type {Record<string, string | number>} */ attributes) => {
+    root.append(draw("text", { x: EDGE, y, ...attributes }, words));
     y += 22;
   };
   write(`Shakespeare GPT: layer ${now.layer}, head ${now.head}`, { "font-size": 20, "font-weight": 600 });
@@ -93,7 +93,7 @@ const wrapped = (text) =>
  * @returns {[strip: Element, height: number]}
  */
 function strip(now, colours) {
-  const window = windowNow();
+  const seen = windowNow();
   const group = draw("g", {
     "font-family": "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace",
     "font-size": SIZE,
@@ -105,14 +105,14 @@ function strip(now, colours) {
   const corners = [];
   let column = 0,
     row = 0;
-  window.characters.forEach((character) => {
+  seen.characters.forEach((character) => {
     if (column === perLine) [column, row] = [0, row + 1];
     corners.push({ x: column * CELL, y: row * LINE });
     if (character === "\n") [column, row] = [0, row + 1];
     else column++;
   });
-  window.characters.forEach((character, i) => {
-    const position = window.start + i;
+  seen.characters.forEach((character, i) => {
+    const position = seen.start + i;
     const { x, y } = corners[i];
     const alpha = sure ? (sureness(position)?.[0] ?? 0) : strength(weights?.[i] ?? 0, view.get().scale);
     if (alpha > 0)
@@ -142,7 +142,7 @@ function strip(now, colours) {
       y: corners[position].y + 3,
     });
     for (const index of linked(weights)) {
-      const path = arc(top(now.chosen - window.start), top(index), weights[index]);
+      const path = arc(top(now.chosen - seen.start), top(index), weights[index]);
       path.setAttribute("fill", "none");
       path.setAttribute("stroke", colours.accent);
       group.append(path);

@@ -129,10 +129,10 @@ export const linesOf = ({ character, candidates }) =>
     ],
   }));
 
-/** @param {Place} place */
-function table(place) {
+/** @param {Place} shown */
+function table(shown) {
   const head = ["character", "logit", "after temperature", "kept or cut", "probability"];
-  const rows = linesOf(place).map(({ name, here, kept, probability, cells }) =>
+  const rows = linesOf(shown).map(({ name, here, kept, probability, cells }) =>
     element(
       "tr",
       { class: [here ? "sg-chosen-row" : "", kept ? "" : "sg-cut"].join(" ") },

@@ -270,11 +270,11 @@ const signed = (x, digits) => `${x < 0 ? "−" : "+"}${Math.abs(x).toFixed(digit
  */
 function unpack({ before, after, full }, length) {
   const triangle = (/** @type {string} */ packed) => {
-    const [flat] = triangles(packed, 1);
-    checked(flat.length, rowStart(length));
+    const [weights] = triangles(packed, 1);
+    checked(weights.length, rowStart(length));
     return Array.from({ length }, (_, q) => {
       const row = new Float32Array(length).fill(NaN);
-      row.set(flat.subarray(rowStart(q), rowStart(q) + q + 1));
+      row.set(weights.subarray(rowStart(q), rowStart(q) + q + 1));
       return row;
     });
   };

@@ -24,7 +24,8 @@ import shakespeare_gpt as sg
 from shakespeare_gpt.intervention import Intervention
 from shakespeare_gpt.model import GPT, GPTConfig
 from shakespeare_gpt.tokenizer import Tokenizer
-from shakespeare_gpt.ui.core.facts import page_facts
+from shakespeare_gpt.ui.core import limits
+from shakespeare_gpt.ui.core.facts import CHOICES, page_facts, view
 from shakespeare_gpt.ui.demo import LAUNCH, build_demo
 from support import ROOT
 
@@ -59,6 +60,29 @@ LENSES = [
     for hide_first, keep_most, by_moved, over in itertools.product(
         (False, True), (False, True), (False, True), ("head", "mean", "max")
     )
+]
+
+ALL_OFF = {"heads_off": [[1, 2], [2, 1]], "no_mask": True, "norm_off": [1, 2]}
+SETTINGS = {"samples": 2, "length": 20, "temperature": 1.25, "top_k": 5, "top_p": 0.5, "seed": 7}
+# What differs from a View that nobody has changed, and how a link says it.
+VIEWS = [
+    ({}, "text=&layer=1&head=1"),
+    ({"text": TEXT, "layer": 2, "head": 2}, "text=ROMEO%3A%0ABut%2C+so%21+he+lo&layer=2&head=2"),
+    ({"text": "a&b=c#d", "position": 3}, "text=a%26b%3Dc%23d&position=3&layer=1&head=1"),
+    (
+        {"direction": "looked at by", "tab": "What if?"},
+        "text=&direction=looked+at+by&tab=What+if%3F&layer=1&head=1",
+    ),
+    (
+        {"hide_first": True, "by_moved": True, "over": "max", "scale": "linear"},
+        "text=&over=max&scale=linear&hide_first=1&by_moved=1&layer=1&head=1",
+    ),
+    ({"keep_most": True, "training_step": 1500}, "text=&keep_most=1&training_step=1500&layer=1&head=1"),
+    ({"intervention": ALL_OFF}, "text=&heads_off=1-2.2-1&no_mask=1&norm_off=1.2&layer=1&head=1"),
+    (
+        {"sampling": SETTINGS},
+        "text=&samples=2&length=20&temperature=1.25&top_k=5&top_p=0.5&seed=7&layer=1&head=1",
+    ),
 ]
 
 
@@ -165,6 +189,23 @@ def test_sampling(answer, small):
 def test_page_facts(small):
     """All but the help: only people read that."""
     held("page_facts", page_facts(small.config, {}))
+
+
+def test_views(small):
+    """Views and their links: whatever JavaScript writes and reads, Python allows."""
+    usual = view(small.config.vocab_size)
+    told = []
+    for change, fragment in VIEWS:
+        chosen = {**usual, **change}
+        assert list(chosen) == list(usual)
+        assert all(chosen[name] in values for name, values in CHOICES.items())
+        limits.intervention("intervention", chosen["intervention"], 2, 2)
+        settings = chosen["sampling"]
+        how = [settings[name] for name in ("temperature", "top_k", "top_p")]
+        limits.sampling(*how, small.config.vocab_size)
+        limits.seed(settings["seed"])
+        told.append({"view": chosen, "fragment": fragment})
+    held("views", told)
 
 
 def test_interventions():

@@ -58,6 +58,13 @@ for (const [name, change, runs] of VIEWS)
     assert.match(address, /^text=[^ ]*&model=01234567&layer=\d&head=\d$|^text=.*&layer=\d&head=\d$/);
   });
 
+for (const { view, fragment } of golden("views"))
+  test(`the View of ${fragment} is written so and read so`, () => {
+    assert.equal(parameters(view, [], null).toString(), fragment);
+    const found = read(new URLSearchParams(fragment), "another text");
+    assert.deepEqual(found, { view, runs: null, bad: [] });
+  });
+
 test("a link says only what is not as usual", () => {
   assert.equal(
     parameters(full({}), [], null).toString(),

@@ -161,10 +161,15 @@ export function makeSession({ call, view, pointer, longest, timers = clock }) {
     return known;
   }
 
-  /** What is known of a window that has just arrived. @param {Window} seen */
+  /** What is known of a window that has just arrived: also what came of the same characters before. @param {Window} seen */
   function arrived(seen) {
+    const before = kept.get(keyOf(seen.start, seen.text));
+    const same = before?.window.checkpoint === seen.checkpoint ? before?.parts : undefined;
+    /** @template T @param {Resource<T> | undefined} part @returns {Resource<T>} */
+    const here = (part) => (part?.value ? part : resource(MISSING));
+    const layers = Array.from({ length: seen.n_layer }, (_, i) => here(same?.layers[i]));
     /** @type {Parts} */
-    const parts = { layers: Array(seen.n_layer).fill(resource(MISSING)), lens: resource(MISSING) };
+    const parts = { layers, lens: here(same?.lens) };
     const known = { window: seen, parts, asking: new Map(), failures: new Map(), loading: false };
     all.set(seen, known);
     return keep(known);

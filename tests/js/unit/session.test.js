@@ -294,6 +294,24 @@ test("the last windows are kept, with their layers: going back asks nothing", as
   assert.deepEqual(calls, []);
 });
 
+test("a text that is typed again has its layers at once, unless the model has changed", async () => {
+  const { view, asked, finish, calls, states } = begun();
+  await finish();
+  view.set({ text: "two" });
+  await settled();
+  await asked("overview", "two").answer();
+  await finish();
+  view.set({ text: FIRST });
+  await settled();
+  await asked("overview", FIRST).answer();
+  assert.deepEqual(states(), ["ready", "ready", "ready"]);
+  assert.deepEqual(calls, []);
+  view.set({ text: "two" });
+  await settled();
+  await asked("overview", "two").answer({ ...overviewOf("two"), checkpoint: "another" });
+  assert.deepEqual(states(), ["loading", "missing", "missing"]);
+});
+
 /** @returns {News} */
 const news = (/** @type {string} */ text, more = {}) => ({
   ...{ run: "r1", offset: 0, before: 0, prompt: FIRST, text, seed: 7, notes: [] },

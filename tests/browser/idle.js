@@ -94,7 +94,7 @@
 
   /** Until all is done that the page has set off: said, asked, answered and drawn. */
   window.untilIdle = async () => {
-    for (const end = performance.now() + PATIENCE; ; ) {
+    for (const end = performance.now() + PATIENCE; ;) {
       const before = begun;
       for (let i = 0; i < 2; i++) {
         await frame();

@@ -95,6 +95,7 @@ class Pen:
         self._endless: int | None = None
         self._breaks: tuple[int, Exception] | None = None
         self._over = False
+        self._usual = writing.EVERY_SECONDS
         self._news = threading.Condition()
         self._monkeypatch = monkeypatch
         monkeypatch.setattr(writing, "stream_samples", self._stream)
@@ -121,6 +122,7 @@ class Pen:
 
     def let_go(self) -> None:
         """From here on it writes as always."""
+        self._monkeypatch.setattr(writing, "EVERY_SECONDS", self._usual)
         with self._news:
             self._allowed = math.inf
             self._news.notify_all()

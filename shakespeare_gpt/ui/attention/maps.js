@@ -1,9 +1,10 @@
 // The chosen layer's heads side by side (#layer-maps), and one head large (#head-map): Plotly heatmaps whose z are
 // the weights themselves. Each figure is drawn in a task of its own, and only when what it shows has changed.
 
+import { facts } from "../core/facts.js";
 import { current, session, windowNow } from "../core/session.js";
 import { focus, layerNow } from "../core/focus.js";
-import { NARROW, fill, finish, headFigure, setRange } from "../core/head_figure.js";
+import { fill, finish, headFigure, setRange } from "../core/head_figure.js";
 import { SCALES, lensNames } from "../core/lenses.js";
 import { CONFIG, copy, withPlotly } from "../core/plotly.js";
 import { NOTHING, pointer, view, zoom } from "../core/store.js";
@@ -18,7 +19,7 @@ import { cursor, names } from "../core/cursor.js";
 /** @typedef {{pointIndex: [row: number, column: number], curveNumber: number}} Cell of a map, as Plotly tells of it */
 /** @typedef {{layer?: number, head?: number}} Whose Of which head a map is; none: of the one that is on show. */
 
-const MEDIUM = 900; // px: below, the heads of a layer stand in two rows
+const { narrow: NARROW, medium: MEDIUM } = facts.breakpoints; // px: below, one head at a time; in two rows
 
 let [layerMaps, headMap] = /** @type {Figure[]} */ ([]); // see mount
 let [heading, layerHeading, note, layerNote, layerScale, trouble, layerTrouble] =

@@ -1,6 +1,7 @@
 // Two kinds of Plotly figure that the tabs share: a heatmap of signed numbers, and bars over the text.
 
 import { pageColours } from "./colours.js";
+import { facts } from "./facts.js";
 import { windowNow } from "./session.js";
 import { CONFIG, withPlotly } from "./plotly.js";
 import { escaped, glyph } from "./text.js";
@@ -8,15 +9,9 @@ import { isDark, onTheme } from "./theme.js";
 
 /** @import { Figure, Listeners } from "./types.d.ts" */
 
-const NAMED = 40; // up to so many characters an axis names each one
-// Red below 0, blue above, told apart by colour-blind readers too; 0 has the colour of the paper.
-const SIGNED = {
-  light: ["#8e1b2c", "#d6604d", "#f4f3ef", "#4393c3", "#0b3c73"],
-  dark: ["#ffa48c", "#b5503f", "#1d212b", "#3a80bd", "#9fd0ff"],
-};
-
 /** The colour scale of signed numbers, for Plotly. */
-export const signedScale = () => SIGNED[isDark() ? "dark" : "light"].map((colour, i) => [i / 4, colour]);
+export const signedScale = () =>
+  facts.colours.signed[isDark() ? "dark" : "light"].map((colour, i) => [i / 4, colour]);
 
 /**
  * What every figure shares.
@@ -45,7 +40,7 @@ export function layout(element, more) {
 /** An axis that counts the characters of a window; equal ones stay apart, because it counts positions. */
 export function characterAxis({ start, length, characters } = windowNow()) {
   const axis = { range: [start + 0.5, start + length + 0.5] };
-  if (length > NAMED) return axis;
+  if (length > facts.named_characters) return axis;
   return {
     ...axis,
     tickmode: "array",

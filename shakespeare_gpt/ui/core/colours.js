@@ -1,6 +1,6 @@
 // Cividis, the scale of every map: even to the eye, and the same for colour-blind readers.
 
-import { session } from "./session.js";
+import { facts } from "./facts.js";
 import { find } from "./text.js";
 
 /** @import { Scale } from "./types.d.ts" */
@@ -8,9 +8,9 @@ import { find } from "./text.js";
 /** @type {number[][] | null} */
 let table = null;
 
-/** 256 colours as [r, g, b], from weight 0 to 1, linear; made from the scale that figures.py took from Plotly. */
+/** 256 colours as [r, g, b], from weight 0 to 1, linear; made from the scale that facts.py took from Plotly. */
 export function cividis() {
-  table ??= resample(session.get().figures.colorscales.linear, 256);
+  table ??= resample(facts.colours.weights.linear, 256);
   return table;
 }
 
@@ -29,8 +29,8 @@ function resample(scale, count) {
   });
 }
 
-/** What marks the chosen row in a map, as in explorer.css. */
-export const MARK = "#ff5d5d";
+/** What marks the chosen row in a map. */
+export const MARK = facts.colours.mark;
 
 /** The colours of the page as they are now, for what CSS cannot colour. */
 export function pageColours(element = find(document, ".sg")) {

@@ -1,10 +1,11 @@
 // From what packing.py packs to numbers, and back.
 
+import { facts } from "./facts.js";
 import { UNREADABLE, checked, listOf, nullOr } from "./shape.js";
 
 /** @import { Layer, LayerPayload, LogitLens, Overview, Window } from "./types.d.ts" */
 
-const LARGEST = 2 ** 24 - 1;
+const { largest: LARGEST } = facts; // a weight of 1
 
 // --- what the endpoints /overview, /layer and /logit_lens answer ---------------------------------------------------
 

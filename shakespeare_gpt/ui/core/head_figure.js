@@ -1,5 +1,6 @@
 // A head's weights as a Plotly heatmap, without its size: for the maps on the page and for the pictures to take away.
 
+import { facts } from "./facts.js";
 import { characterAxis } from "./charts.js";
 import { session, windowNow } from "./session.js";
 import { matrix } from "./lenses.js";
@@ -7,7 +8,7 @@ import { copy, hoverTexts } from "./plotly.js";
 import { linkLines } from "./said.js";
 import { escaped } from "./text.js";
 
-export const NARROW = 560; // px: below, one head at a time
+const { narrow: NARROW } = facts.breakpoints;
 
 /** @import { Focus, Layer, Lens, Window } from "./types.d.ts" */
 
@@ -92,5 +93,5 @@ export function setRange(layout, number, seen = windowNow()) {
 /** The colours of the page. @param {Record<string, any>} layout @param {HTMLElement} element @param {Lens} lens */
 export function finish(layout, element, { scale }) {
   layout.font = { color: getComputedStyle(element).color, family: "inherit", size: 12 };
-  layout.coloraxis.colorscale = session.get().figures.colorscales[scale];
+  layout.coloraxis.colorscale = facts.colours.weights[scale];
 }

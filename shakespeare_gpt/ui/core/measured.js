@@ -1,6 +1,7 @@
 // What the heads do, as it was measured on held-out text (assets/heads.json): it arrives with the piece that holds the
 // table of roles, and is shown on the thumbnails and told in the tour too.
 
+import { facts } from "./facts.js";
 import { store } from "./store.js";
 
 /**
@@ -9,19 +10,6 @@ import { store } from "./store.js";
  */
 export const measured = store({ told: null }, { same: Object.is });
 
-// What fits on a thumbnail; a role without an entry shows its first word.
-/** @type {Record<string, string>} */
-const SHORT = {
-  previous_character: "prev",
-  same_character_before: "same",
-  start_of_word: "start",
-  current_word: "word",
-  start_of_line: "line",
-  speaker_name: "name",
-  induction: "copy",
-  first_character: "first",
-};
-
 /**
  * A role as it stands on a thumbnail: its short name, and what it says in a sentence; null: the head has none.
  * @param {string | null} role
@@ -29,5 +17,8 @@ const SHORT = {
 export function badge(role) {
   const about = role ? measured.get().told?.roles[role] : null;
   if (!role || !about) return { short: "–", sentence: "No clear role" };
-  return { short: SHORT[role] ?? about.name.split(" ")[0], sentence: `${about.name}: ${about.sentence}` };
+  return {
+    short: facts.roles[role]?.badge ?? about.name.split(" ")[0],
+    sentence: `${about.name}: ${about.sentence}`,
+  };
 }

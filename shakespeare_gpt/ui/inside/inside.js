@@ -1,6 +1,7 @@
 // Inside a head: every step of one head at one character, with the model's numbers (endpoints /inside, /arithmetic,
 // /residual). What is shown follows the View: its text, layer, head and held character.
 
+import { facts } from "../core/facts.js";
 import { answers } from "../core/answers.js";
 import { bars, draw as plot, heat, layout, signedScale, whenShown } from "../core/charts.js";
 import { pageColours } from "../core/colours.js";
@@ -328,7 +329,7 @@ async function copy(button, sum) {
 function drawSizes({ stream }) {
   const { accent, quiet, ink } = pageColours(root);
   const place = figure("sizes");
-  const narrow = place.clientWidth < 560;
+  const narrow = place.clientWidth < facts.breakpoints.narrow;
   const layers = stream.attention.map((_, i) => `${narrow ? "" : "layer "}${i + 1}`);
   const start = narrow ? "start" : "embedding";
   const hover = (/** @type {string} */ what, /** @type {number[]} */ values) =>
@@ -402,7 +403,7 @@ function drawParts({ stream }) {
   const rows = heads.map((_, i) => `layer ${i + 1}`);
   const most = Math.max(...z.flat().map(Math.abs)) || 1;
   const where = figure("parts");
-  const narrow = where.clientWidth < 560;
+  const narrow = where.clientWidth < facts.breakpoints.narrow;
   const trace = {
     type: "heatmap",
     z,

@@ -1,6 +1,7 @@
 // "Take it away": what is shown, as a picture. One SVG holds a heading, the text with its shading and arcs, and the
 // large map with its selection, in the colours of the page. Every word of it is a text node.
 
+import { facts } from "../core/facts.js";
 import { arc, linked } from "../core/arcs.js";
 import { selected } from "../core/cursor.js";
 import { promptLength, session, windowNow } from "../core/session.js";
@@ -165,7 +166,7 @@ async function headMap(now, colours) {
   const { x, y } = zoom.get();
   if (x) figure.layout.xaxis.range = x;
   if (y) figure.layout.yaxis.range = y;
-  figure.layout.coloraxis.colorscale = session.get().figures.colorscales[now.lens.scale];
+  figure.layout.coloraxis.colorscale = facts.colours.weights[now.lens.scale];
   figure.layout.font = { color: colours.ink, family: "system-ui, sans-serif", size: 12 };
   Object.assign(figure.layout, { width: WIDTH - 2 * EDGE, height: MAP });
   figure.layout.shapes = selected(now).map(([x0, y0, x1, y1, name]) => ({

@@ -1,6 +1,7 @@
 // What if? The model as trained (left) beside the model with something switched off (right), on the text of the page
 // (endpoints /what_if, /what_if_continuation). The switches are in switches.js, the textbook's claims in claims.js.
 
+import { facts } from "../core/facts.js";
 import { answers } from "../core/answers.js";
 import { bars, draw as plot, short, signedScale, whenShown } from "../core/charts.js";
 import * as claims from "./claims.js";
@@ -315,7 +316,7 @@ const drawMaps = drawn((now) => {
     "changed less as trained" +
     (most > 1e-9 ? "" : ": no difference in this head") +
     (off ? "; a head that is off still looks, but what it finds is dropped" : "");
-  const weights = { cmin: 0, cmax: 1, colorscale: session.get().figures.colorscales[scale] };
+  const weights = { cmin: 0, cmax: 1, colorscale: facts.colours.weights[scale] };
   const title = `weight (colour follows ${scale === "sqrt" ? "its square root" : "it"})`;
   drawMap(now, "before", left, title, [0, 0.1, 0.25, 0.5, 1], weights);
   drawMap(now, "after", right, title, [0, 0.1, 0.25, 0.5, 1], weights);

@@ -1,5 +1,6 @@
 // The guided tour: six stops, each a View, so that each can be handed out as a link. It can be left at any time.
 
+import { facts } from "../core/facts.js";
 import { session } from "../core/session.js";
 import { boxText, fillBox, stopWriting } from "../gradio_seam/pickers.js";
 import { measured } from "../core/measured.js";
@@ -23,6 +24,7 @@ import { element, find } from "../core/text.js";
  * @property {string} at what is brought into sight
  */
 
+const [ATTENTION, INSIDE_TAB, WHAT_IF_TAB, MODEL] = facts.tabs;
 const TEXT = "ROMEO:\nBut, soft! what light through yonder window breaks?\nIt is the east, and Juliet is";
 
 /** @type {Stop[]} */
@@ -30,14 +32,14 @@ const STOPS = [
   {
     title: "One character at a time",
     say: "The model reads a text character by character. At each place it says how likely every possible next character is, from the characters before it alone. The stronger the shading here, the surer it was of the character that did come.",
-    view: { tab: "Attention", direction: "how sure" },
+    view: { tab: ATTENTION, direction: "how sure" },
     at: "#text-strip",
   },
   {
     title: "Looking back",
     say: (head) =>
       `To foretell what comes next, a character looks back at earlier ones and gives each a weight; all its weights add up to 1. This is how one head does it: ${head.words} Each row of the map is a character that looks, and the held character's row is marked.`,
-    view: { tab: "Attention", direction: "looks at" },
+    view: { tab: ATTENTION, direction: "looks at" },
     role: ["previous_character"],
     after: "yonder wind",
     at: "#head-map",
@@ -46,7 +48,7 @@ const STOPS = [
     title: "Every head has its own habit",
     say: (head) =>
       `The model has many heads: a row of pictures for each layer. Here another one is chosen: ${head.words} Badges name what some heads do, measured on other text; many have no simple role.`,
-    view: { tab: "Attention", direction: "looks at" },
+    view: { tab: ATTENTION, direction: "looks at" },
     role: [
       "start_of_line",
       "speaker_name",
@@ -62,7 +64,7 @@ const STOPS = [
   {
     title: "Inside a head",
     say: "Where do the weights come from? Each character has a query, what it looks for, and a key, what it offers; their product says how well the two fit. Here every step of this arithmetic stands with its real numbers, so that you can check it.",
-    view: { tab: "Inside a head", direction: "looks at" },
+    view: { tab: INSIDE_TAB, direction: "looks at" },
     role: ["previous_character"],
     after: "yonder wind",
     at: '[data-piece="inside"]',
@@ -70,13 +72,13 @@ const STOPS = [
   {
     title: "What if?",
     say: "What is a head worth? Switch it off, or take away the positions or the mask that hides the future, and compare: on the left the model as trained, on the right the changed one. The other views keep showing the model as trained.",
-    view: { tab: "What if?" },
+    view: { tab: WHAT_IF_TAB },
     at: '[data-piece="what-if"]',
   },
   {
     title: "The model as a whole",
     say: "All parts on one drawing: press one to see it at work. Around it stand what it cannot do, what it learned about characters and places, and how its loss fell. Now choose a text of your own.",
-    view: { tab: "The model" },
+    view: { tab: MODEL },
     at: ".sg-drawing",
   },
 ];

@@ -1,5 +1,6 @@
 // The tab "The model": the drawing whose parts lead to the views, the embeddings, the training, samples.
 
+import { facts } from "../core/facts.js";
 import { call } from "../core/api.js";
 import { rowStart, triangles } from "../core/decode.js";
 import { CONFIG, copy, withPlotly } from "../core/plotly.js";
@@ -12,10 +13,11 @@ import { isDark, onTheme } from "../core/theme.js";
 
 /** @typedef {{data: Record<string, any>[], layout: Record<string, any>}} Specification of a figure, as Plotly wants it */
 
+const [ATTENTION, INSIDE_TAB, WHAT_IF_TAB] = facts.tabs;
 // Where each part of the drawing leads: a tab, and what to bring into sight there.
-const INSIDE = { tab: "Inside a head", at: '[data-piece="inside"]', says: "“Inside a head”, step by step" };
+const INSIDE = { tab: INSIDE_TAB, at: '[data-piece="inside"]', says: "“Inside a head”, step by step" };
 const WHAT_IF = {
-  tab: "What if?",
+  tab: WHAT_IF_TAB,
   at: '[data-piece="what-if"]',
   says: "“What if?”, where it can be switched off",
 };
@@ -25,19 +27,19 @@ const LEADS = {
   token_embedding: { at: "#character-map", says: "the map of the characters" },
   position_embedding: { at: "#position-map", says: "the likeness of the places" },
   residual: INSIDE,
-  layers: { tab: "Attention", at: "#head-grid", says: "every head of every layer" },
+  layers: { tab: ATTENTION, at: "#head-grid", says: "every head of every layer" },
   norm: WHAT_IF,
   query: INSIDE,
   key: INSIDE,
   value: INSIDE,
   scores: INSIDE,
-  softmax: { tab: "Attention", at: "#head-map", says: "the map of the weights" },
+  softmax: { tab: ATTENTION, at: "#head-map", says: "the map of the weights" },
   mix: INSIDE,
   projection: INSIDE,
   norm_2: WHAT_IF,
   feed_forward: WHAT_IF,
-  final_norm: { tab: "Attention", at: "#logit-lens", says: "what it would say after each layer" },
-  head: { tab: "Attention", at: "#logit-lens", says: "what it would say after each layer" },
+  final_norm: { tab: ATTENTION, at: "#logit-lens", says: "what it would say after each layer" },
+  head: { tab: ATTENTION, at: "#logit-lens", says: "what it would say after each layer" },
   draw: { at: "#candidates", says: "the candidates for the next character" },
 };
 
@@ -143,13 +145,13 @@ function duration(seconds) {
 
 /** @param {About} about */
 function writeFacts({ shape, parameters, training, checkpoint }) {
-  const facts = [
+  const lines = [
     ["Learned numbers", number(parameters)],
     ["Layers × heads", `${shape.n_layer} × ${shape.n_head}`],
     ["Width", `${shape.n_embd} numbers a character, ${shape.head_size} in a head`],
   ];
   if (training)
-    facts.push(
+    lines.push(
       [
         "Training",
         `${number(training.steps)} steps, ${number(training.characters)} characters read, ${duration(training.seconds)}`,
@@ -172,9 +174,9 @@ function writeFacts({ shape, parameters, training, checkpoint }) {
         : []),
       ["Validation loss", `${training.validation_loss.toFixed(4)} nats a character`],
     );
-  if (checkpoint) facts.push(["Weights", `sha256 ${checkpoint.slice(0, 12)}…`]);
+  if (checkpoint) lines.push(["Weights", `sha256 ${checkpoint.slice(0, 12)}…`]);
   find(root, ".sg-facts").replaceChildren(
-    ...facts.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]),
+    ...lines.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]),
   );
   for (const place of root.querySelectorAll("[data-fact]"))
     place.textContent = String(shape[place.getAttribute("data-fact") ?? ""]);
@@ -278,7 +280,7 @@ function drawFigures() {
   });
 }
 
-const NARROW = 480; // px
+const { figure: NARROW } = facts.breakpoints;
 const LINE = "rgba(128, 136, 152, 0.35)";
 
 // Colours that colour-blind readers can tell apart (Okabe and Ito 2008), each dark enough or light enough to read.

@@ -1,8 +1,11 @@
 // What was changed in the text, what was cut, and what went wrong.
 
+import { facts } from "../core/facts.js";
 import { session } from "../core/session.js";
 import { view } from "../core/store.js";
 import { element, find } from "../core/text.js";
+
+const [, , WHAT_IF] = facts.tabs;
 
 /** @param {HTMLElement} root */
 export function mount(root) {
@@ -19,7 +22,7 @@ export function mount(root) {
       );
     }
     const { intervention, tab } = view.get();
-    if (Object.keys(intervention).length && tab !== "What if?")
+    if (Object.keys(intervention).length && tab !== WHAT_IF)
       sentences.push("In “What if?” something is switched off; what you see here is the model as trained.");
     notes.replaceChildren(
       ...sentences.map((sentence) => element("p", {}, sentence)),

@@ -19,7 +19,6 @@ from shakespeare_gpt.model import GPT
 from shakespeare_gpt.snapshots import Snapshots
 from shakespeare_gpt.ui.attention import tab as attention_tab
 from shakespeare_gpt.ui.attention.api import Attention
-from shakespeare_gpt.ui.core import limits
 from shakespeare_gpt.ui.core.facts import TABS, page_facts
 from shakespeare_gpt.ui.core.figures import figures
 from shakespeare_gpt.ui.core.theme import THEME
@@ -138,7 +137,6 @@ def first_view(text: Text, attention: Attention) -> dict[str, Any]:
     return {
         "text": first,
         "head": attention.first_head(first),
-        "longest": limits.MAX_PROMPT,
         "overview": text.overview(first),
         "layer": attention.layer(first, 1),
         "figures": figures(attention.model.config.n_head),

@@ -122,7 +122,6 @@ def figures(n_head: int) -> dict[str, Any]:
     return {
         "layer_maps": {str(columns): layer_maps(n_head, columns) for columns in (n_head, -(-n_head // 2))},
         "head_map": head_map(),
-        "colorscales": {scale: colorscale(scale) for scale in ("sqrt", "linear")},
         "colorbar_titles": {
             "sqrt": "weight (the colour follows its square root)",
             "linear": "weight (the colour follows it, 0 to 1)",

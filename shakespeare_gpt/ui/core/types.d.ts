@@ -341,7 +341,6 @@ export interface Facts {
 export interface Figures {
   head_map: any;
   layer_maps: Record<number, any>;
-  colorscales: Record<Scale, [at: number, colour: string][]>;
   colorbar_titles: Record<Scale, string>;
 }
 

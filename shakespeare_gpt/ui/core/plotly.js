@@ -7,7 +7,9 @@ import { element } from "./text.js";
 const FAILED = "The maps could not be loaded.";
 const PAUSE = 3000; // ms before it is tried once more
 
-/** @type {Map<HTMLElement, (Plotly: any) => void>} places of figures that wait for Plotly, each with its drawing */
+/** @typedef {(Plotly: any) => void} Draw */
+
+/** @type {Map<HTMLElement, Draw>} places of figures that wait for Plotly, each with its drawing */
 const waiting = new Map();
 /** @type {Promise<any> | null} */
 let loading = null;
@@ -37,11 +39,10 @@ function load() {
 function arrived() {
   if (!globalThis.Plotly) return missed(); // what was loaded is not Plotly
   failed = false;
-  for (const [place, draw] of waiting) {
+  for (const place of waiting.keys()) {
     place.querySelector(".sg-no-plotly")?.remove();
-    later(draw, () => draw(globalThis.Plotly));
+    later(place, () => waiting.has(place) && withPlotly(place, /** @type {Draw} */ (waiting.get(place))));
   }
-  waiting.clear();
   return globalThis.Plotly;
 }
 
@@ -65,9 +66,10 @@ function say(place) {
 /**
  * Runs draw(Plotly) now, or when Plotly is there. Of several that wait at one place the latest is drawn.
  * @param {HTMLElement} place
- * @param {(Plotly: any) => void} draw
+ * @param {Draw} draw
  */
 export function withPlotly(place, draw) {
+  waiting.delete(place);
   if (globalThis.Plotly) return draw(globalThis.Plotly);
   waiting.set(place, draw);
   if (failed) say(place);

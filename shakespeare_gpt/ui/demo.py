@@ -42,8 +42,8 @@ from shakespeare_gpt.ui.writing.api import Writing
 
 MAX_WAITING = 64  # for a place among those who write
 STYLES = (
-    "writing/page.css", "take_away/take_away.css", "inside/inside.css", "what_if/what_if.css", "core/explorer.css",
-    "model/model.css",
+    "core/core.css", "core/frame.css", "writing/writing.css", "text/text.css", "attention/attention.css",
+    "inside/inside.css", "what_if/what_if.css", "model/model.css", "lessons/tour.css", "take_away/take_away.css",
 )  # fmt: skip
 LAUNCH: dict[str, Any] = {
     "theme": THEME,

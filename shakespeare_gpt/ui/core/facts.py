@@ -62,9 +62,9 @@ SIGNED = {
     "light": ("#8e1b2c", "#d6604d", "#f4f3ef", "#4393c3", "#0b3c73"),
     "dark": ("#ffa48c", "#b5503f", "#1d212b", "#3a80bd", "#9fd0ff"),
 }
-# In px: below, one head at a time; below, what stands side by side stands under each other; below, a figure's short
-# titles. Style sheets say max-width: 559px for "narrower than 560".
-BREAKPOINTS = {"narrow": 560, "medium": 900, "figure": 480}
+# In px, each for what is narrower: one head at a time; continuations that scroll beside each other; what stood side by
+# side stands under each other; a figure with short titles. A style sheet says max-width: 559px for the first.
+BREAKPOINTS = {"narrow": 560, "cards": 640, "medium": 900, "figure": 480}
 NAMED_CHARACTERS = 40  # up to so many an axis names each one
 
 

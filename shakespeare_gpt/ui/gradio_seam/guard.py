@@ -18,9 +18,10 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shakespeare_gpt.ui.gradio_seam import files
+from shakespeare_gpt.ui.gradio_seam.page import PREFIX
 
 MAX_BODY = 256 * 2**10  # bytes; the longest honest call has 2,000 characters, each at most 12 bytes of JSON
-# What a page, gradio_client, curl and MCP clients call under /gradio_api/; the rest is closed.
+# What a page, gradio_client, curl and MCP clients call under PREFIX; the rest is closed.
 OPEN = (
     "api/", "app_id", "call/", "cancel", "heartbeat/", "info", "login_check", "mcp", "openapi.json",
     "queue/", "reset", "run/", "startup-events", "theme.css",
@@ -61,7 +62,7 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        _, found, name = scope["path"].partition("/gradio_api/")
+        _, found, name = scope["path"].partition(f"{PREFIX}/")
         if found and not name.startswith(OPEN):
             return await refusal(403, "This app has no such service.")(scope, receive, send)
         if scope["method"] not in ("GET", "HEAD", "OPTIONS"):

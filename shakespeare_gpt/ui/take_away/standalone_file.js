@@ -123,12 +123,13 @@ const radios = (name, label, count) =>
 export async function html(pieces) {
   const { n_layer, n_head, checkpoint } = windowNow();
   const { layer, head } = view.get();
-  const [answers, map, css, more, plotly] = await Promise.all([
+  const [answers, map, plotly, ...css] = await Promise.all([
     numbers(),
     modules("standalone.js"),
-    fetched("core/explorer.css"),
-    fetched("model/model.css"),
     fetched("core/plotly.min.js"),
+    fetched("core/core.css"),
+    fetched("text/text.css"),
+    fetched("attention/attention.css"),
   ]);
   const sha = checkpoint ? ` Checkpoint ${checkpoint.slice(0, 16)}.` : "";
   const live = facts.space
@@ -142,7 +143,7 @@ export async function html(pieces) {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline' data:; style-src 'unsafe-inline'; img-src data: blob:">
 <title>Shakespeare GPT: layer ${layer}, head ${head}</title>
-<style>${css}${more}${STYLE}</style>
+<style>${css.join("")}${STYLE}</style>
 <script type="importmap">${inScript({ imports: map })}</script>
 </head>
 <body>

@@ -1,0 +1,73 @@
+"""What this app overrides and uses of Gradio's insides: if it goes, importing the page fails, with a sentence."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+
+import gradio as gr
+import gradio.blocks
+import gradio.components
+import gradio.route_utils
+import pytest
+
+from shakespeare_gpt.ui.gradio_seam import guard, page
+
+
+class Without:
+    """Nothing that is looked for."""
+
+
+def renamed(name: str) -> Callable[[pytest.MonkeyPatch], None]:
+    return lambda patch: patch.delattr(gr.Blocks, name)
+
+
+def other(name: str, instead: object) -> Callable[[pytest.MonkeyPatch], None]:
+    return lambda patch: patch.setattr(gr.Blocks, name, instead)
+
+
+async def awaited(self, block_fn, inputs):
+    """As validate_inputs, but nobody who does not wait for it would have an answer."""
+
+
+def swapped(self, inputs, block_fn):
+    """As validate_inputs, with its parameters in another order."""
+
+
+async def unchecked(self, block_fn, inputs, state):
+    """As preprocess_data, which no longer looks at what comes in."""
+
+
+def module(owner: object, name: str, instead: object) -> Callable[[pytest.MonkeyPatch], None]:
+    return lambda patch: patch.setattr(owner, name, instead)
+
+
+GONE = {
+    **{name: (renamed(name), name) for name in (*page.OVERRIDDEN, "preprocess_data")},
+    **{f"{name} takes other things": (other(name, lambda: None), name) for name in page.OVERRIDDEN},
+    "validate_inputs is awaited": (other("validate_inputs", awaited), "validate_inputs"),
+    "validate_inputs has another order": (other("validate_inputs", swapped), "validate_inputs"),
+    "nobody calls validate_inputs": (other("preprocess_data", unchecked), "validate_inputs"),
+    "_Keywords": (module(gradio.components, "_Keywords", None), "_Keywords"),
+    "FINISHED_ITERATING": (module(gradio.components, "_Keywords", Without), "FINISHED_ITERATING"),
+    "BlockFunction": (module(gradio.blocks, "BlockFunction", Without), "BlockFunction"),
+    "Component": (module(gradio.components, "Component", Without), "Component"),
+    "the prefix of the routes": (module(gradio.route_utils, "API_PREFIX", "/api"), "API_PREFIX"),
+}
+
+
+@pytest.mark.parametrize("case", GONE)
+def test_what_gradio_no_longer_has_stops_the_import(case, monkeypatch):
+    change, named = GONE[case]
+    change(monkeypatch)
+    spec = importlib.util.spec_from_file_location("page_again", page.__file__)
+    with pytest.raises(RuntimeError) as stopped:
+        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    told = str(stopped.value)
+    assert named in told and gr.__version__ in told and "requirements.txt" in told
+    assert "\n" not in told
+
+
+def test_this_gradio_has_it_all():
+    page.check()
+    assert guard.PREFIX == page.PREFIX

@@ -1,0 +1,81 @@
+"""One owner for a fact: core/facts.py against what it is taken from, and against the style sheets, which cannot read it."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import fields
+
+import pytest
+
+from shakespeare_gpt.heads import ROLES
+from shakespeare_gpt.intervention import Intervention
+from shakespeare_gpt.pictures import parts
+from shakespeare_gpt.ui.core import facts, limits
+from shakespeare_gpt.ui.demo import HELP
+from shakespeare_gpt.ui.gradio_seam import files
+from support import VOCABULARY, small_gpt
+
+STYLES = {name: files.contents(name)[0].decode() for name in files.served() if name.endswith(".css")}
+
+
+@pytest.fixture(scope="module")
+def told():
+    return facts.page_facts(small_gpt().config, {"h3": ["A sentence."]})
+
+
+def test_they_are_plain_json(told):
+    assert json.loads(json.dumps(told, allow_nan=False)) == told
+
+
+def test_every_role_has_its_badge(told):
+    assert list(told["roles"]) == list(ROLES) == list(facts.BADGES)
+    badges = [role["badge"] for role in told["roles"].values()]
+    assert len(set(badges)) == len(badges) and all(len(badge) <= 5 for badge in badges)
+
+
+def test_every_field_of_an_intervention_has_its_words_and_its_kind(told):
+    assert list(told["intervention"]) == [field.name for field in fields(Intervention)]
+    everything = Intervention({(0, 0)}, True, True, True, True, {0}, {0}, {0}).to_json()
+    for name, about in told["intervention"].items():
+        shape = {"heads": [[1, 1]], "flag": True, "layers": [1]}[about["kind"]]
+        assert everything[name] == shape and about["words"]
+
+
+def test_the_usual_settings_are_in_their_range_and_the_outside_may_say_them(told):
+    for name, setting in told["sampling"].items():
+        assert setting["least"] <= setting["usual"] <= setting["most"], name
+        assert told["view"]["sampling"][name] == setting["usual"]
+    for end in ("least", "most", "usual"):
+        values = {name: setting[end] for name, setting in told["sampling"].items()}
+        limits.sampling(values["temperature"], values["top_k"], values["top_p"], len(VOCABULARY))
+        limits.seed(values["seed"])
+
+
+def test_the_view_begins_with_one_of_its_choices(told):
+    for name, choices in told["choices"].items():
+        assert told["view"][name] in choices
+    assert told["choices"]["tab"] == told["tabs"]
+    assert all(told["view"][name] is False for name in told["flags"])
+
+
+def test_the_drawing_has_every_part(told):
+    assert list(told["drawing"]) == list(parts(small_gpt().config))
+
+
+def test_the_style_sheets_break_where_the_page_does():
+    widths = {int(width) for text in STYLES.values() for width in re.findall(r"-width:\s*(\d+)px\)", text)}
+    wanted = {facts.BREAKPOINTS[name] - 1 for name in ("narrow", "cards", "medium")}
+    assert widths == wanted
+
+
+def test_the_mark_of_the_style_sheets_is_the_page_s():
+    said = [colour for text in STYLES.values() for colour in re.findall(r"--sg-mark:\s*(#\w+)", text)]
+    assert said == [facts.MARK]
+    assert not [name for name, text in STYLES.items() if text.count(facts.MARK) > text.count("--sg-mark:")]
+
+
+def test_every_help_is_three_sentences_at_most():
+    for selector, sentences in HELP.items():
+        assert 1 <= len(sentences) <= 3, selector
+        assert all(sentence == sentence.strip() and sentence[-1] in ".”" for sentence in sentences), selector

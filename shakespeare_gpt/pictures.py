@@ -13,6 +13,7 @@ from html import escape
 
 from shakespeare_gpt.model import GPTConfig
 from shakespeare_gpt.published import FIVE_GRAM, NANOGPT
+from shakespeare_gpt.words import plural
 
 STYLE = """<style>
 svg { --ink: #1b2130; --quiet: #5a6172; --line: #b9bfcc; --fill: #f4f5f9; --accent: #2b4c9b; }
@@ -90,8 +91,10 @@ def parts(config: GPTConfig) -> dict[str, Part]:
         Part(
             "layers",
             f"layer, {config.n_layer} of them",
-            f"{heads} heads each",
-            f"The same two branches {config.n_layer} times, each time with weights of their own.",
+            f"{plural(heads, 'head')} each",
+            "Two branches, one after the other."
+            if config.n_layer == 1
+            else f"The same two branches {config.n_layer} times, each time with weights of their own.",
             154, 256, 250, 30,
         ),
         Part(
@@ -217,7 +220,8 @@ def decoder_svg(config: GPTConfig, page: bool = False) -> str:
         drawn.append(arrow((x, boxes[upper].y + boxes[upper].height), (x, boxes[lower].y)))
     drawn += [box(part, page) for part in boxes.values()]
     title = (
-        f"The decoder: {config.n_layer} layers of {config.n_head} attention heads and a feed-forward network"
+        f"The decoder: {plural(config.n_layer, 'layer')} of {plural(config.n_head, 'attention head')} and a "
+        "feed-forward network"
     )
     return svg(WIDTH, HEIGHT, title, drawn, page)
 

@@ -10,6 +10,7 @@ import torch
 from shakespeare_gpt.arrays import float32
 from shakespeare_gpt.intervention import Intervention
 from shakespeare_gpt.model import GPT
+from shakespeare_gpt.words import plural
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,8 @@ def window(model: GPT, text: str) -> Window:
     context = model.config.context_length
     start = max(0, len(normalized) - context)
     if start:
-        notes = [*notes, f"The model sees {context} characters: the first {start} are cut."]
+        cut = "the first one is cut" if start == 1 else f"the first {start} are cut"
+        notes = [*notes, f"The model sees {plural(context, 'character')}: {cut}."]
     return Window(normalized[start:], normalized[:start], notes)
 
 

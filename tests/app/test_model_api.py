@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import sys
+from pathlib import Path
 
+import gradio as gr
 import numpy as np
 import pytest
 import torch
+from starlette.testclient import TestClient
 
 import shakespeare_gpt as sg
 from shakespeare_gpt import heads
@@ -23,6 +28,7 @@ from shakespeare_gpt.ui.attention.api import Attention
 from shakespeare_gpt.ui.core import traces
 from shakespeare_gpt.ui.core.limits import Refused
 from shakespeare_gpt.ui.core.traces import TraceCache
+from shakespeare_gpt.ui.demo import LAUNCH, build_demo
 from shakespeare_gpt.ui.model.api import About
 from support import ASSETS, TEXT, VOCABULARY, small_gpt
 
@@ -31,6 +37,7 @@ TINY = {
     "precision": "fp32",
 }  # fmt: skip
 PROMPT = TEXT[:20]
+NOT_OF_THE_PAGE = {"state.safetensors"}  # of what a training run leaves
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +53,9 @@ def folder(tmp_path_factory):
     }  # so that there is one
     told = {"sha256": model.checkpoint.sha256, **told}
     (folder / "heads.json").write_bytes(measure.as_json(told))
+    price = {"name": "The scale", "intervention": {"no_scale": True}, "price": 123.0, "standard_error": 1.0}
+    prices = {"sha256": model.checkpoint.sha256, "prices": [price]}
+    (folder / "prices.json").write_bytes(measure.as_json(prices))
     return folder
 
 
@@ -266,6 +276,67 @@ def test_samples_are_the_models_own(about, tiny):
     for one in told["samples"]:
         assert one["text"] == sg.generate(tiny, one["prompt"], 240, temperature=0.8, seed=told["seed"])
     assert about.samples() is told
+
+
+# --- the whole page from a folder --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def opened() -> list[Path]:
+    """Every file that this process opens, from now on; Python has no way to stop such a hook."""
+    paths: list[Path] = []
+
+    def hook(event: str, arguments: tuple) -> None:
+        if event == "open" and isinstance(arguments[0], (str, os.PathLike)):
+            paths.append(Path(os.fspath(arguments[0])))
+
+    sys.addaudithook(hook)
+    return paths
+
+
+def test_everything_that_the_page_shows_comes_from_its_folder(folder, opened):
+    opened.clear()
+    demo = build_demo(folder=folder)
+    http = TestClient(gr.routes.App.create_app(demo, app_kwargs=dict(LAUNCH["app_kwargs"])))
+
+    def answer(name, *data):
+        response = http.post(f"/gradio_api/run/{name}", json={"data": list(data)})
+        assert response.status_code == 200, response.text
+        return response.json()["data"][0]
+
+    record = json.loads((folder / "training.json").read_text())
+    measured = json.loads((folder / "heads.json").read_text())
+    about = answer("about")
+    assert about["checkpoint"] == record["sha256"]
+    assert about["training"]["validation_loss"] == record["validation_loss"]
+    assert about["training"]["characters"] == record["characters"]
+    usual = measured["heads"][0]["usual_weight_by_distance"][: len(PROMPT)]
+    assert answer("layer", PROMPT, 1)["usual"][0] == pytest.approx(usual, rel=1e-5)
+    assert answer("roles", PROMPT)["heads"][1]["role"] == "previous_character"
+    assert answer("what_if", PROMPT, {"no_scale": True})["price"]["price"] == 123.0
+    assert answer("claim", PROMPT, "scale")["price"]["price"] == 123.0
+    for step in (0, 1, 4, 12):
+        answer("snapshot", PROMPT, step)
+        answer("snapshot_text", PROMPT, step)
+    answer("samples")
+    told = {each["props"].get("elem_id"): each["props"].get("value") for each in demo.config["components"]}
+    assert told["what-if"]["prices"]["prices"][0]["price"] == 123.0
+    assert told["roles-piece"]["heads"] == api_heads(measured)
+    assert [one["step"] for one in told["forming-piece"]["moments"]] == [0, 1, 4, 12]
+    assert told["strip"]["overview"]["checkpoint"] == record["sha256"]
+
+    resolved = {path.resolve() for path in opened}
+    assert not [path for path in resolved if path.is_relative_to(ASSETS)]
+    mine = {path.resolve() for path in folder.rglob("*") if path.suffix in (".json", ".safetensors")}
+    assert {path.name for path in mine if path not in resolved} <= NOT_OF_THE_PAGE
+
+
+def api_heads(measured: dict) -> list[dict]:
+    """The measured heads as they travel with the page."""
+    return [
+        {key: value for key, value in head.items() if key != "usual_weight_by_distance"}
+        for head in measured["heads"]
+    ]
 
 
 # --- over HTTP ---------------------------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ FLOORS = [
     {"heads", "inside", "embeddings", "snapshots", "pictures", "generation"},
     {"trace", "checkpoint", "fast_decode"},
     {"model"},
-    {"tokenizer", "intervention", "sampling", "arrays", "published"},
+    {"tokenizer", "intervention", "sampling", "arrays", "published", "words"},
 ]
 # The same inside training/.
 TRAINING = [

@@ -13,7 +13,7 @@ import { at } from "../core/said.js";
 import { checked, nullOr } from "../core/shape.js";
 import { view } from "../core/store.js";
 import { later } from "../core/tasks.js";
-import { bar, element, find, four, messageOf } from "../core/text.js";
+import { bar, element, find, four, messageOf, plural } from "../core/text.js";
 import { onTheme } from "../core/theme.js";
 
 /** @import { Figure, Snapshot, SnapshotText, Timer, Window } from "../core/types.d.ts" */
@@ -39,6 +39,9 @@ let [said, written, steps, heading, rowHeading, bars] = /** @type {HTMLElement[]
 /** @type {Timer} */
 let writing;
 let drawn = "";
+
+/** @param {number} step */
+const inSteps = (step) => `${step.toLocaleString("en")} ${plural("step", step)}`;
 
 /** @param {HTMLElement} root @param {{moments: Moment[], vocab_size: number}} told */
 export function mount(root, told) {
@@ -91,7 +94,7 @@ async function show() {
   const { layer, head } = view.get();
   const moment = moments[chosenMoment()];
   slider.value = String(chosenMoment());
-  slider.setAttribute("aria-valuetext", `after ${moment.step.toLocaleString("en")} steps`);
+  slider.setAttribute("aria-valuetext", `after ${inSteps(moment.step)}`);
   [...steps.children].forEach((one, i) => one.classList.toggle("sg-now", i === chosenMoment()));
   heading.textContent = `Layer ${layer} head ${head} ${nameOf(moment)}`;
   const current = () =>
@@ -121,7 +124,7 @@ const nameOf = ({ step }) =>
     ? "before the training"
     : step === moments.at(-1)?.step
       ? "as it is now"
-      : `after ${step.toLocaleString("en")} steps`;
+      : `after ${inSteps(step)}`;
 
 /** @param {Moment} moment @param {Snapshot} snapshot */
 function sentence(moment, { layer, head, text_loss }) {
@@ -131,7 +134,7 @@ function sentence(moment, { layer, head, text_loss }) {
       : `validation loss ${moment.validation_loss.toFixed(4)}`;
   const own = text_loss === null ? "" : `; on your text ${text_loss.toFixed(2)}`;
   const read = moment.step
-    ? `after ${moment.step.toLocaleString("en")} steps and ${moment.characters.toLocaleString("en")} characters read`
+    ? `after ${inSteps(moment.step)} and ${moment.characters.toLocaleString("en")} characters read`
     : "before the first step";
   return `Layer ${layer} head ${head} ${read}: ${loss}${own}.`;
 }

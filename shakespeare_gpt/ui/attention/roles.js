@@ -6,7 +6,7 @@ import { session } from "../core/session.js";
 import { badge, measured as published } from "../core/measured.js";
 import { checked } from "../core/shape.js";
 import { view } from "../core/store.js";
-import { element, find, messageOf } from "../core/text.js";
+import { element, find, messageOf, plural } from "../core/text.js";
 
 /** @import { Measured, RolesHere, Window } from "../core/types.d.ts" */
 
@@ -67,12 +67,13 @@ export function mount(root, told) {
 function sentence() {
   const given = [...new Set(measured.heads.map((head) => head.role).filter(Boolean))];
   const legend = given.map((role) => `${badge(role).short} = ${nameOf(role)}`).join(", ");
+  const all = measured.heads.length;
   const without = measured.heads.filter((head) => !head.role).length;
   return (
     `Measured on ${measured.text.characters.toLocaleString("en")} characters of text that the model did not learn from. ` +
     "The numbers are the shares of a head's weight, in percent; induction is measured on random characters written twice. " +
     `A role is given from ${share(measured.threshold)}% of the way between chance and all of the weight: ${without} of ` +
-    `${measured.heads.length} heads have no clear role. Badges on the thumbnails above: ${[...(legend ? [legend] : []), "– = no clear role"].join(", ")}.`
+    `${all} ${plural("head", all)} ${all === 1 ? "has" : "have"} no clear role. Badges on the thumbnails above: ${[...(legend ? [legend] : []), "– = no clear role"].join(", ")}.`
   );
 }
 

@@ -16,6 +16,13 @@ export const named = (character, position) => `'${glyph(character)}' at ${positi
 /** A weight as the page always writes it. @param {number} weight */
 export const four = (weight) => weight.toFixed(4);
 
+/**
+ * "head" or "heads", after a number.
+ * @param {string} noun
+ * @param {number} count
+ */
+export const plural = (noun, count) => (count === 1 ? noun : `${noun}s`);
+
 /** A probability in words that fit: 31%, 0.4%, <0.1% @param {number} p */
 export function percent(p) {
   if (p >= 0.0995) return `${Math.round(p * 100)}%`;

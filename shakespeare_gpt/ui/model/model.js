@@ -6,7 +6,7 @@ import { rowStart, triangles } from "../core/decode.js";
 import { CONFIG, copy, withPlotly } from "../core/plotly.js";
 import { checked, nullOr, rowOf } from "../core/shape.js";
 import { reveal } from "../gradio_seam/tabs.js";
-import { around, element, escaped, find, glyph, messageOf } from "../core/text.js";
+import { around, element, escaped, find, glyph, messageOf, plural } from "../core/text.js";
 import { isDark, onTheme } from "../core/theme.js";
 
 /** @import { About, Samples } from "../core/types.d.ts" */
@@ -154,7 +154,7 @@ function writeFacts({ shape, parameters, training, checkpoint }) {
     lines.push(
       [
         "Training",
-        `${number(training.steps)} steps, ${number(training.characters)} characters read, ${duration(training.seconds)}`,
+        `${number(training.steps)} ${plural("step", training.steps)}, ${number(training.characters)} characters read, ${duration(training.seconds)}`,
       ],
       ...(training.teachers
         ? [

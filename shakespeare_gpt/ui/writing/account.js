@@ -1,5 +1,7 @@
 // The account of a run, as `write` in api.py tells it: lines of JSON, of which more and more arrive.
 
+import { plural } from "../core/text.js";
+
 /**
  * @typedef {object} Step How sure the model was of a generated character.
  * @property {number} probability
@@ -83,9 +85,10 @@ const named = ([probability, rank, entropy, start]) => ({ probability, rank, ent
  */
 export function sentence({ seeds, seconds, samples, done }, stopped) {
   const state = done ? "Wrote" : stopped ? "Stopped after" : "Writing:";
+  const count = samples[0].text.length;
   const several = samples.length > 1;
   const which = several ? `seeds ${seeds[0]} to ${seeds.at(-1)}` : `seed ${seeds[0]}`;
-  return `${state} ${samples[0].text.length} characters${several ? " each" : ""} in ${seconds.toFixed(1)} s, ${which}.`;
+  return `${state} ${count} ${plural("character", count)}${several ? " each" : ""} in ${seconds.toFixed(1)} s, ${which}.`;
 }
 
 /**

@@ -99,3 +99,8 @@ test("Write on sends the end of the text and where it stands", () => {
   assert.deepEqual(end("typed, written", 5, 7), { prompt: "written", place: { offset: 7, before: 7 } });
   assert.deepEqual(end("", 0, 2000), { prompt: "", place: { offset: 0, before: 0 } });
 });
+
+test("one character is no characters", () => {
+  const one = { seeds: [7], seconds: 0.1, done: true, samples: [{ seed: 7, text: "a", steps: [] }] };
+  assert.equal(sentence(/** @type {any} */ (one), false), "Wrote 1 character in 0.1 s, seed 7.");
+});

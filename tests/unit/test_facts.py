@@ -11,9 +11,12 @@ import pytest
 from shakespeare_gpt.heads import ROLES
 from shakespeare_gpt.intervention import Intervention
 from shakespeare_gpt.pictures import parts
+from shakespeare_gpt.ui.attention.tab import LENSES
 from shakespeare_gpt.ui.core import facts, limits
 from shakespeare_gpt.ui.demo import HELP
 from shakespeare_gpt.ui.gradio_seam import files
+from shakespeare_gpt.ui.text.tab import STRIP
+from shakespeare_gpt.ui.what_if.tab import WITHOUT
 from support import VOCABULARY, small_gpt
 
 STYLES = {name: files.contents(name)[0].decode() for name in files.served() if name.endswith(".css")}
@@ -79,3 +82,18 @@ def test_every_help_is_three_sentences_at_most():
     for selector, sentences in HELP.items():
         assert 1 <= len(sentences) <= 3, selector
         assert all(sentence == sentence.strip() and sentence[-1] in ".”" for sentence in sentences), selector
+
+
+def test_the_templates_offer_the_choices_of_the_view():
+    directions = re.findall(r'data-view="direction" value="([^"]+)"', STRIP)
+    assert tuple(directions) == facts.CHOICES["direction"]
+    for name in ("over", "scale"):
+        (select,) = re.findall(rf'<select data-view="{name}".*?</select>', LENSES, re.DOTALL)
+        assert tuple(re.findall(r'<option value="([^"]+)"', select)) == facts.CHOICES[name]
+    assert tuple(re.findall(r'type="checkbox" data-view="([^"]+)"', LENSES)) == facts.FLAGS
+    assert f"Keep what carries {facts.KEEP_MOST:.0%}" in LENSES
+
+
+def test_the_switches_of_the_whole_model_are_the_flags(told):
+    flags = [name for name, about in told["intervention"].items() if about["kind"] == "flag"]
+    assert list(WITHOUT) == flags

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page
 
 import shakespeare_gpt as sg
-from pages import begin, open_settings, press, ready, settings, stopped
+from pages import TIMEOUT, begin, open_settings, press, ready, settings, stopped
 from shakespeare_gpt.ui.writing.tab import EXAMPLES
 
 PROMPT = "JULIET:\nO"
@@ -195,3 +195,24 @@ def test_a_refusal_is_one_kind_sentence_and_leaves_the_page_as_it_was(desk, watc
     assert strip(desk) == text
     desk.locator(".toast-close").click()
     watched.faults.clear()  # Chromium reports the refusal itself in the console
+
+
+def test_a_button_that_is_pressed_before_the_scripts_are_there_waits_for_them(browser, url):
+    page = browser.new_page()
+    page.set_default_timeout(TIMEOUT)
+    held = []
+    page.route("**/events.js", lambda route: held.append(route))
+    page.goto(url)
+    page.locator("#copy").click()
+    page.wait_for_function(
+        "document.querySelector('#text-strip [data-position]')"
+    )  # the rest of the page works
+    assert page.locator("#copy").text_content().strip() == "Copy text"
+    page.evaluate(
+        "new MutationObserver(() => { window.copied ||= document.querySelector('#copy').textContent === 'Copied'; })"
+        ".observe(document.body, {subtree: true, childList: true, characterData: true})"
+    )
+    for route in held:
+        route.continue_()
+    page.wait_for_function("window.copied")
+    page.close()

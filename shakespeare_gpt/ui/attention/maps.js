@@ -13,9 +13,8 @@ import { element, find } from "../core/text.js";
 import { onTheme } from "../core/theme.js";
 import { cursor, names } from "../core/cursor.js";
 
-/** @import { Figure, Focus, Lens, Timer } from "../core/types.d.ts" */
+/** @import { Figure, Focus, Lens, Spec, Specification, Timer } from "../core/types.d.ts" */
 
-/** @typedef {{data: Record<string, any>[], layout: Record<string, any>}} Specification of a figure, as Plotly wants it */
 /** @typedef {{pointIndex: [row: number, column: number], curveNumber: number}} Cell of a map, as Plotly tells of it */
 /** @typedef {{layer?: number, head?: number}} Whose Of which head a map is; none: of the one that is on show. */
 
@@ -131,7 +130,7 @@ function drawLayerMaps() {
 
 /**
  * The height at which the cells of the first map are as high as they are wide, in px.
- * @param {Record<string, any>} layout
+ * @param {Spec} layout
  * @param {number} width px
  */
 function squareHeight({ margin, xaxis, yaxis }, width) {
@@ -172,7 +171,7 @@ function drawHeadMap() {
   react(headMap, figure, () => ({}), setZoom); // it shows what is chosen, through all lenses; pointing changes neither
 }
 
-/** The colour bar below the map instead of beside it. @param {Record<string, any>} colorbar */
+/** The colour bar below the map instead of beside it. @param {Spec} colorbar */
 function lay(colorbar) {
   Object.assign(colorbar, { orientation: "h", y: -0.16, yanchor: "top", thickness: 10, tickangle: 0 });
   Object.assign(colorbar, { tickvals: [0, 0.25, 0.5, 0.75, 1], ticktext: ["0", "0.25", "0.5", "0.75", "1"] });

@@ -7,7 +7,7 @@ import { CONFIG, withPlotly } from "./plotly.js";
 import { escaped, glyph } from "./text.js";
 import { isDark, onTheme } from "./theme.js";
 
-/** @import { Figure, Listeners } from "./types.d.ts" */
+/** @import { Figure, Listeners, Spec } from "./types.d.ts" */
 
 /** The colour scale of signed numbers, for Plotly. */
 export const signedScale = () =>
@@ -16,7 +16,7 @@ export const signedScale = () =>
 /**
  * What every figure shares.
  * @param {HTMLElement} element
- * @param {Record<string, any>} more of Plotly's layout
+ * @param {Spec} more of Plotly's layout
  */
 export function layout(element, more) {
   const { ink, line } = pageColours(element);
@@ -57,8 +57,8 @@ const listeners = new WeakMap();
 /**
  * Draw a figure.
  * @param {Figure} element
- * @param {Record<string, any>[]} traces
- * @param {Record<string, any>} laidOut
+ * @param {Spec[]} traces
+ * @param {Spec} laidOut
  * @param {Listeners} on they may change from time to time
  */
 export function draw(element, traces, laidOut, on = {}) {

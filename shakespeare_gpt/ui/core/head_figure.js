@@ -10,7 +10,7 @@ import { escaped } from "./text.js";
 
 const { narrow: NARROW } = facts.breakpoints;
 
-/** @import { Focus, Layer, Lens, Window } from "./types.d.ts" */
+/** @import { Focus, Layer, Lens, Spec, Window } from "./types.d.ts" */
 
 /** @typedef {(query: number, key: number) => string[] | undefined} Hover The lines that are told of a cell. */
 
@@ -82,7 +82,7 @@ function folded(line) {
   return [line.slice(0, end), line.slice(end + 1)];
 }
 
-/** The axes of a map of a figure: rows from the top. @param {Record<string, any>} layout @param {number} number from 1 */
+/** The axes of a map of a figure: rows from the top. @param {Spec} layout @param {number} number from 1 */
 export function setRange(layout, number, seen = windowNow()) {
   const { range } = characterAxis(seen);
   const suffix = number > 1 ? number : "";
@@ -90,7 +90,7 @@ export function setRange(layout, number, seen = windowNow()) {
   layout[`yaxis${suffix}`].range = [...range].reverse();
 }
 
-/** The colours of the page. @param {Record<string, any>} layout @param {HTMLElement} element @param {Lens} lens */
+/** The colours of the page. @param {Spec} layout @param {HTMLElement} element @param {Lens} lens */
 export function finish(layout, element, { scale }) {
   layout.font = { color: getComputedStyle(element).color, family: "inherit", size: 12 };
   layout.coloraxis.colorscale = facts.colours.weights[scale];

@@ -339,8 +339,8 @@ export interface Facts {
 
 /** Plotly's layouts and traces, from figures.py. */
 export interface Figures {
-  head_map: any;
-  layer_maps: Record<number, any>;
+  head_map: Specification;
+  layer_maps: Record<number, Specification>;
   colorbar_titles: Record<Scale, string>;
 }
 
@@ -446,6 +446,15 @@ export interface Timers {
 /** Asks an endpoint; rejects with an Error whose message is for the visitor. */
 export type Call = (name: string, ...args: any[]) => Promise<any>;
 
+/** A part of a figure as Plotly wants it; Plotly brings no types. */
+export type Spec = Record<string, any>;
+
+/** A figure as Plotly wants it. */
+export interface Specification {
+  data: Spec[];
+  layout: Spec;
+}
+
 /** A point of a figure, as Plotly tells of it. */
 export interface Point {
   pointIndex: any; // a number; of a heatmap [row, column]
@@ -468,9 +477,9 @@ export interface Axis {
 
 /** An element that Plotly draws into: these are Plotly's own, and there once it has drawn. */
 export interface Figure extends HTMLElement {
-  _fullLayout?: Record<string, any>;
-  data?: Record<string, any>[];
-  layout?: Record<string, any>;
+  _fullLayout?: Spec;
+  data?: Spec[];
+  layout?: Spec;
   on?(event: string, listener: (event: any) => void): void;
 }
 

@@ -9,9 +9,7 @@ import { reveal } from "../gradio_seam/tabs.js";
 import { around, element, escaped, find, glyph, messageOf, plural } from "../core/text.js";
 import { isDark, onTheme } from "../core/theme.js";
 
-/** @import { About, Samples } from "../core/types.d.ts" */
-
-/** @typedef {{data: Record<string, any>[], layout: Record<string, any>}} Specification of a figure, as Plotly wants it */
+/** @import { About, Samples, Specification } from "../core/types.d.ts" */
 
 const [ATTENTION, INSIDE_TAB, WHAT_IF_TAB] = facts.tabs;
 // Where each part of the drawing leads: a tab, and what to bring into sight there.

@@ -331,7 +331,7 @@ export interface Facts {
     signed: Record<"light" | "dark", string[]>;
     weights: Record<Scale, [at: number, colour: string][]>;
   };
-  breakpoints: { narrow: number; medium: number; figure: number };
+  breakpoints: { narrow: number; cards: number; medium: number; figure: number };
   named_characters: number;
   largest: number;
   help: Record<string, string[]>;

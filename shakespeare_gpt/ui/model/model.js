@@ -20,7 +20,7 @@ const WHAT_IF = {
   says: "“What if?”, where it can be switched off",
 };
 /** @type {Record<string, {tab?: string, at: string, says: string}>} */
-const LEADS = {
+export const LEADS = {
   text: { at: "#text-strip", says: "the text" },
   token_embedding: { at: "#character-map", says: "the map of the characters" },
   position_embedding: { at: "#position-map", says: "the likeness of the places" },
@@ -68,16 +68,14 @@ const SAMPLES = { seed: "number", temperature: "number", samples: [{ prompt: "st
 let root;
 /** @type {Record<"characters" | "positions" | "loss", Specification>} */
 let figures;
-/** @type {Record<string, string>} */
-let sentences;
 /** @type {About | null} */
 let about = null;
 let asked = false;
 
-/** @param {HTMLElement} piece @param {{figures: typeof figures, parts: typeof sentences}} told */
+/** @param {HTMLElement} piece @param {{figures: typeof figures}} told */
 export function mount(piece, told) {
   root = piece;
-  ({ figures, parts: sentences } = told);
+  figures = told.figures;
   mountDrawing();
   // Asked for when it is first seen: the tab may never be opened.
   new ResizeObserver(() => root.clientWidth && (asked ? drawFigures() : load())).observe(root);
@@ -92,7 +90,7 @@ function mountDrawing() {
   const partOf = (/** @type {Event} */ event) => around(event, "[data-part]")?.dataset.part;
   const tell = (/** @type {Event} */ event) => {
     const part = partOf(event);
-    if (part) said.textContent = `${sentences[part]} Leads to ${LEADS[part].says}.`;
+    if (part) said.textContent = `${facts.drawing[part].sentence} Leads to ${LEADS[part].says}.`;
   };
   const go = (/** @type {Event} */ event) => {
     const part = partOf(event);

@@ -8,7 +8,7 @@ import gradio as gr
 import plotly.graph_objects as go
 
 from shakespeare_gpt.model import GPT
-from shakespeare_gpt.pictures import decoder_svg, parts
+from shakespeare_gpt.pictures import decoder_svg
 from shakespeare_gpt.ui.core.figures import axis, layout
 from shakespeare_gpt.ui.gradio_seam.pieces import piece
 
@@ -177,6 +177,5 @@ def figures() -> dict[str, Any]:
 
 def build(model: GPT) -> gr.HTML:
     """The whole tab: the drawn decoder, embeddings, training, samples, limits."""
-    sentences = {part.key: part.sentence for part in parts(model.config).values()}
     template = MODEL.replace("DRAWING", decoder_svg(model.config, page=True))
-    return piece(template, {"figures": figures(), "parts": sentences}, elem_id="model-piece")
+    return piece(template, {"figures": figures()}, elem_id="model-piece")

@@ -47,6 +47,7 @@ export function characterAxis({ start, length, characters } = windowNow()) {
     tickvals: characters.map((_, i) => start + i + 1),
     ticktext: characters.map((character) => escaped(glyph(character))),
     tickangle: 0,
+    ticklabeloverflow: "allow", // all names fit; to measure each of them takes longer than to draw the figure
     tickfont: { family: "monospace" },
   };
 }

@@ -155,6 +155,13 @@ def test_a_tampered_link_falls_back_and_says_so(page, given, named):
     ready(page)
 
 
+def test_a_link_that_holds_a_character_beyond_its_text_says_so(page):
+    page.evaluate("address => { location.hash = address }", "#" + urlencode({"text": TEXT, "position": 999}))
+    expect(page.locator("#link-notes")).to_contain_text("The character that it holds is not in the text.")
+    assert view(page)["position"] is None and view(page)["text"] == TEXT
+    ready(page)
+
+
 def test_a_text_that_the_model_cannot_have_written_is_shown_as_typed(page, watched):
     written = {"text": TEXT + "é", "generated_from": len(TEXT), "run": "1_0.8_0_1_7"}
     page.evaluate("address => { location.hash = address }", "#" + urlencode(written))

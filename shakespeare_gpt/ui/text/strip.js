@@ -218,7 +218,8 @@ function follow() {
       : `held ${holding}`;
   if (wanted === followed) return;
   followed = wanted;
-  if (session.get().streaming || holding === null) strip.scrollTop = strip.scrollHeight;
+  const end = session.get().streaming || holding === null || holding >= cells.length; // as a bad link may say
+  if (end) strip.scrollTop = strip.scrollHeight;
   else {
     const [cell, frame] = [cells[holding].getBoundingClientRect(), strip.getBoundingClientRect()];
     if (cell.top < frame.top + 30) strip.scrollTop -= frame.top + 30 - cell.top;

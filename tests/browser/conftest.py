@@ -62,8 +62,11 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def pages(browser: Browser) -> Pages:
-    return Pages(browser)
+def pages(browser: Browser, url: str) -> Iterator[Pages]:
+    """They are closed before the app is (so they need it): it would wait for their connections."""
+    yield Pages(browser)
+    for context in browser.contexts:
+        context.close()
 
 
 @pytest.fixture(scope="session")

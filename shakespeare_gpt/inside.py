@@ -196,9 +196,8 @@ def layer_probabilities(model: GPT, trace: Trace) -> np.ndarray:
     The logit lens (nostalgebraist, 2020): the final norm and the head, applied to the residual stream before
     the first block and after each. The last entry is the model's own output.
     """
-    weight = model.token_embedding.weight
-    residual = torch.from_numpy(trace.residual[:-1]).to(weight)
-    early = float64(model.norm(residual) @ weight.T)
+    residual = torch.from_numpy(trace.residual[:-1]).to(model.token_embedding.weight)
+    early = float64(model.to_logits(residual))
     return softmax(np.concatenate([early, trace.logits[None]]))
 
 

@@ -260,7 +260,11 @@ class GPT(nn.Module):
                 record("residual", layer + 1, x)
         if cache is not None:
             cache.advance(ids.shape[1])
-        return F.linear(self.norm(x), self.token_embedding.weight)  # the head is tied to the token embedding
+        return self.to_logits(x)
+
+    def to_logits(self, x: Tensor) -> Tensor:
+        """The final norm and the head, which is tied to the token embedding: (..., C) -> (..., vocab_size)."""
+        return F.linear(self.norm(x), self.token_embedding.weight)
 
     def num_parameters(self) -> int:
         """How many numbers are learned; the tied weight counts once."""

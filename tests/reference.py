@@ -7,6 +7,7 @@ and of the interventions use it.
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -47,8 +48,14 @@ def gelu(x: np.ndarray) -> np.ndarray:
     return x * 0.5 * (1 + erf(x / math.sqrt(2)))
 
 
-def forward(model: GPT, ids: list[int], change: Intervention | None = None) -> Pass:
-    """One pass over T ids."""
+def forward(
+    model: GPT, ids: list[int], change: Intervention | None = None, knockout: Collection[tuple] = ()
+) -> Pass:
+    """One pass over T ids.
+
+    Args:
+        knockout: (layer, head, query, key), links whose score is minus infinity; a query without any key gets 0.
+    """
     change = change or Intervention()
     config, T = model.config, len(ids)
     weights = {name: tensor.double().numpy() for name, tensor in model.state_dict().items()}
@@ -76,6 +83,9 @@ def forward(model: GPT, ids: list[int], change: Intervention | None = None) -> P
                     scores = scores / math.sqrt(config.head_size)
                 if change.uniform_attention:
                     scores = np.zeros(visible)
+                scores[[s for s in range(visible) if (layer, head, t, s) in knockout]] = -math.inf
+                if np.isinf(scores).all():
+                    continue
                 seen.attention[layer, head, t, :visible] = softmax(scores)
                 if (layer, head) not in change.heads_off:
                     heads[t, part] = seen.attention[layer, head, t] @ v

@@ -30,7 +30,7 @@ FLOORS = [
     {"ui", "training"},
     {""},
     {"experiments"},
-    {"heads", "inside", "embeddings", "snapshots", "pictures", "generation"},
+    {"heads", "inside", "effects", "embeddings", "snapshots", "pictures", "generation"},
     {"trace", "checkpoint", "fast_decode"},
     {"model"},
     {"tokenizer", "intervention", "sampling", "arrays", "published", "words"},

@@ -81,7 +81,10 @@ def effects(model: GPT, text: str, seen: Trace | None = None) -> Effects:
         x = residual[:0]  # the stream of each head that is off so far, (heads so far, T, C)
         for layer, block in enumerate(model.blocks):
             without = [
-                block(residual[layer : layer + 1], intervention=Intervention(heads_off=frozenset({(layer, head)})))
+                block(
+                    residual[layer : layer + 1],
+                    intervention=Intervention(heads_off=frozenset({(layer, head)})),
+                )
                 for head in range(n_head)
             ]
             x = torch.cat([block(x), *without] if layer else without)

@@ -4,7 +4,8 @@ import contextlib
 import sys
 
 from shakespeare_gpt.checkpoint import CheckpointError
-from shakespeare_gpt.ui.demo import LAUNCH, build_demo
+from shakespeare_gpt.ui.demo import build_demo
+from shakespeare_gpt.ui.launch import LAUNCH
 
 # A ZeroGPU Space starts only an app with a function that asks for the GPU. The model is small: it stays on the CPU.
 with contextlib.suppress(ImportError):

@@ -19,7 +19,7 @@ import pytest
 from gradio_client import Client
 
 from shakespeare_gpt.generation import stream_samples
-from shakespeare_gpt.ui.demo import LAUNCH
+from shakespeare_gpt.ui.launch import LAUNCH
 from shakespeare_gpt.ui.writing import api as writing
 
 PATIENCE = 120  # s: a busy machine is slow; nothing that works is waited for that long

@@ -1,14 +1,9 @@
-"""The page, put together: build_demo() makes the Gradio app, LAUNCH says how to serve it."""
+"""The page, put together: build_demo() makes the Gradio app; launch.py says how to serve it."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
-
-# Gradio sums up every event it ever had, with pandas, after each event, for a monitoring page that is closed here.
-os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "100")
-os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(10**9))
 
 import gradio as gr
 import torch
@@ -21,9 +16,8 @@ from shakespeare_gpt.ui.attention import tab as attention_tab
 from shakespeare_gpt.ui.attention.api import Attention
 from shakespeare_gpt.ui.core.facts import TABS, page_facts
 from shakespeare_gpt.ui.core.figures import figures
-from shakespeare_gpt.ui.core.theme import THEME
 from shakespeare_gpt.ui.core.traces import TraceCache
-from shakespeare_gpt.ui.gradio_seam import endpoints, files, guard, pieces
+from shakespeare_gpt.ui.gradio_seam import endpoints
 from shakespeare_gpt.ui.gradio_seam.lanes import Lane
 from shakespeare_gpt.ui.gradio_seam.page import Page
 from shakespeare_gpt.ui.inside import tab as inside_tab
@@ -41,23 +35,6 @@ from shakespeare_gpt.ui.writing import tab as writing_tab
 from shakespeare_gpt.ui.writing.api import Writing
 
 MAX_WAITING = 64  # for a place among those who write
-STYLES = (
-    "core/core.css", "core/frame.css", "writing/writing.css", "text/text.css", "attention/attention.css",
-    "inside/inside.css", "what_if/what_if.css", "model/model.css", "lessons/tour.css", "take_away/take_away.css",
-)  # fmt: skip
-LAUNCH: dict[str, Any] = {
-    "theme": THEME,
-    "head": pieces.head_tags(*STYLES),
-    "favicon_path": str(files.UI / "core" / "favicon.png"),
-    "footer_links": ["api", "settings"],
-    "run_history": False,
-    "enable_monitoring": False,
-    "max_file_size": "1kb",
-    "show_error": False,
-    "ssr_mode": False,
-    "state_session_capacity": 200,  # Gradio keeps what each visitor's page shows; nothing here reads it
-    "app_kwargs": guard.options(),
-}
 TITLE = (
     "<h1>Shakespeare GPT</h1><p>A small language model writes on from your text, one character at a time, and shows "
     "what each of its attention heads looks at.</p>"
@@ -116,14 +93,14 @@ def build_demo(model: GPT | None = None, folder: Path = ASSETS) -> gr.Blocks:
             with gr.Tab(TABS[3]):
                 model_tab.build(model)
 
-        looking, at_the_desk = Lane("looking"), Lane("writing")
+        looking_lane, writing_lane = Lane("looking"), Lane("writing")
         for feature in (attention, text, score, inside, what_if, about):
-            endpoints.register(looking, feature.endpoints)
+            endpoints.register(looking_lane, feature.endpoints)
         for feature in (attention, about):
-            endpoints.register(at_the_desk, feature.slow_endpoints, later=True)
-        endpoints.register_in_turns(at_the_desk, what_if.in_turns)
-        endpoints.register_streams(at_the_desk, writing.streams)
-        writing_tab.connect(controls, at_the_desk, writing)
+            endpoints.register(writing_lane, feature.slow_endpoints, later=True)
+        endpoints.register_in_turns(writing_lane, what_if.in_turns)
+        endpoints.register_streams(writing_lane, writing.streams)
+        writing_tab.connect(controls, writing_lane, writing)
     demo.queue(max_size=MAX_WAITING, api_open=False)  # what streams goes through the queue
     return demo
 

@@ -12,7 +12,8 @@ from starlette.testclient import TestClient
 
 from launched import connect, launch, pen  # noqa: F401
 from shakespeare_gpt.model import GPT
-from shakespeare_gpt.ui.demo import LAUNCH, build_demo
+from shakespeare_gpt.ui.demo import build_demo
+from shakespeare_gpt.ui.launch import LAUNCH
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -26,7 +26,8 @@ from shakespeare_gpt.model import GPT, GPTConfig
 from shakespeare_gpt.tokenizer import Tokenizer
 from shakespeare_gpt.ui.core import limits
 from shakespeare_gpt.ui.core.facts import CHOICES, page_facts, view
-from shakespeare_gpt.ui.demo import LAUNCH, build_demo
+from shakespeare_gpt.ui.demo import build_demo
+from shakespeare_gpt.ui.launch import LAUNCH
 from support import ROOT
 
 GOLDEN = ROOT / "tests" / "golden"

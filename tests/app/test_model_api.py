@@ -28,7 +28,8 @@ from shakespeare_gpt.ui.attention.api import Attention
 from shakespeare_gpt.ui.core import traces
 from shakespeare_gpt.ui.core.limits import Refused
 from shakespeare_gpt.ui.core.traces import TraceCache
-from shakespeare_gpt.ui.demo import LAUNCH, build_demo
+from shakespeare_gpt.ui.demo import build_demo
+from shakespeare_gpt.ui.launch import LAUNCH
 from shakespeare_gpt.ui.model.api import About
 from support import ASSETS, TEXT, VOCABULARY, small_gpt
 

@@ -14,8 +14,8 @@ from starlette.testclient import TestClient
 import shakespeare_gpt as sg
 from launched import PATIENCE
 from shakespeare_gpt.ui.core import limits
-from shakespeare_gpt.ui.demo import LAUNCH
 from shakespeare_gpt.ui.gradio_seam import events, files, guard
+from shakespeare_gpt.ui.launch import LAUNCH
 from shakespeare_gpt.ui.writing.tab import EXAMPLES
 
 TEXT = "ROMEO:\nBut, soft!"

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
+import huggingface_hub.constants
 import pytest
 import torch
 
@@ -90,7 +91,7 @@ def small_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setattr(corpus, "LENGTH", len(text))
         patch.setattr(corpus, "VOCAB_SIZE", len(set(text)))
         patch.setenv("SHAKESPEARE_CORPUS", str(home / "corpus.txt"))
-        patch.setenv("HF_HUB_OFFLINE", "1")
+        patch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)  # the variable is read at import
         patch.setattr(checkpoint.os, "fsync", lambda _: None)
         base = {**COMMANDS["train"][1], "--out": str(home / "run")}
         assert train.main([f"{name}={value}" for name, value in base.items()]) == 0

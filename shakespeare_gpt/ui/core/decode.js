@@ -10,8 +10,15 @@ const { largest: LARGEST } = facts; // a weight of 1
 // --- what the endpoints /overview, /layer and /logit_lens answer ---------------------------------------------------
 
 const OVERVIEW = {
-  ...{ characters: ["string"], start: "number", before: "string", notes: ["string"], given: "object" },
-  ...{ n_layer: "number", n_head: "number", context_length: "number", checkpoint: nullOr("string") },
+  characters: ["string"],
+  start: "number",
+  before: "string",
+  notes: ["string"],
+  given: "object",
+  n_layer: "number",
+  n_head: "number",
+  context_length: "number",
+  checkpoint: nullOr("string"),
   thumbnails: { size: "number", data: "string" },
 };
 

@@ -59,7 +59,11 @@ export function fill(trace, layerNumber, head, layer, lens) {
  * @param {Window} window
  */
 const cells = (z, hover, { start }) => ({
-  ...{ z, x0: start + 1, dx: 1, y0: start + 1, dy: 1 },
+  z,
+  x0: start + 1,
+  dx: 1,
+  y0: start + 1,
+  dy: 1,
   hovertext: hoverTexts((q, k) => hover(q, k)?.flatMap(folded).map(escaped).join("<br>")),
 });
 

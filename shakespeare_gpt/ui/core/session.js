@@ -130,7 +130,12 @@ export function makeSession({ call, view, pointer, longest, timers = clock }) {
   const nothing = { layers: [], lens: resource(MISSING) };
   const { get, set, subscribe } = store(
     new State({
-      ...{ text: "", notes: [], steps: [], window: null, ...nothing, streaming: false },
+      text: "",
+      notes: [],
+      steps: [],
+      window: null,
+      ...nothing,
+      streaming: false,
       figures: /** @type {any} */ (null),
       status: { text: { ...MISSING, of: "" }, window: MISSING },
     }),
@@ -279,7 +284,10 @@ export function makeSession({ call, view, pointer, longest, timers = clock }) {
     put(known, first.layer.layer, resource(READY, layerOf(first.layer, seen)));
     view.set({ text: first.text, head: first.head });
     show(known, {
-      ...{ figures: first.figures, text: seen.before + seen.text, notes: seen.notes, steps },
+      figures: first.figures,
+      text: seen.before + seen.text,
+      notes: seen.notes,
+      steps,
       status: { text: { ...READY, of: first.text }, window: READY },
     });
   }
@@ -300,7 +308,9 @@ export function makeSession({ call, view, pointer, longest, timers = clock }) {
       const seen = windowOf(await call("overview", of));
       if (mine !== textAsked) return;
       show(arrived(seen), {
-        ...{ text: seen.before + seen.text, notes: seen.notes, steps: [] },
+        text: seen.before + seen.text,
+        notes: seen.notes,
+        steps: [],
         status: { text: { ...READY, of }, window: READY },
       });
     } catch (error) {
@@ -348,13 +358,19 @@ export function makeSession({ call, view, pointer, longest, timers = clock }) {
     const earlier = !told.before ? [] : before === base.text ? base.steps : base.steps.slice(-told.before);
     const { run, settings, seed } = told;
     const steps = told.steps.map((step) => ({
-      ...{ ...step, start: step.start + told.offset },
-      ...{ run, settings, seed },
+      ...step,
+      start: step.start + told.offset,
+      run,
+      settings,
+      seed,
     }));
     const text = before + told.text;
     [textAsked, windowAsked] = [textAsked + 1, windowAsked + 1]; // an answer about an older text is no longer wanted
     set({
-      ...{ text, notes: told.notes, steps: [...earlier, ...steps], streaming: true },
+      text,
+      notes: told.notes,
+      steps: [...earlier, ...steps],
+      streaming: true,
       status: { text: { ...READY, of: text }, window: READY },
     });
     view.set({ text, generated_from: get().promptLength, step: null, position: null });
@@ -397,7 +413,13 @@ export function makeSession({ call, view, pointer, longest, timers = clock }) {
   pointer.subscribe(({ layer }, changed) => changed.has("layer") && layer && look(layer));
 
   return {
-    ...{ get, subscribe, open, showWindow, writing, ended, restore },
+    get,
+    subscribe,
+    open,
+    showWindow,
+    writing,
+    ended,
+    restore,
     /**
      * A promise of a layer of a window: asked for if it is not here, also when it failed before.
      * @param {number} number

@@ -49,7 +49,10 @@ const ABOUT = {
     head_size: "number",
     context_length: "number",
   },
-  ...{ parameters: "number", checkpoint: nullOr("string"), vocabulary: "string", positions: "string" },
+  parameters: "number",
+  checkpoint: nullOr("string"),
+  vocabulary: "string",
+  positions: "string",
   training: nullOr({
     characters: "number",
     seconds: "number",
@@ -58,7 +61,8 @@ const ABOUT = {
   }),
   others: [{ name: "string", loss: "string" }],
   characters: {
-    ...{ points: [rowOf("number", "number")], explained: rowOf("number", "number") },
+    points: [rowOf("number", "number")],
+    explained: rowOf("number", "number"),
     nearest: [[rowOf("string", "number")]],
   },
 };

@@ -20,8 +20,12 @@ const ask = answers(60, {
   candidates: {
     candidates: [
       {
-        ...{ character: "string", logit: "number", tempered: "number", kept: "boolean" },
-        ...{ cut_by: nullOr("string"), probability: "number" },
+        character: "string",
+        logit: "number",
+        tempered: "number",
+        kept: "boolean",
+        cut_by: nullOr("string"),
+        probability: "number",
       },
     ],
   },

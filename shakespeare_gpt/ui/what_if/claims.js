@@ -12,9 +12,12 @@ import { element, find, glyph, messageOf, percent } from "../core/text.js";
 
 const ask = answers(24, {
   claim: {
-    ...{ claim: "string", title: "string", look: "string", intervention: "object" },
-    ...{ checks: [{ sentence: "string", holds: nullOr("boolean") }] },
-    ...{ price: nullOr({ price: "number", loss: "number" }) },
+    claim: "string",
+    title: "string",
+    look: "string",
+    intervention: "object",
+    checks: [{ sentence: "string", holds: nullOr("boolean") }],
+    price: nullOr({ price: "number", loss: "number" }),
     shuffled: nullOr({ text: "string", next: [rowOf("string", "number", "number")] }),
   },
 });

@@ -40,15 +40,17 @@ const NUMBERS = ["number"];
 const PAIR = listOf("number", 2);
 const ask = answers(12, {
   what_if: {
-    ...{
-      layer: "number",
-      head: "number",
-      intervention: "object",
-      next: [rowOf("string", "number", "number")],
-    },
-    ...{ divergence: NUMBERS, loss: nullOr(PAIR), price: nullOr({ price: "number", loss: "number" }) },
-    ...{ entropy: listOf(NUMBERS, 2), largest: listOf(NUMBERS, 2), future: NUMBERS },
-    ...{ mean: { entropy: PAIR, largest: PAIR, future: "number" } },
+    layer: "number",
+    head: "number",
+    intervention: "object",
+    next: [rowOf("string", "number", "number")],
+    divergence: NUMBERS,
+    loss: nullOr(PAIR),
+    price: nullOr({ price: "number", loss: "number" }),
+    entropy: listOf(NUMBERS, 2),
+    largest: listOf(NUMBERS, 2),
+    future: NUMBERS,
+    mean: { entropy: PAIR, largest: PAIR, future: "number" },
     attention: { before: "string", after: "string", full: "boolean" },
   },
   what_if_continuation: { before: "string", after: "string" },

@@ -70,10 +70,19 @@ def test_the_colour_bar_says_what_the_colour_follows():
     assert "square root" not in told["colorbar_titles"]["linear"]
 
 
-def test_plotly_accepts_them_and_they_are_json():
-    for figure in (head_map(), *figures(6)["layer_maps"].values()):
-        go.Figure(figure)
-        json.dumps(figure)
+@pytest.mark.parametrize("name", ["head_map", "layer_maps"])
+def test_json_carries_the_whole_figure_and_nothing_in_it_points_nowhere(name):
+    """Filled as the browser fills it; every axis and colour scale that a trace names is in the layout."""
+    told = json.loads(json.dumps(figures(6)))
+    for figure in [told["head_map"]] if name == "head_map" else told["layer_maps"].values():
+        for trace in figure["data"]:
+            for axis in (trace["xaxis"], trace["yaxis"]):
+                figure["layout"][f"{axis[0]}axis{axis[1:]}"]["range"] = [0.5, 2.5]
+            trace.update(z=[[1, None], [0.2, 0.8]], x0=1, dx=1, y0=1, dy=1)
+        drawn = go.Figure(figure).to_dict()  # Plotly refuses names and values that it does not know
+        for trace in drawn["data"]:
+            assert trace["coloraxis"] in drawn["layout"] and trace["z"][1] == [0.2, 0.8]
+            assert list(drawn["layout"][f"xaxis{trace['xaxis'][1:]}"]["range"]) == [0.5, 2.5]
 
 
 def test_a_gap_in_the_matrix_has_no_hover():

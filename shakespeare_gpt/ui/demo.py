@@ -10,7 +10,7 @@ import torch
 
 import shakespeare_gpt as sg
 from shakespeare_gpt.checkpoint import ASSETS
-from shakespeare_gpt.model import GPT
+from shakespeare_gpt.model import GPT, GPTConfig
 from shakespeare_gpt.snapshots import Snapshots
 from shakespeare_gpt.ui.attention import tab as attention_tab
 from shakespeare_gpt.ui.attention.api import Attention
@@ -25,6 +25,7 @@ from shakespeare_gpt.ui.inside.api import Inside
 from shakespeare_gpt.ui.lessons import tab as lessons_tab
 from shakespeare_gpt.ui.model import tab as model_tab
 from shakespeare_gpt.ui.model.api import About
+from shakespeare_gpt.ui.stage import tab as stage_tab
 from shakespeare_gpt.ui.take_away import tab as take_away_tab
 from shakespeare_gpt.ui.take_away.api import Score
 from shakespeare_gpt.ui.text import tab as text_tab
@@ -35,18 +36,7 @@ from shakespeare_gpt.ui.writing import tab as writing_tab
 from shakespeare_gpt.ui.writing.api import Writing
 
 MAX_WAITING = 64  # for a place among those who write
-TITLE = (
-    "<h1>Shakespeare GPT</h1><p>A small language model writes on from your text, one character at a time, and shows "
-    "what each of its attention heads looks at.</p>"
-)
 HELP = {**text_tab.HELP, **attention_tab.HELP, **inside_tab.HELP, **what_if_tab.HELP, **model_tab.HELP}
-# What the standalone file is put together from.
-STANDALONE = {
-    "strip": text_tab.STRIP,
-    "lenses": attention_tab.LENSES,
-    "attention": attention_tab.ATTENTION,
-    "logit_lens": attention_tab.LOGIT_LENS,
-}
 
 
 def build_demo(model: GPT | None = None, folder: Path = ASSETS) -> gr.Blocks:
@@ -72,18 +62,21 @@ def build_demo(model: GPT | None = None, folder: Path = ASSETS) -> gr.Blocks:
     inside, what_if = Inside(model, traces), WhatIf(model, traces, folder)
     about, score = About(model, snapshots, folder), Score(model)
     with Page(title="Shakespeare GPT", analytics_enabled=False, delete_cache=(3600, 3600)) as demo:
-        demo.facts = page_facts(config, HELP)
+        demo.facts = page_facts(config, HELP, writing_tab.EXAMPLES)
         with gr.Row(elem_id="top"):
-            gr.HTML(TITLE, elem_id="title")
+            stage_tab.build()
             lessons_tab.build()
-        controls = writing_tab.build(config)
+            take_away = take_away_tab.build(standalone(config))
+            stage_tab.projector()
         first = first_view(text, attention)
-        text_tab.build(first)
-        attention_tab.pickers(config, first["head"])
-        with gr.Row(elem_id="tools"):
-            attention_tab.lenses()
-            take_away_tab.build(controls.settings, STANDALONE)
-        with gr.Tabs():
+        with gr.Row(elem_id="stage"):
+            with gr.Column(elem_id="stage-text"):
+                controls = writing_tab.build(config)
+                text_tab.build(first, attention_tab.LENSES)
+            attention_tab.maps(config)
+            text_tab.numbers()
+        take_away_tab.connect(take_away, controls.settings)
+        with gr.Tabs(elem_id="deeper"):
             with gr.Tab(TABS[0]):
                 attention_tab.build(attention)
             with gr.Tab(TABS[1]):
@@ -103,6 +96,17 @@ def build_demo(model: GPT | None = None, folder: Path = ASSETS) -> gr.Blocks:
         writing_tab.connect(controls, writing_lane, writing)
     demo.queue(max_size=MAX_WAITING, api_open=False)  # what streams goes through the queue
     return demo
+
+
+def standalone(config: GPTConfig) -> dict[str, str]:
+    """The templates that the file to take away is put together from, in the order of the page."""
+    return {
+        "strip": text_tab.template(attention_tab.LENSES),
+        "numbers": text_tab.NUMBERS,
+        "maps": attention_tab.maps_template(config),
+        "layer": attention_tab.LAYER,
+        "logit_lens": attention_tab.LOGIT_LENS,
+    }
 
 
 def first_view(text: Text, attention: Attention) -> dict[str, Any]:

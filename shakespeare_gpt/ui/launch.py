@@ -8,7 +8,7 @@ from shakespeare_gpt.ui.core.theme import THEME
 from shakespeare_gpt.ui.gradio_seam import files, guard, pieces
 
 STYLES = (
-    "core/core.css", "core/frame.css", "writing/writing.css", "text/text.css", "attention/attention.css",
+    "core/core.css", "stage/stage.css", "writing/writing.css", "text/text.css", "attention/attention.css",
     "inside/inside.css", "what_if/what_if.css", "model/model.css", "lessons/tour.css", "take_away/take_away.css",
 )  # fmt: skip
 LAUNCH: dict[str, Any] = {

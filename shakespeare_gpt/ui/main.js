@@ -6,19 +6,23 @@ import { session } from "./core/session.js";
 import { focus } from "./core/focus.js";
 import * as forming from "./attention/forming.js";
 import * as grid from "./attention/grid.js";
+import * as examples from "./writing/examples.js";
 import * as help from "./core/help.js";
 import * as inside from "./inside/inside.js";
 import { read, url } from "./core/link.js";
 import * as logitLens from "./attention/logit_lens.js";
-import * as maps from "./attention/maps.js";
+import * as headMap from "./attention/head_map.js";
+import * as layerMaps from "./attention/layer_maps.js";
 import * as model from "./model/model.js";
 import * as notes from "./text/notes.js";
 import * as pickers from "./gradio_seam/pickers.js";
 import * as readout from "./text/readout.js";
 import * as roles from "./attention/roles.js";
 import * as scrub from "./text/scrub.js";
+import * as sentence from "./text/sentence.js";
+import * as stage from "./stage/stage.js";
+import * as pin from "./text/pin.js";
 import { pointer, view } from "./core/store.js";
-import { find } from "./core/text.js";
 import * as strip from "./text/strip.js";
 import * as tabs from "./gradio_seam/tabs.js";
 import * as takeAway from "./take_away/take_away.js";
@@ -28,10 +32,14 @@ import * as whatIf from "./what_if/what_if.js";
 // Which modules live in which piece; `data-piece` in the templates (tab.py) names it.
 /** @type {Record<string, {mount: (piece: HTMLElement, told: any, trigger: (event: string) => void) => void}[]>} */
 const VIEWS = {
-  strip: [strip, readout, notes, scrub, candidates],
+  projector: [stage],
+  begin: [examples],
+  strip: [strip, pin, sentence, notes, scrub],
+  numbers: [readout, candidates],
   lenses: [{ mount: pickers.mountLenses }],
   "take-away": [takeAway],
-  attention: [grid, maps],
+  maps: [grid, headMap],
+  layer: [layerMaps],
   "logit-lens": [logitLens],
   inside: [inside],
   "what-if": [whatIf],
@@ -42,23 +50,29 @@ const VIEWS = {
 };
 
 /**
- * A piece is there.
+ * A piece is there, with those that stand in it.
  * @param {HTMLElement} element
  * @param {any} told its value, which its modules know: for the strip, the first text's payload
  * @param {(event: string) => void} trigger fires its Gradio events
  */
 export function mount(element, told, trigger) {
-  const piece = find(element, "[data-piece]");
-  const name = piece.dataset.piece ?? "";
-  if (name === "strip" && !session.get().window) {
-    pickers.mountGradio();
-    tabs.mount();
-    session.open(told);
+  for (const piece of [...element.querySelectorAll("[data-piece]")].filter(isElement)) {
+    const name = piece.dataset.piece ?? "";
+    if (name === "strip" && !session.get().window) {
+      pickers.mountGradio();
+      tabs.mount();
+      session.open(told);
+    }
+    if (!piece.parentElement?.closest("[data-piece]")) {
+      pickers.mountControls(piece);
+      help.mount(piece);
+    }
+    for (const module of VIEWS[name]) module.mount(piece, told, trigger);
   }
-  pickers.mountControls(piece);
-  for (const module of VIEWS[name]) module.mount(piece, told, trigger);
-  help.mount(piece);
 }
+
+/** @param {Element} element @returns {element is HTMLElement} */
+const isElement = (element) => element instanceof HTMLElement;
 
 window.shakespeare = Object.assign(window.shakespeare ?? {}, {
   view,

@@ -6,19 +6,24 @@ import { focus } from "./core/focus.js";
 import * as grid from "./attention/grid.js";
 import * as help from "./core/help.js";
 import * as logitLens from "./attention/logit_lens.js";
-import * as maps from "./attention/maps.js";
+import * as headMap from "./attention/head_map.js";
+import * as layerMaps from "./attention/layer_maps.js";
 import * as notes from "./text/notes.js";
 import * as pickers from "./gradio_seam/pickers.js";
 import * as readout from "./text/readout.js";
+import * as sentence from "./text/sentence.js";
+import * as pin from "./text/pin.js";
 import { pointer, view } from "./core/store.js";
 import { find } from "./core/text.js";
 import * as strip from "./text/strip.js";
 
 /** @type {Record<string, {mount: (piece: HTMLElement) => void}[]>} */
 const VIEWS = {
-  strip: [strip, readout, notes],
+  strip: [strip, pin, sentence, notes],
+  numbers: [readout],
   lenses: [{ mount: pickers.mountLenses }],
-  attention: [grid, maps],
+  maps: [grid, headMap],
+  layer: [layerMaps],
   "logit-lens": [logitLens],
 };
 
@@ -34,9 +39,11 @@ view.set(held.view);
 /** @type {NodeListOf<HTMLElement>} */
 const pieces = document.querySelectorAll("[data-piece]");
 for (const piece of pieces) {
-  pickers.mountControls(piece);
+  if (!piece.parentElement?.closest("[data-piece]")) {
+    pickers.mountControls(piece);
+    help.mount(piece);
+  }
   for (const module of VIEWS[piece.dataset.piece ?? ""]) module.mount(piece);
-  help.mount(piece);
 }
 
 window.shakespeare = { view, pointer, session, focus };

@@ -189,7 +189,7 @@ def test_sampling(answer, small):
 
 def test_page_facts(small):
     """All but the help: only people read that."""
-    held("page_facts", page_facts(small.config, {}))
+    held("page_facts", page_facts(small.config, {}, {}))
 
 
 def test_views(small):

@@ -51,8 +51,17 @@ def page(url) -> httpx.Response:
 def test_the_page_has_the_ids_that_tests_and_links_rely_on(http, page):
     config = http.get("/config").json()
     ids = {component["props"].get("elem_id") for component in config["components"]}
-    assert {"prompt", "generate", "stop", "write-on", "clear", "copy", "layer", "head"} <= ids
-    for template_id in ("text-strip", "continuation", "head-grid", "head-map", "layer-maps", "said"):
+    assert {"prompt", "generate", "stop", "write-on", "clear", "copy"} <= ids
+    for template_id in (
+        "text-strip",
+        "continuation",
+        "layer",
+        "head",
+        "head-grid",
+        "head-map",
+        "layer-maps",
+        "said",
+    ):
         assert f'id=\\"{template_id}\\"' in page.text
 
 

@@ -179,7 +179,7 @@ def test_a_claim_is_one_click(what_if, claim):
     page.evaluate("shakespeare.view.set({layer: 3, head: 2, position: null})")
     page.locator(f"[data-claim='{claim}']").click()
     page.wait_for_selector("#what-if-claim [data-holds]")
-    assert page.locator("#what-if-claim h3").text_content() == CLAIMS[claim].title
+    assert page.locator("#what-if-claim h2").text_content() == CLAIMS[claim].title
     assert page.locator("#what-if-claim [data-holds='false']").count() == 0
     assert page.locator(f"[data-claim='{claim}']").get_attribute("aria-pressed") == "true"
     assert page.locator("#what-if-claim table").count() == (claim == "order")

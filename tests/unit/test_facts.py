@@ -24,7 +24,7 @@ STYLES = {name: files.contents(name)[0].decode() for name in files.served() if n
 
 @pytest.fixture(scope="module")
 def told():
-    return facts.page_facts(small_gpt().config, {"h3": ["A sentence."]})
+    return facts.page_facts(small_gpt().config, {"h2": ["A sentence."]}, {"Romeo": "ROMEO:"})
 
 
 def test_they_are_plain_json(told):

@@ -168,7 +168,6 @@ function drawMap(weights, question) {
     hover,
   );
   finish(figure.layout, map, lens);
-  figure.layout.coloraxis.showscale = false;
   Object.assign(figure.layout, { width, height: Math.min(width, 520), dragmode: false });
   withPlotly(map, ({ react }) => react(map, figure.data, figure.layout, CONFIG));
 }

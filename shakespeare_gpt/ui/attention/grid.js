@@ -1,17 +1,17 @@
 // Every head of the model as a thumbnail: one small canvas each. Pointing at one shows it everywhere as a preview, a
-// click keeps it. Arrow keys move between them.
+// click keeps it. Arrow keys move between them. Below them stands what their badges mean, and what the chosen one does.
 
+import { facts } from "../core/facts.js";
 import { cividis } from "../core/colours.js";
 import { badge, measured } from "../core/measured.js";
 import { session, windowNow } from "../core/session.js";
 import { NOTHING, pointer, view } from "../core/store.js";
 import { later } from "../core/tasks.js";
-import { around, element, find } from "../core/text.js";
+import { around, element, find, percent } from "../core/text.js";
 
 /** @import { Window } from "../core/types.d.ts" */
 
-/** @type {HTMLElement} */
-let grid;
+let [grid, legend, about] = /** @type {HTMLElement[]} */ ([]); // see mount
 /** @type {HTMLButtonElement[]} */
 let buttons = [];
 /** @type {HTMLCanvasElement[]} */
@@ -19,7 +19,7 @@ let canvases = []; // of the buttons
 
 /** @param {HTMLElement} root */
 export function mount(root) {
-  grid = find(root, "#head-grid");
+  [grid, legend, about] = ["#head-grid", ".sg-legend", ".sg-about"].map((selector) => find(root, selector));
   grid.addEventListener("pointerover", (event) => event.pointerType === "mouse" && preview(event));
   grid.addEventListener("pointerleave", () => pointer.set(NOTHING));
   grid.addEventListener("focusin", preview);
@@ -35,6 +35,7 @@ export function mount(root) {
     mark();
   });
   measured.subscribe(badges);
+  pointer.subscribe((_, changed) => (changed.has("layer") || changed.has("head")) && tell());
   if (session.get().window) draw();
 }
 
@@ -58,9 +59,9 @@ function build({ n_layer, n_head }) {
     element("span", { class: "sg-grid-label", "aria-hidden": "true" }, text);
   /** @type {HTMLElement[]} */
   const parts = [label("")];
-  for (let head = 1; head <= n_head; head++) parts.push(label(`head ${head}`));
+  for (let head = 1; head <= n_head; head++) parts.push(label(String(head)));
   for (let layer = 1; layer <= n_layer; layer++) {
-    parts.push(label(`layer ${layer}`));
+    parts.push(label(String(layer)));
     for (let head = 1; head <= n_head; head++) {
       const canvas = element("canvas");
       const button = element(
@@ -86,13 +87,40 @@ function build({ n_layer, n_head }) {
 function badges() {
   const { told } = measured.get();
   if (!told) return;
-  const roles = new Map(told.heads.map(({ layer, head, role }) => [`${layer}.${head}`, role]));
   for (const button of buttons) {
-    const { short, sentence } = badge(roles.get(`${button.dataset.layer}.${button.dataset.head}`) ?? null);
-    button.dataset.badge = short;
-    button.title = sentence;
+    const role = roleOf(Number(button.dataset.layer), Number(button.dataset.head));
+    button.title = badge(role).sentence;
+    if (role) button.dataset.badge = badge(role).short;
   }
+  const given = new Set(told.heads.map(({ role }) => role));
+  const lines = Object.keys(facts.roles)
+    .filter((role) => given.has(role))
+    .map((role) => `${badge(role).short}: ${facts.roles[role].name}`);
+  legend.textContent = lines.join(" · ");
+  tell();
 }
+
+/** @param {number} layer @param {number} head */
+const roleOf = (layer, head) =>
+  measured.get().told?.heads.find((one) => one.layer === layer && one.head === head)?.role ?? null;
+
+/** What the head that is on show does. */
+function tell() {
+  const { layer, head } = { ...view.get(), ...pointed(pointer.get()) };
+  const { told } = measured.get();
+  if (!told) return;
+  const role = roleOf(layer, head);
+  const found = told.heads.find((one) => one.layer === layer && one.head === head);
+  about.replaceChildren(
+    element("b", {}, `Layer ${layer}, head ${head}. `),
+    role && found
+      ? `${facts.roles[role].sentence} On validation text ${percent(found[role] ?? 0)} of its weight does.`
+      : "It has no role that a simple rule describes.",
+  );
+}
+
+/** @param {{layer: number | null, head: number | null}} at */
+const pointed = ({ layer, head }) => (layer && head ? { layer, head } : {});
 
 function draw() {
   const seen = windowNow();
@@ -125,6 +153,7 @@ function mark() {
     button.setAttribute("aria-pressed", String(chosen));
     button.tabIndex = chosen ? 0 : -1; // one stop of the Tab key for the whole grid
   }
+  tell();
 }
 
 /** @param {KeyboardEvent} event */

@@ -8,10 +8,11 @@ from shakespeare_gpt.model import GPTConfig
 from shakespeare_gpt.ui.attention.api import Attention
 from shakespeare_gpt.ui.gradio_seam.pieces import piece
 
+# The honest lenses, for everything that shows weights. They stand beside what the strip is shaded by.
 LENSES = """
 <section class="sg sg-lenses" data-piece="lenses" aria-label="Lenses">
   <details>
-    <summary>Lenses: <span id="lens-badge" role="status"></span></summary>
+    <summary>Lenses <span id="lens-badge" role="status"></span></summary>
     <div class="sg-lens-list">
       <label><input type="checkbox" data-view="hide_first"> Hide the first character
         <small>and make each row add up to 1 again: many heads rest there when they have nothing to do</small></label>
@@ -35,31 +36,32 @@ LENSES = """
 </section>
 """
 
-ATTENTION = """
-<section class="sg sg-attention" data-piece="attention" aria-label="Attention">
-  <div class="sg-maps">
-    <div class="sg-all">
-      <h3>Every head of the model</h3>
-      <div id="head-grid" role="group" aria-label="Every head: rows are layers, columns are heads"></div>
-      <p class="sg-quiet">Point at one to see it large, click to keep it. In each picture a row is a character that
-        looks, a column one that is looked at; bright is strong. A pixel of a long text is the strongest of its
-        block, and lenses leave these pictures as they are.</p>
-    </div>
-    <div class="sg-one">
-      <h3 id="head-map-heading"></h3>
-      <p class="sg-lens-note" hidden></p>
-      <div id="head-map" tabindex="0" role="application"
-        aria-label="Map of one head: arrow keys move from cell to cell, Enter holds the character"></div>
-      <p class="sg-quiet">A row is a character that looks; what it looks at stands in its columns, itself at the end.
-        Drag to zoom in, double-click to see all. Weights are the model's own, written to four decimals.</p>
-    </div>
+MAPS = """
+<section class="sg sg-maps" data-piece="maps" aria-label="Every head, and one of them large">
+  <div class="sg-all">
+    <h2>All heads</h2>
+    <div id="head-grid" role="group" aria-label="Every head: rows are layers, columns are heads"></div>
+    <p class="sg-legend sg-quiet"></p>
+    <p class="sg-about"></p>
   </div>
-  <div class="sg-layer">
-    <h3 id="layer-maps-heading"></h3>
+  <div class="sg-one">
+    <h2 id="head-map-heading"></h2>
+    <div class="sg-pickers">
+      {pickers}
+    </div>
     <p class="sg-lens-note" hidden></p>
-    <p id="layer-scale" class="sg-quiet"></p>
-    <div id="layer-maps"></div>
+    <div id="head-map" tabindex="0" role="application"
+      aria-label="Map of one head: arrow keys move from cell to cell, Enter holds the character"></div>
   </div>
+</section>
+"""
+
+LAYER = """
+<section class="sg sg-layer" data-piece="layer" aria-label="The heads of the layer">
+  <h2 id="layer-maps-heading"></h2>
+  <p class="sg-lens-note" hidden></p>
+  <p id="layer-scale" class="sg-quiet"></p>
+  <div id="layer-maps"></div>
 </section>
 """
 
@@ -67,7 +69,7 @@ ROLES = """
 <section class="sg sg-roles" data-piece="roles" aria-label="What the heads do">
   <details id="roles">
     <summary>What the heads do</summary>
-    <h3 class="sg-roles-heading">A role for each head, if it has one</h3>
+    <h2 class="sg-roles-heading">A role for each head, if it has one</h2>
     <p class="sg-quiet sg-roles-line"></p>
     <div class="sg-scroll" tabindex="0" role="region" aria-label="Table of all heads">
       <table><thead></thead><tbody></tbody><tfoot></tfoot></table>
@@ -89,11 +91,11 @@ FORMING = """
       </div>
       <p id="forming-said" aria-live="polite"></p>
       <div class="sg-halves">
-        <div><h3 class="sg-forming-heading"></h3><div id="forming-map"></div></div>
+        <div><h2 class="sg-forming-heading"></h2><div id="forming-map"></div></div>
         <div>
-          <h3 class="sg-forming-row-heading"></h3>
+          <h2 class="sg-forming-row-heading"></h2>
           <ol class="sg-bars"></ol>
-          <h3>What it would have written then</h3>
+          <h2>What it would have written then</h2>
           <p class="sg-quiet">120 characters after the text, always with the same seed and a temperature of 0.8.</p>
           <div class="sg-written" tabindex="0" role="region" aria-label="What it would have written"></div>
         </div>
@@ -106,7 +108,7 @@ FORMING = """
 LOGIT_LENS = """
 <section class="sg sg-logit-lens" data-piece="logit-lens" aria-label="Logit lens">
   <div id="logit-lens">
-    <h3>What would it say after each layer?</h3>
+    <h2>What would it say after each layer?</h2>
     <p class="sg-quiet">The logit lens: the final norm and the output head, applied early. Each column is a place in the
       text, each row a layer; the letter is the likeliest next character there, the shading its probability,
       underlined where it is the one that comes next. The last row is what the model does say.</p>
@@ -124,7 +126,7 @@ LOGIT_LENS = """
 
 # What the "?" beside a heading says, by the heading's selector: at most three sentences.
 HELP = {
-    ".sg-all h3": [
+    ".sg-all h2": [
         (
             "The model has several layers, one after the other, and each layer has several heads that look at"
             " the text at the same time, each in its own way."
@@ -148,7 +150,7 @@ HELP = {
             "foretell it."
         ),
     ],
-    ".sg-layer h3": [
+    ".sg-layer h2": [
         "All heads of the chosen layer read the same characters, and each finds something else in them.",
         "Their results are put side by side and added to what the model knows about each character.",
     ],
@@ -173,7 +175,7 @@ HELP = {
             "each of these earlier models."
         ),
     ],
-    "#logit-lens h3": [
+    "#logit-lens h2": [
         "Each layer adds something to what the model knows about a character.",
         (
             "Reading this sum before the last layer shows how the answer takes shape, although the early "
@@ -183,22 +185,28 @@ HELP = {
 }
 
 
-def pickers(config: GPTConfig, head: int) -> None:
-    """The buttons for the layer and the head; `head` (from 1) is the one that the page opens with."""
-    with gr.Row(elem_id="pickers"):
-        for name, count, chosen in (("Layer", config.n_layer, 1), ("Head", config.n_head, head)):
-            numbers = [str(i + 1) for i in range(count)]
-            gr.Radio(numbers, value=str(chosen), label=name, elem_id=name.lower(), interactive=True)
+def maps_template(config: GPTConfig) -> str:
+    """Every head small, one head large, and the radio buttons that choose it: as many as the model has."""
+    return MAPS.format(pickers=picker("layer", config.n_layer) + picker("head", config.n_head))
 
 
-def lenses() -> gr.HTML:
-    """The honest lenses, for everything that shows weights. Belongs beside the pickers of layer and head."""
-    return piece(LENSES, elem_id="lenses")
+def picker(name: str, count: int) -> str:
+    """The radio buttons of "layer" or "head"."""
+    buttons = "".join(
+        f'<label><input type="radio" name="sg-{name}" data-view="{name}" value="{i}"><span>{i}</span></label>'
+        for i in range(1, count + 1)
+    )
+    return f'<fieldset id="{name}"><legend>{name.title()}</legend>{buttons}</fieldset>'
+
+
+def maps(config: GPTConfig) -> gr.HTML:
+    """The piece of that template."""
+    return piece(maps_template(config), elem_id="maps")
 
 
 def build(api: Attention) -> None:
-    """Every head small, one head large, the heads of the layer side by side; roles, earlier moments, logit lens."""
-    piece(ATTENTION, elem_id="attention")
+    """The heads of the layer side by side; roles, earlier moments, logit lens."""
+    piece(LAYER, elem_id="layer-piece")
     piece(ROLES, api.measured_heads(), elem_id="roles-piece")  # it also puts the badges on the thumbnails
     moments = {"moments": api.moments(), "vocab_size": api.model.config.vocab_size}
     piece(FORMING, moments, elem_id="forming-piece")

@@ -20,7 +20,7 @@ from shakespeare_gpt.ui.core import limits
 from shakespeare_gpt.ui.core.figures import colorscale
 from shakespeare_gpt.ui.core.packing import LARGEST
 
-TABS = ("Attention", "Inside a head", "What if?", "The model")
+TABS = ("The layer", "Inside a head", "What if?", "The model")
 
 # The lenses, and what else has a few values only.
 FLAGS = ("hide_first", "keep_most", "by_moved")
@@ -30,6 +30,7 @@ CHOICES = {
     "scale": ("sqrt", "linear"),
     "tab": TABS,
 }
+RENAMED = {"Attention": TABS[0]}  # what older links call it
 KEEP_MOST = 0.7  # the share of a row that the lens "keep most" keeps
 
 # What fits on a thumbnail.
@@ -124,12 +125,13 @@ def space() -> str | None:
     return name if re.fullmatch(r"[\w.-]+/[\w.-]+", name, re.ASCII) else None
 
 
-def page_facts(config: GPTConfig, help: dict[str, list[str]]) -> dict[str, Any]:
+def page_facts(config: GPTConfig, help: dict[str, list[str]], examples: dict[str, str]) -> dict[str, Any]:
     """Everything that the browser is told before the first text.
 
     Args:
         config: the shape of the model.
         help: the sentences of the "?" beside a heading, by the heading's selector: the HELP of all features.
+        examples: texts to begin with, by the name on their button.
     """
     return {
         "space": space(),
@@ -146,6 +148,7 @@ def page_facts(config: GPTConfig, help: dict[str, list[str]]) -> dict[str, Any]:
         "sampling": sampling(config.vocab_size),
         "view": view(config.vocab_size),
         "choices": {name: list(values) for name, values in CHOICES.items()},
+        "renamed": RENAMED,
         "flags": list(FLAGS),
         "tabs": list(TABS),
         "keep_most": KEEP_MOST,
@@ -167,4 +170,5 @@ def page_facts(config: GPTConfig, help: dict[str, list[str]]) -> dict[str, Any]:
         "named_characters": NAMED_CHARACTERS,
         "largest": LARGEST,
         "help": help,
+        "examples": examples,
     }

@@ -13,7 +13,7 @@ from plotly.colors import sample_colorscale
 
 STOPS = 33  # of a colour scale; between two of them Plotly interpolates
 BARE = {"visible": False, "fixedrange": True}  # an axis that only places its cells
-TICKS = [0, 0.05, 0.1, 0.25, 0.5, 0.75, 1]
+TICKS = [0, 0.1, 0.25, 0.5, 0.75, 1]
 
 
 def colorscale(scale: str) -> list[list]:
@@ -95,26 +95,31 @@ def layer_maps(n_head: int, columns: int) -> dict[str, Any]:
 
 
 def head_map() -> dict[str, Any]:
-    """One head, large, with the colour bar."""
-    figure = go.Figure(heatmap(1), layout(margin={"l": 44, "r": 4, "t": 8, "b": 40}))
+    """One head, large; the browser adds the colour bar where there is one."""
+    figure = go.Figure(heatmap(1), layout(margin={"l": 40, "r": 6, "t": 6, "b": 40}))
     figure.update_layout(
-        xaxis=axis(title={"text": "character that is looked at", "standoff": 8}, constraintoward="left"),
+        xaxis=axis(title={"text": "character that is looked at", "standoff": 6}, constraintoward="left"),
         yaxis=axis(
-            title={"text": "character that looks", "standoff": 8}, scaleanchor="x", constraintoward="top"
+            title={"text": "character that looks", "standoff": 6}, scaleanchor="x", constraintoward="top"
         ),
-        coloraxis={
-            "showscale": True,
-            "colorbar": {
-                "title": {"side": "right"},  # its text names the scale; the browser sets it
-                "thickness": 12,
-                "outlinewidth": 0,
-                "tickmode": "array",
-                "tickvals": TICKS,
-                "ticktext": [f"{tick:g}" for tick in TICKS],
-            },
-        },
     )
     return figure.to_plotly_json()
+
+
+def colorbar() -> dict[str, Any]:
+    """The colour bar of the large map, below it; its title names the scale, and the browser sets it."""
+    return {
+        "orientation": "h",
+        "yref": "container",
+        "y": 0,
+        "yanchor": "bottom",
+        "title": {"side": "top", "font": {"size": 12}},
+        "thickness": 10,
+        "outlinewidth": 0,
+        "tickmode": "array",
+        "tickvals": TICKS,
+        "ticktext": [f"{tick:g}" for tick in TICKS],
+    }
 
 
 def figures(n_head: int) -> dict[str, Any]:
@@ -122,6 +127,7 @@ def figures(n_head: int) -> dict[str, Any]:
     return {
         "layer_maps": {str(columns): layer_maps(n_head, columns) for columns in (n_head, -(-n_head // 2))},
         "head_map": head_map(),
+        "colorbar": colorbar(),
         "colorbar_titles": {
             "sqrt": "weight (the colour follows its square root)",
             "linear": "weight (the colour follows it, 0 to 1)",

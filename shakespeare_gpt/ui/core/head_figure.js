@@ -12,6 +12,8 @@ const { narrow: NARROW } = facts.breakpoints;
 
 /** @import { Focus, Layer, Lens, Spec, Window } from "./types.d.ts" */
 
+const BAR = 46; // px of the colour bar with its numbers and its title
+
 /** @typedef {(query: number, key: number) => string[] | undefined} Hover The lines that are told of a cell. */
 
 /**
@@ -34,7 +36,10 @@ export function headFigure(now, layer) {
   const { range, ...letters } = characterAxis(seen); // named as soon as they fit
   Object.assign(layout.xaxis, letters);
   Object.assign(layout.yaxis, letters);
-  layout.coloraxis.colorbar.title.text = session.get().figures.colorbar_titles[now.lens.scale];
+  const { colorbar, colorbar_titles } = session.get().figures;
+  Object.assign(layout.coloraxis, { showscale: true, colorbar: copy(colorbar) });
+  layout.coloraxis.colorbar.title.text = colorbar_titles[now.lens.scale];
+  layout.margin.b += BAR;
   return { data, layout };
 }
 

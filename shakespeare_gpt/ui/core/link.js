@@ -154,7 +154,10 @@ export function read(given, shown, model = facts.model) {
   found.layer = take("layer", layer, VIEW.layer);
   found.head = take("head", head, VIEW.head);
   for (const name of named(choices)) {
-    const known = (/** @type {string} */ said) => (choices[name].includes(said) ? said : undefined);
+    const known = (/** @type {string} */ said) => {
+      const today = Object.hasOwn(facts.renamed, said) ? facts.renamed[said] : said;
+      return choices[name].includes(today) ? today : undefined;
+    };
     found[name] = take(name, known, VIEW[name]);
   }
   for (const name of flags) found[name] = take(name, flag, VIEW[name]);

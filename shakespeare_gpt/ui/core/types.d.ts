@@ -317,6 +317,7 @@ export interface Facts {
   sampling: Record<keyof Settings, { least: number; most: number; usual: number; step: number }>;
   view: View;
   choices: Record<"direction" | "over" | "scale" | "tab", string[]>;
+  renamed: Record<string, string>;
   flags: ("hide_first" | "keep_most" | "by_moved")[];
   tabs: string[];
   keep_most: number;
@@ -335,12 +336,14 @@ export interface Facts {
   named_characters: number;
   largest: number;
   help: Record<string, string[]>;
+  examples: Record<string, string>;
 }
 
 /** Plotly's layouts and traces, from figures.py. */
 export interface Figures {
   head_map: Specification;
   layer_maps: Record<number, Specification>;
+  colorbar: Spec;
   colorbar_titles: Record<Scale, string>;
 }
 

@@ -1,5 +1,5 @@
-// Gradio's own controls and the View, kept the same in both directions: the text box, the layer, the head; and the
-// native controls of this page: what the strip is shaded by, and the lenses.
+// Gradio's text box and the View, kept the same in both directions; and the native controls of this page: the layer, the
+// head, what the strip is shaded by, and the lenses.
 
 import { promptLength, session } from "../core/session.js";
 import { lensNames } from "../core/lenses.js";
@@ -9,8 +9,6 @@ import { onDraw } from "./dom.js";
 
 /** @import { Lens, Timer, View } from "../core/types.d.ts" */
 
-/** @type {("layer" | "head")[]} */
-const PICKERS = ["layer", "head"];
 const PAUSE = 300; // ms without a key before a typed text is looked at
 /** @type {Timer} of a text that was typed and is not looked at yet */
 let typing;
@@ -71,7 +69,7 @@ export function fillBox(text) {
   filling = false;
 }
 
-/** Gradio draws the text box and the radio buttons in its own time, and sometimes again; so the document listens. */
+/** Gradio draws the text box in its own time, and sometimes again; so the document listens. */
 export function mountGradio() {
   document.addEventListener("input", (event) => {
     const box = around(event, "#prompt textarea");
@@ -79,68 +77,44 @@ export function mountGradio() {
     forget();
     typing = setTimeout(() => setText(box.value), PAUSE);
   });
-  document.addEventListener("change", (event) => {
-    for (const name of PICKERS) {
-      const radio = around(event, `#${name} input`);
-      if (radio) view.set({ [name]: radios(name).findIndex((one) => one === radio) + 1 });
-    }
-  });
-  // Gradio gives each radio button a name of its own, again at every choice. With one name the browser makes them one
-  // stop of the Tab key and moves with the arrow keys; so they get it just before it looks.
-  document.addEventListener("keydown", () => {
-    for (const name of PICKERS) for (const radio of radios(name)) radio.name = name;
-  });
   view.subscribe((chosen, changed) => {
-    for (const name of PICKERS) if (changed.has(name)) show(name, chosen);
     if (changed.has("text") && chosen.generated_from === null) fillBox(chosen.text);
   });
   const seen = new WeakSet();
   onDraw(() => {
+    const box = textBox();
+    if (!box || seen.has(box) || !view.get().text) return;
+    seen.add(box);
     // A link may have been opened before its box was there.
-    for (const name of /** @type {const} */ (["prompt", ...PICKERS])) {
-      const control = document.querySelector(`#${name} :is(textarea, input)`);
-      if (!control || seen.has(control) || !view.get().text) continue;
-      seen.add(control);
-      show(name, view.get());
-    }
+    fillBox(view.get().text.slice(0, view.get().generated_from ?? undefined));
   });
-}
-
-/**
- * Let one of Gradio's controls show what the View says.
- * @param {"prompt" | "layer" | "head"} name
- * @param {View} chosen
- */
-function show(name, chosen) {
-  if (name === "prompt") return fillBox(chosen.text.slice(0, chosen.generated_from ?? undefined));
-  const radio = radios(name)[chosen[name] - 1];
-  if (radio && !radio.checked) radio.click();
 }
 
 /** @returns {HTMLTextAreaElement | null} */
 const textBox = () => document.querySelector("#prompt textarea");
-/** @param {string} name @returns {HTMLInputElement[]} */
-const radios = (name) => [...document.querySelectorAll(`#${name} input[type="radio"]`)].filter(isInput);
 /** @param {Element} element */
 const isInput = (element) => element instanceof HTMLInputElement;
 
 /**
- * Native controls with data-view="name of a View entry"; a checkbox is true or false, the others have a value.
+ * Native controls with data-view="name of a View entry"; a checkbox is true or false, the others have a value: a word, or a
+ * number where the entry is one.
  * @param {HTMLElement} root
  */
 export function mountControls(root) {
   const controls = [...root.querySelectorAll("[data-view]")].filter(isControl);
   for (const control of controls) {
     control.addEventListener("change", () => {
+      const name = entryOf(control);
       const flag = isInput(control) && control.type === "checkbox";
-      view.set({ [entryOf(control)]: flag ? control.checked : control.value });
+      const value = typeof VIEW[name] === "number" ? Number(control.value) : control.value;
+      view.set({ [name]: flag ? control.checked : value });
     });
   }
   const draw = (/** @type {View} */ chosen) => {
     for (const control of controls) {
       const value = chosen[entryOf(control)];
       if (!isInput(control)) control.value = String(value);
-      else control.checked = control.type === "checkbox" ? value === true : control.value === value;
+      else control.checked = control.type === "checkbox" ? value === true : control.value === String(value);
     }
   };
   view.subscribe(draw);

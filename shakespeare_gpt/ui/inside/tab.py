@@ -11,7 +11,7 @@ def step(name: str, title: str, sentence: str, *figures: str) -> str:
     """One step of the head: what is done, in a sentence, and its figures. `data-fill` is filled with a number."""
     drawn = "".join(f'<div class="in-figure" data-figure="{figure}"></div>' for figure in figures)
     return f"""
-    <li data-step="{name}"><div class="in-words"><h4>{title}</h4><p>{sentence}</p>
+    <li data-step="{name}"><div class="in-words"><h3>{title}</h3><p>{sentence}</p>
       <p class="sg-quiet" data-note="{name}"></p></div><div class="in-figures">{drawn}</div></li>"""
 
 
@@ -78,7 +78,7 @@ STEPS = "".join(
 
 TEMPLATE = f"""
 <section class="sg sg-inside" data-piece="inside" aria-label="Inside a head">
-  <h3 id="inside-heading"></h3>
+  <h2 id="inside-heading"></h2>
   <p class="sg-quiet">One head, one character, one step after the other. It begins with what the model knows about each
     character so far, <span data-fill="n_embd"></span> numbers that are called the residual stream, and ends with what
     the head adds to them. Hold another character in the text above, or choose another layer or head; point at anything
@@ -92,25 +92,25 @@ TEMPLATE = f"""
   <ol class="in-steps">{STEPS}</ol>
   <div class="in-adds">
     <p>Read straight by the model's output, past all later layers, this addition makes these characters</p>
-    <div class="in-two"><div><h4>more likely</h4><ol id="inside-more"></ol></div>
-      <div><h4>less likely</h4><ol id="inside-less"></ol></div></div>
+    <div class="in-two"><div><h3>more likely</h3><ol id="inside-more"></ol></div>
+      <div><h3>less likely</h3><ol id="inside-less"></ol></div></div>
     <p class="sg-quiet">Logits are the scores from which the last softmax makes probabilities; these are given beside the
       average character's, and 1 more is 2.7 times as likely. Each part is divided as the final norm divides the whole
       stream, so that all parts of the model add up to its logits.</p>
   </div>
   <div class="in-box">
-    <h3 id="inside-check-heading">Check one weight with a calculator</h3>
+    <h2 id="inside-check-heading">Check one weight with a calculator</h2>
     <p id="inside-asked"></p>
     <ol id="inside-arithmetic"></ol>
     <p class="sg-quiet">Printed numbers are rounded to four decimals, so the last digit of a long sum may differ.</p>
   </div>
   <div class="in-box">
-    <h3 id="inside-stream-heading">The residual stream, layer by layer</h3>
+    <h2 id="inside-stream-heading">The residual stream, layer by layer</h2>
     <p>At this character each layer adds twice: attention what it found elsewhere, the feed-forward what it makes of that.
       The bars are the lengths of these additions; the line is the length of the stream behind each layer.</p>
     <div class="in-figure" data-figure="sizes"></div>
-    <h4 id="inside-parts-heading"><label for="inside-next">What each part says for</label>
-      <select id="inside-next"></select> as the next character</h4>
+    <h3 id="inside-parts-heading"><label for="inside-next">What each part says for</label>
+      <select id="inside-next"></select> as the next character</h3>
     <div class="in-figure" data-figure="parts"></div>
     <p id="inside-total"></p>
   </div>

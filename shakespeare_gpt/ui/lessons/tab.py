@@ -8,7 +8,7 @@ from shakespeare_gpt.ui.gradio_seam.pieces import piece
 
 TOUR = """
 <section class="sg sg-tour" data-piece="tour" aria-label="Guided tour">
-  <button type="button" id="tour-start">Take the tour: six stops</button>
+  <button type="button" id="tour-start">Take the tour</button>
 </section>
 """
 

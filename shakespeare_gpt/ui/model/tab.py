@@ -18,17 +18,17 @@ MODEL = """
   <div class="sg-model-top">
     <div class="sg-drawing">DRAWING</div>
     <div>
-      <h3 id="drawing-heading">The decoder, from the text to the next character</h3>
+      <h2 id="drawing-heading">The decoder, from the text to the next character</h2>
       <p class="sg-quiet">Press a part to see it at work. T is the number of characters in the text.</p>
       <p id="part-said" role="status"></p>
       <dl class="sg-facts"></dl>
-      <h3>What this drawing leaves out</h3>
+      <h2>What this drawing leaves out</h2>
       <p>The transformer of 2017 was made to translate: an encoder first reads the whole source sentence in both
         directions, and each layer of the decoder asks it for what it needs through a second attention,
         cross-attention. A model that only continues one text has no second text to read, so encoder and
         cross-attention fall away, and attention among the characters already written and a feed-forward network
         remain.</p>
-      <h3>Its limits</h3>
+      <h2>Its limits</h2>
       <ul>
         <li>It has read one megabyte of plays and nothing else. It knows no facts, and it does not know what it
           says: it continues the look and sound of the text.</li>
@@ -36,7 +36,7 @@ MODEL = """
         <li>It knows <span data-fact="vocab_size"></span> characters: no accents, and of the digits only the 3.</li>
         <li>Words, and now and then a line, may come straight from the plays; names and plots get mixed up.</li>
       </ul>
-      <h3>The data and its licence</h3>
+      <h2>The data and its licence</h2>
       <p>Tiny-shakespeare: about 1.1 million characters from the plays of William Shakespeare, put together by Andrej
         Karpathy for char-rnn in 2015. The plays are in the public domain. Nine tenths were used for training, the last
         tenth only to measure.</p>
@@ -44,7 +44,7 @@ MODEL = """
   </div>
   <div class="sg-halves">
     <div>
-      <h3 id="character-map-heading">The 65 characters as the model sees them</h3>
+      <h2 id="character-map-heading">The 65 characters as the model sees them</h2>
       <p class="sg-quiet">Each character is a point in many dimensions, learned in training; this is its shadow on the
         plane. Characters that are used alike lie close together.</p>
       <div id="character-map"></div>
@@ -55,7 +55,7 @@ MODEL = """
       </details>
     </div>
     <div>
-      <h3 id="position-map-heading">How alike the places in the text are</h3>
+      <h2 id="position-map-heading">How alike the places in the text are</h2>
       <p class="sg-quiet">The cosine between each two position embeddings: 1 is the same direction, 0 has nothing in
         common. Nobody told the model that places have an order.</p>
       <div id="position-map"></div>
@@ -63,12 +63,12 @@ MODEL = """
   </div>
   <div class="sg-halves">
     <div>
-      <h3 id="loss-heading">How it learned</h3>
+      <h2 id="loss-heading">How it learned</h2>
       <p class="sg-quiet sg-loss-line"></p>
       <div id="loss-curve"></div>
     </div>
     <div>
-      <h3 id="others-heading">Its loss beside others'</h3>
+      <h2 id="others-heading">Its loss beside others'</h2>
       <p class="sg-quiet">All on the same text, character by character, scored on the last tenth of it; lower is
         better.</p>
       <div class="sg-scroll" tabindex="0" role="region" aria-label="Losses on the same text"><table id="others">
@@ -77,7 +77,7 @@ MODEL = """
     </div>
   </div>
   <div>
-    <h3 id="samples-heading">What it writes</h3>
+    <h2 id="samples-heading">What it writes</h2>
     <p class="sg-quiet sg-samples-line">Written by this model just now, not picked.</p>
     <div class="sg-samples"></div>
   </div>

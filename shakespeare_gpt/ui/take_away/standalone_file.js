@@ -106,20 +106,9 @@ const STYLE = `
   main { display: grid; grid-template-columns: minmax(0, 1fr); gap: 24px; }
   h1 { margin: 0 0 4px; font: 600 30px/1.2 var(--sg-serif); }
   a { color: var(--sg-accent); }
-  .pickers { display: flex; flex-wrap: wrap; gap: 8px 28px; }
-  .pickers fieldset { display: flex; flex-wrap: wrap; gap: 4px 14px; margin: 0; padding: 0; border: 0; }
-  .pickers legend { float: left; margin-right: 12px; padding: 0; font-weight: 600; }
-  .pickers label { display: inline-flex; align-items: center; gap: 5px; min-height: 28px; cursor: pointer; }
 `;
 
-/** @param {string} name @param {string} label @param {number} count */
-const radios = (name, label, count) =>
-  `<fieldset id="${name}"><legend>${label}</legend>${Array.from(
-    { length: count },
-    (_, i) => `<label><input type="radio" name="${name}" value="${i + 1}"> ${i + 1}</label>`,
-  ).join("")}</fieldset>`;
-
-/** The text of the file. @param {Record<string, string>} pieces the templates: strip, lenses, attention, logit_lens */
+/** The text of the file. @param {Record<string, string>} pieces the templates, in the order of the page */
 export async function html(pieces) {
   const { n_layer, n_head, checkpoint } = windowNow();
   const { layer, head } = view.get();
@@ -150,11 +139,7 @@ export async function html(pieces) {
 <main>
 <header class="sg"><h1>Shakespeare GPT</h1>
 <p class="sg-quiet">One text, and what all ${n_layer * n_head} attention heads looked at. This file holds every number; it needs no network.${sha}${live}</p></header>
-${pieces.strip}
-<div class="sg pickers">${radios("layer", "Layer", n_layer)}${radios("head", "Head", n_head)}</div>
-${pieces.lenses}
-${pieces.attention}
-${pieces.logit_lens}
+${Object.values(pieces).join("\n")}
 </main>
 <script type="application/json" id="page-facts">${inScript(facts)}</script>
 <script type="application/json" id="held">${inScript(answers)}</script>

@@ -1,4 +1,4 @@
-"""The row under the text that hands out what is shown: the link, the downloads, and the Space's duplicate.
+"""The part of the header that hands out what is shown: the link, the downloads, and the Space's duplicate.
 
 All of it is made in the browser (link.js, export.js, picture.js, standalone_file.js); nothing is kept on the
 server.
@@ -30,18 +30,27 @@ TEMPLATE = """
     </details>
     <a class="ta-duplicate" target="_blank" rel="noopener" hidden>Duplicate this Space</a>
   </div>
+  <div class="ta-told">
   <input id="link-text" class="ta-link" type="text" readonly aria-label="The link" hidden>
   <p id="link-notes" class="sg-quiet" role="status"></p>
+  </div>
 </section>
 """
 
 
-def build(controls: Sequence[gr.components.Component], pieces: dict[str, str]) -> None:
-    """The row. It fires `submit` when a link has brought settings for the sampler; link.js has them then.
+def build(pieces: dict[str, str]) -> gr.HTML:
+    """The buttons.
+
+    Args:
+        pieces: the templates that the standalone file is put together from, by the names that standalone_file.js uses.
+    """
+    return piece(TEMPLATE, {"pieces": pieces}, trigger=True, elem_id="take-away")
+
+
+def connect(row: gr.HTML, controls: Sequence[gr.components.Component]) -> None:
+    """It fires `submit` when a link has brought settings for the sampler; link.js has them then.
 
     Args:
         controls: the sampler's settings on the page, in the order of facts.sampling.
-        pieces: the templates that the standalone file is put together from, by the names that standalone_file.js uses.
     """
-    row = piece(TEMPLATE, {"pieces": pieces}, trigger=True, elem_id="take-away")
     row.submit(None, None, list(controls), js=event("linkSettings"))

@@ -1,44 +1,26 @@
-// Beside the strip: the strongest links of the chosen character with their numbers, or how sure the model was of it.
-// Under it: the sentence #said, which a screen reader speaks.
+// The strongest links of the chosen character with their numbers, or how sure the model was of it.
 
 import { current, session, windowNow } from "../core/session.js";
 import { focus, links } from "../core/focus.js";
-import { SCALES, altered, strongest } from "../core/lenses.js";
-import { at, linkLines, missing, sentence, sureness, surenessSentence } from "../core/said.js";
+import { SCALES, strongest } from "../core/lenses.js";
+import { at, linkLines, missing, sureness, surenessSentence } from "../core/said.js";
 import { pointer, view } from "../core/store.js";
 import { perFrame } from "../core/tasks.js";
 import { bar, element, find, four, named, percent } from "../core/text.js";
 
-/** @import { Focus, Timer } from "../core/types.d.ts" */
+/** @import { Focus } from "../core/types.d.ts" */
 
 const COUNT = 5;
-const PAUSE = 150; // ms: a sentence that changes faster than this can be neither heard nor read
-let [readout, said, shading] = /** @type {HTMLElement[]} */ ([]); // see mount
-/** @type {Timer} */
-let speaking;
+let [readout, shading] = /** @type {HTMLElement[]} */ ([]); // see mount
 
 /** @param {HTMLElement} root */
 export function mount(root) {
-  [readout, said, shading] = ["#readout", "#said", "#strip-shading"].map((selector) => find(root, selector));
-  const draw = perFrame(() => {
-    write();
-    clearTimeout(speaking);
-    if (session.get().streaming)
-      speak(); // news come faster than the pause
-    else speaking = setTimeout(speak, PAUSE);
-  });
+  [readout, shading] = ["#readout", "#strip-shading"].map((selector) => find(root, selector));
+  const draw = perFrame(write);
   view.subscribe(draw);
   pointer.subscribe(draw);
   session.subscribe(draw);
   draw();
-}
-
-function speak() {
-  const text = session.get().streaming
-    ? `Layer ${view.get().layer} head ${view.get().head}: follows when the writing has ended.`
-    : sentence();
-  said.classList.toggle("sg-longer", altered(view.get())); // it names the lenses: room for them at all times
-  if (said.textContent !== text) said.textContent = text;
 }
 
 function write() {
@@ -62,7 +44,7 @@ function strongestLinks(now) {
   const weights = links(now);
   const backwards = now.direction === "looked at by";
   /** @type {HTMLElement[]} */
-  const parts = [element("h3", {}, `${at(now.chosen)} ${backwards ? "is looked at by" : "looks at"}`)];
+  const parts = [element("h2", {}, `${at(now.chosen)} ${backwards ? "is looked at by" : "looks at"}`)];
   if (!weights) return [...parts, element("p", {}, missing(now.layer))];
   const list = element("ol", {});
   for (const index of strongest(weights, COUNT))
@@ -84,7 +66,7 @@ function strongestLinks(now) {
 /** @param {Focus} now */
 function sure(now) {
   const position = session.get().streaming ? session.get().text.length - 1 : (now.other ?? now.chosen);
-  const parts = [element("h3", {}, "How sure was it?"), element("p", {}, surenessSentence(position))];
+  const parts = [element("h2", {}, "How sure was it?"), element("p", {}, surenessSentence(position))];
   const [probability] = sureness(position) ?? [];
   if (probability === undefined) return parts;
   const line = bar(named(session.get().text[position], position), probability, percent(probability));

@@ -216,8 +216,9 @@ function follow() {
     : holding === null
       ? `end ${windowNow().text}`
       : `held ${holding}`;
-  if (wanted === followed) return;
-  followed = wanted;
+  const now = `${wanted} in ${strip.clientWidth} x ${strip.clientHeight}`;
+  if (now === followed) return;
+  followed = now;
   const end = session.get().streaming || holding === null || holding >= cells.length; // as a bad link may say
   if (end) strip.scrollTop = strip.scrollHeight;
   else {

@@ -14,43 +14,47 @@ from shakespeare_gpt.ui.gradio_seam.pieces import piece
 
 STRIP = """
 <section class="sg sg-strip" data-piece="strip" aria-label="The text">
-  <p class="sg-lead">To choose the next character the model looks back: each of its heads gives every character so far
-    a weight, and the weights add up to 1.</p>
-  <fieldset class="sg-choices">
-    <legend>Point at a character of the text; the shading shows</legend>
-    <label><input type="radio" name="sg-direction" data-view="direction" value="looks at"> what it looks at</label>
-    <label><input type="radio" name="sg-direction" data-view="direction" value="looked at by"> who looks at it</label>
-    <label><input type="radio" name="sg-direction" data-view="direction" value="how sure"> how sure the model was</label>
-  </fieldset>
-  <p id="strip-shading" class="sg-quiet"></p>
-  <div class="sg-columns">
-    <div class="sg-text">
-      <div class="sg-paper">
-        <svg class="sg-arcs" aria-hidden="true"></svg>
-        <div id="text-strip" role="listbox" tabindex="0" aria-label="The text, one character at a time"
-          aria-describedby="strip-help"><span class="sg-prompt" role="presentation"></span><span
-          id="continuation" role="presentation"></span></div>
-      </div>
-      <p id="said" aria-live="polite"></p>
-      <div id="notes" role="status"></div>
-      <div id="scrub" hidden>
-        <label for="scrub-slider">Replay the writing</label>
-        <input id="scrub-slider" type="range" min="1" max="1" step="1">
-        <button type="button" hidden>End the replay</button>
-        <p class="sg-step"></p>
-        <div class="sg-others"></div>
-      </div>
-      <details id="candidates">
-        <summary></summary>
-        <div class="sg-candidates"></div>
-      </details>
-    </div>
-    <aside class="sg-numbers" aria-label="Numbers">
-      <div id="readout"></div>
-      <p id="strip-help" class="sg-quiet">Click a character to hold it, then point at another to read the weight
-        between the two. Keys: arrows, Shift + arrows, Esc.</p>
-    </aside>
+  <div class="sg-shading">
+    <fieldset class="sg-choices">
+      <legend>Point at a character; the shading shows</legend>
+      <label><input type="radio" name="sg-direction" data-view="direction" value="looks at"><span>what it looks at</span></label>
+      <label><input type="radio" name="sg-direction" data-view="direction" value="looked at by"><span>who looks at it</span></label>
+      <label><input type="radio" name="sg-direction" data-view="direction" value="how sure"><span>how sure it was</span></label>
+    </fieldset>
+    <!-- lenses -->
   </div>
+  <div class="sg-place">
+    <div class="sg-paper">
+      <svg class="sg-arcs" aria-hidden="true"></svg>
+      <div id="text-strip" role="listbox" tabindex="0" aria-label="The text, one character at a time"
+        aria-describedby="strip-help"><span class="sg-prompt" role="presentation"></span><span
+        id="continuation" role="presentation"></span></div>
+      <p id="said" aria-live="polite"></p>
+    </div>
+  </div>
+  <div id="notes" role="status"></div>
+  <div id="scrub" hidden>
+    <label for="scrub-slider">Replay the writing</label>
+    <input id="scrub-slider" type="range" min="1" max="1" step="1">
+    <button type="button" hidden>End the replay</button>
+    <p class="sg-step"></p>
+    <div class="sg-others"></div>
+  </div>
+</section>
+"""
+
+NUMBERS = """
+<section class="sg sg-numbers" data-piece="numbers" aria-label="Numbers">
+  <div class="sg-read">
+    <div id="readout"></div>
+    <p id="strip-shading" class="sg-quiet"></p>
+    <p id="strip-help" class="sg-quiet">Click a character to hold it, then point at another to read the weight
+      between the two. <span class="sg-with-keys">Keys: arrows, Shift + arrows, Esc.</span></p>
+  </div>
+  <details id="candidates">
+    <summary></summary>
+    <div class="sg-candidates"></div>
+  </details>
 </section>
 """
 
@@ -73,6 +77,16 @@ HELP = {
 }
 
 
-def build(first: dict[str, Any]) -> gr.HTML:
-    """The text, the read-out, the sentence, the replay and the candidates. Belongs above the tabs, for all lenses."""
-    return piece(STRIP, first, elem_id="strip")
+def template(lenses: str) -> str:
+    """The text, the sentence about it, and the replay of its writing; the lenses stand beside what the shading shows."""
+    return STRIP.replace("<!-- lenses -->", lenses)
+
+
+def build(first: dict[str, Any], lenses: str) -> gr.HTML:
+    """The piece of that template; it is told the first text."""
+    return piece(template(lenses), first, elem_id="strip")
+
+
+def numbers() -> gr.HTML:
+    """The numbers of the character that is looked at, and what could have stood in its place."""
+    return piece(NUMBERS, elem_id="numbers")

@@ -105,7 +105,7 @@ const verdict = (holds) =>
 function draw(told) {
   /** @type {HTMLElement[]} */
   const parts = [
-    element("h3", {}, told.title),
+    element("h2", {}, told.title),
     element("p", {}, told.look),
     element(
       "ul",

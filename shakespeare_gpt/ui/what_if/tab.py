@@ -33,7 +33,7 @@ TEMPLATE = f"""
   <div id="what-if-banner" role="status" hidden><p></p><button type="button">Everything on again</button></div>
   <div class="wi-desk">
     <div class="wi-switches">
-      <h3 id="what-if-switches-heading">Switch something off</h3>
+      <h2 id="what-if-switches-heading">Switch something off</h2>
       <p class="sg-quiet">Several things may be off at once. Only this tab changes: all the others, and the writing, keep
         to the model as trained.</p>
       <fieldset class="wi-whole"><legend>In the whole model</legend>{CHECKBOXES}</fieldset>
@@ -48,7 +48,7 @@ TEMPLATE = f"""
       </fieldset>
     </div>
     <div class="wi-claims">
-      <h3 id="what-if-claims-heading">Or put a claim of the textbook to the test</h3>
+      <h2 id="what-if-claims-heading">Or put a claim of the textbook to the test</h2>
       <p class="sg-quiet">Each sets the switches and checks the claim on your text. Claims about one layer or head take
         the chosen one.</p>
       <ul id="what-if-claims"></ul>
@@ -59,26 +59,26 @@ TEMPLATE = f"""
   <p id="what-if-nothing">Nothing is switched off yet. Click a head in the grid, or one of the claims.</p>
   <div id="what-if-result" hidden>
     <div class="wi-two">
-      <div><h3 id="what-if-next-heading"></h3>
+      <div><h2 id="what-if-next-heading"></h2>
         <p class="sg-quiet">The likeliest next characters of either model, with their probabilities.</p>
         <ol id="what-if-next"></ol></div>
-      <div><h3 id="what-if-numbers-heading">In numbers</h3>
+      <div><h2 id="what-if-numbers-heading">In numbers</h2>
         <table id="what-if-numbers"><thead><tr><th></th><th scope="col">as trained</th>
           <th scope="col">changed</th></tr></thead><tbody></tbody></table></div>
     </div>
-    <h3 id="what-if-written-heading">What it writes on <span class="sg-quiet" id="what-if-seed"></span></h3>
+    <h2 id="what-if-written-heading">What it writes on <span class="sg-quiet" id="what-if-seed"></span></h2>
     <div class="wi-two">
       <figure><figcaption>as trained</figcaption><div class="wi-text" id="what-if-written-before"></div></figure>
       <figure><figcaption>changed</figcaption><div class="wi-text" id="what-if-written-after"></div></figure>
     </div>
-    <h3 id="what-if-maps-heading"></h3>
+    <h2 id="what-if-maps-heading"></h2>
     <div class="wi-maps">
       <figure><figcaption>as trained</figcaption><div id="what-if-before"></div></figure>
       <figure><figcaption>changed</figcaption><div id="what-if-after"></div></figure>
       <figure><figcaption id="what-if-difference-caption"></figcaption><div id="what-if-difference"></div></figure>
     </div>
     <p id="what-if-pointed" class="sg-quiet">Point at a cell of a map to read its numbers.</p>
-    <h3 id="what-if-divergence-heading">How far each prediction moved</h3>
+    <h2 id="what-if-divergence-heading">How far each prediction moved</h2>
     <p class="sg-quiet">Behind each character: the Kullback-Leibler divergence between the next-character probabilities as
       trained and changed, 0 where they agree. Click a bar to hold that character.</p>
     <div id="what-if-divergence"></div>

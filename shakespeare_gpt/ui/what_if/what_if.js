@@ -345,6 +345,7 @@ function drawMap(now, id, z, title, tickvals, coloraxis) {
   const { range } = figure.layout.xaxis;
   figure.layout.xaxis.title = figure.layout.yaxis.title = undefined;
   Object.assign(figure.layout.coloraxis, coloraxis, {
+    showscale: true,
     colorbar: {
       orientation: "h",
       y: -0.1,

@@ -12,16 +12,24 @@ from shakespeare_gpt.ui.core.facts import sampling
 from shakespeare_gpt.ui.gradio_seam.endpoints import STREAMING
 from shakespeare_gpt.ui.gradio_seam.events import event, on_load
 from shakespeare_gpt.ui.gradio_seam.lanes import Lane
+from shakespeare_gpt.ui.gradio_seam.pieces import piece
 from shakespeare_gpt.ui.writing.api import Writing
 
 EXAMPLES = {
-    "Romeo": "ROMEO:\nBut, soft! what light through yonder window breaks?\nIt is the east, and Juliet is",
-    "Hamlet's question": "HAMLET:\nTo be, or not to be: that is the question:\nWhether 'tis nobler in the mind to",
+    "Romeo": "ROMEO:\nBut, soft! what light through yonder window breaks?\nIt is the east, and Juliet is the s",
+    "Hamlet": "HAMLET:\nTo be, or not to be: that is the question:\nWhether 'tis nobler in the mind to",
     "Citizens": "First Citizen:\nBefore we proceed any further, hear me speak.\n\nAll:\nSpeak, speak.\n\n",
     "A king": "KING RICHARD III:\nA horse! a horse! my kingdom for a",
     "Not Shakespeare": "The printer is out of paper again, and nobody in the office",
 }
 FIRST = next(iter(EXAMPLES.values()))
+
+BEGIN = f"""
+<section class="sg sg-begin" data-piece="begin" aria-label="Texts to begin with">
+  <span>Begin with</span>
+  {"".join(f'<button type="button" data-example="{name}">{name}</button>' for name in EXAMPLES)}
+</section>
+"""
 
 RUN = """
 <p class="run-status"></p>
@@ -66,37 +74,28 @@ class Controls:
 
 
 def build(config: GPTConfig) -> Controls:
-    """The two rows of the page on which one writes."""
+    """Where one writes: the text box with its buttons, texts to begin with, the settings, and what became of a run."""
     with gr.Row(elem_id="desk"):
-        with gr.Column(scale=3):
-            prompt = gr.Textbox(
-                FIRST,
-                label="Your text",
-                info="Write anything; Shift + Enter generates.",
-                lines=3,
-                max_lines=10,
-                # Said aloud: a click on an example sends every argument again, and None would lock the box.
-                interactive=True,
-                elem_id="prompt",
-            )
-            with gr.Row(elem_id="buttons"):
-                generate = gr.Button("Generate", variant="primary", elem_id="generate")
-                stop = gr.Button("Stop", elem_id="stop")
-                write_on = gr.Button("Write on", elem_id="write-on")
-                clear = gr.Button("Clear", elem_id="clear")
-                copy = gr.Button("Copy text", elem_id="copy")
-        with gr.Column(scale=2, min_width=260):
-            gr.Examples(
-                [[text] for text in EXAMPLES.values()],
-                [prompt],
-                label="Or begin with",
-                example_labels=list(EXAMPLES),
-                cache_examples=False,
-                elem_id="examples",
-            )
+        prompt = gr.Textbox(
+            FIRST,
+            label="Your text",
+            placeholder="Write anything, or begin with one of the texts below.",
+            lines=4,
+            max_lines=4,
+            show_label=False,
+            container=False,
+            elem_id="prompt",
+        )
+        with gr.Row(elem_id="buttons"):
+            generate = gr.Button("Generate", variant="primary", size="sm", elem_id="generate")
+            stop = gr.Button("Stop", size="sm", elem_id="stop")
+            write_on = gr.Button("Write on", size="sm", elem_id="write-on")
+            clear = gr.Button("Clear", size="sm", elem_id="clear")
+            copy = gr.Button("Copy text", size="sm", elem_id="copy")
     with gr.Row(elem_id="how"):
+        piece(BEGIN, elem_id="examples")
         settings = build_settings(config)
-        result = gr.HTML(html_template=RUN, js_on_load=on_load("result"), elem_id="run")
+    result = gr.HTML(html_template=RUN, js_on_load=on_load("result"), elem_id="run")
     return Controls(prompt, generate, stop, write_on, clear, copy, settings, result)
 
 

@@ -1,0 +1,31 @@
+"""The header, and the row of tabs below the stage: static templates; stage.js keeps the text in sight and makes things large."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from shakespeare_gpt.ui.gradio_seam.pieces import piece
+
+HEADER = """
+<header class="sg sg-header">
+  <h1>Shakespeare GPT</h1>
+  <p>It writes one character at a time. See what it looks back at for each.</p>
+</header>
+"""
+
+PROJECTOR = """
+<div class="sg" data-piece="projector">
+  <button type="button" id="projector" aria-pressed="false" aria-label="Large, for a projector"
+    title="Large, for a projector">A<sup>+</sup></button>
+</div>
+"""
+
+
+def build() -> gr.HTML:
+    """The name of the page, and what it is in a sentence."""
+    return gr.HTML(HEADER, elem_id="header", apply_default_css=False)
+
+
+def projector() -> gr.HTML:
+    """The button that makes everything large."""
+    return piece(PROJECTOR, elem_id="large")

@@ -119,26 +119,62 @@ def words(characters: Sequence[str]) -> list[tuple[int, int]]:
 
 @dataclass(frozen=True)
 class Role:
-    """What a head may be found to do: its name, a sentence that says it, and where it would look."""
+    """What a head may be found to do: its name, a sentence that says it, the object of "looks at", and where it would look."""
 
     name: str
     sentence: str
+    object: str
     targets: Callable[[Sequence[str]], np.ndarray]
 
 
 ROLES = {
     role.targets.__name__: role
     for role in (
-        Role("previous character", "It looks at the character just before.", previous_character),
         Role(
-            "same character", "It looks at earlier occurrences of the same character.", same_character_before
+            "previous character",
+            "It looks at the character just before.",
+            "the character before it",
+            previous_character,
         ),
-        Role("start of word", "It looks at the first letter of the current word.", start_of_word),
-        Role("current word", "It looks at the earlier letters of the current word.", current_word),
-        Role("start of line", "It looks at where the current line begins.", start_of_line),
-        Role("speaker name", "It looks at the names over the speeches.", speaker_name),
-        Role("induction", "It looks at what followed the last time the same character occurred.", induction),
-        Role("first character", "It rests on the very first character.", first_character),
+        Role(
+            "same character",
+            "It looks at earlier occurrences of the same character.",
+            "the same character, further back",
+            same_character_before,
+        ),
+        Role(
+            "start of word",
+            "It looks at the first letter of the current word.",
+            "where its word begins",
+            start_of_word,
+        ),
+        Role(
+            "current word",
+            "It looks at the earlier letters of the current word.",
+            "a letter of its own word",
+            current_word,
+        ),
+        Role(
+            "start of line",
+            "It looks at where the current line begins.",
+            "where its line begins",
+            start_of_line,
+        ),
+        Role(
+            "speaker name", "It looks at the names over the speeches.", "a name over a speech", speaker_name
+        ),
+        Role(
+            "induction",
+            "It looks at what followed the last time the same character occurred.",
+            "what came after the same character before",
+            induction,
+        ),
+        Role(
+            "first character",
+            "It rests on the very first character.",
+            "the very first character",
+            first_character,
+        ),
     )
 }
 
@@ -289,3 +325,38 @@ def on_this_text(heads: Sequence[Mapping], attention: np.ndarray, characters: Se
             here["holds"] = bool(excess(here["score"], here["chance"]) >= THRESHOLD)
         found.append(here)
     return found
+
+
+# --- single rows ---------------------------------------------------------------------------------------------
+
+
+def as_its_role(attention: np.ndarray, characters: Sequence[str], role: str) -> np.ndarray:
+    """True for each row of a head's attention, (T, T), whose strongest link is one that the role would have, (T,)."""
+    return ROLES[role].targets(characters)[np.arange(len(characters)), attention.argmax(axis=-1)]
+
+
+def clearest_row(
+    attention: np.ndarray, characters: Sequence[str], roles: Mapping[tuple[int, int], str]
+) -> tuple[int, int, int] | None:
+    """The layer, head and query, from 0, of the link that shows best what a head with a role does.
+
+    Of the rows whose strongest link is as the head's role says, those count that are nearly as strong as the
+    strongest (95% of it); of these the one that reaches furthest back, and then the strongest.
+
+    Args:
+        attention: (n_layer, n_head, T, T).
+        roles: of the heads that have one.
+
+    Returns:
+        None if no head has a role, or none acts on it in this text.
+    """
+    rows = []
+    for (layer, head), role in roles.items():
+        weights = attention[layer, head]
+        for query in np.flatnonzero(as_its_role(weights, characters, role)).tolist():
+            key = int(weights[query].argmax())
+            rows.append((query - key, float(weights[query, key]), (layer, head, query)))
+    if not rows:
+        return None
+    least = 0.95 * max(weight for _, weight, _ in rows)
+    return max(row for row in rows if row[1] >= least)[2]

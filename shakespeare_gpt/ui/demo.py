@@ -112,13 +112,14 @@ def standalone(config: GPTConfig) -> dict[str, str]:
 def first_view(text: Text, attention: Attention) -> dict[str, Any]:
     """What the page shows when it opens, so that its first map needs no call.
 
-    Of the first layer it shows the head that tells most at a glance, "head" (from 1).
+    What it points out, "chosen", is found by measurement: see `Attention.first_choice`.
     """
     first = writing_tab.FIRST
+    chosen = attention.first_choice(first)
     return {
         "text": first,
-        "head": attention.first_head(first),
+        "chosen": chosen,
         "overview": text.overview(first),
-        "layer": attention.layer(first, 1),
+        "layer": attention.layer(first, chosen["layer"] or 1),
         "figures": figures(attention.model.config.n_head),
     }

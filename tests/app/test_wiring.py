@@ -72,7 +72,7 @@ def test_the_page_opens_with_a_filled_prompt_and_its_payload(http, model):
     told = components["strip"]["props"]["value"]
     assert told["text"] == first
     assert told["overview"]["characters"] == sg.trace(model, first).characters
-    assert told["layer"]["layer"] == 1
+    assert told["layer"]["layer"] == told["chosen"]["layer"]
 
 
 def test_the_page_travels_small(page):

@@ -211,3 +211,41 @@ def test_a_table_made_from_another_checkpoint_is_not_used(tmp_path):
     assert heads.read_heads(model, path) == {"sha256": "a", "heads": []}
     path.write_text("[1")
     assert heads.read_heads(model, path) is None
+
+
+# --- single rows ---------------------------------------------------------------------------------------------
+
+
+def attention_of(T: int, *links: tuple[int, int, int, int, float]) -> np.ndarray:
+    """(2, 2, T, T): each head looks at itself, but for the links (layer, head, query, key, weight)."""
+    attention = np.tile(np.eye(T), (2, 2, 1, 1))
+    for layer, head, query, key, weight in links:
+        attention[layer, head, query] = 0
+        attention[layer, head, query, key] = weight
+        attention[layer, head, query, query] = 1 - weight
+    return attention
+
+
+def test_the_rows_in_which_a_head_does_what_its_role_says():
+    attention = attention_of(6, (0, 0, 2, 0, 0.9), (0, 0, 5, 4, 0.6))
+    rows = heads.as_its_role(attention[0, 0], "abc de", "start_of_word")
+    assert rows.tolist() == [False, False, True, False, False, True]
+
+
+def test_the_clearest_row_is_nearly_the_strongest_and_reaches_furthest_back():
+    roles = {(0, 0): "start_of_word", (1, 1): "previous_character"}
+    near = (1, 1, 1, 0, 0.99)  # 'b' looks at the 'a' before it
+    far = (0, 0, 3, 0, 0.95)
+    further_but_weak = (0, 0, 4, 0, 0.9)
+    text = "abcde f"
+    assert heads.clearest_row(attention_of(7, near, far, further_but_weak), text, roles) == (0, 0, 3)
+    assert heads.clearest_row(attention_of(7, near, further_but_weak), text, roles) == (1, 1, 1)
+    # A strong link that is not what the role says shows nothing of it.
+    astray = (0, 0, 6, 0, 1.0)
+    assert heads.clearest_row(attention_of(7, far, astray), text, roles) == (0, 0, 3)
+
+
+def test_without_a_role_there_is_no_clearest_row():
+    attention = attention_of(5, (0, 0, 3, 0, 0.9))
+    assert heads.clearest_row(attention, "abcde", {}) is None
+    assert heads.clearest_row(attention, "     ", {(0, 0): "start_of_word"}) is None

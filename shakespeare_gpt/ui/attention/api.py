@@ -44,7 +44,7 @@ class Attention:
     def __init__(self, model: GPT, trace: TraceCache, snapshots: Snapshots, folder: Path = ASSETS) -> None:
         self.model, self.trace = model, trace
         self._measured = read_derived(model, folder / HEADS.name)
-        self._usual = payloads.usual_weights(self._measured)
+        self._usual, self._roles = payloads.usual_weights(self._measured), payloads.roles_of(self._measured)
         self._snapshots = snapshots
         self._traces: dict[int, TraceCache] = {}  # the latest Trace of each earlier moment
         self._written: OrderedDict[tuple[str, int, int], str] = OrderedDict()
@@ -68,9 +68,9 @@ class Attention:
         """The moments of the training that can be looked at, for the slider."""
         return self._snapshots.listed()
 
-    def first_head(self, text: str) -> int:
-        """The head of the first layer, from 1, that tells most about this text at a glance."""
-        return payloads.tells_most(self.trace(text))
+    def first_choice(self, text: str) -> dict[str, int | None]:
+        """The layer, head and position that the page opens with: see `payloads.first_choice`."""
+        return payloads.first_choice(self.trace(text), self._roles)
 
     # --- for everybody ---------------------------------------------------------------------------------------
 
@@ -117,7 +117,7 @@ class Attention:
         """
         text = limits.text("text", text)
         layer = limits.whole("layer", layer, 1, self.model.config.n_layer)
-        return payloads.layer(self.trace(text), layer, self.model, self._usual)
+        return payloads.layer(self.trace(text), layer, self.model, self._usual, self._roles)
 
     def logit_lens(self, text: str) -> dict[str, Any]:
         """What the model would say after each layer, at every position: its five most likely characters.

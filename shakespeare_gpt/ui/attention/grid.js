@@ -114,7 +114,7 @@ function tell() {
   about.replaceChildren(
     element("b", {}, `Layer ${layer}, head ${head}. `),
     role && found
-      ? `${facts.roles[role].sentence} On validation text ${percent(found[role] ?? 0)} of its weight does.`
+      ? `${facts.roles[role].sentence} On validation text, ${percent(found[role] ?? 0)} of its weight does this.`
       : "It has no role that a simple rule describes.",
   );
 }

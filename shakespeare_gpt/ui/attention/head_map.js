@@ -2,13 +2,16 @@
 // shows has changed.
 
 import { current, session, windowNow } from "../core/session.js";
+import { axisNames } from "../core/charts.js";
 import { focus, layerNow } from "../core/focus.js";
 import { finish, headFigure } from "../core/head_figure.js";
+import { withPlotly } from "../core/plotly.js";
 import { NOTHING, pointer, view, zoom } from "../core/store.js";
 import { later } from "../core/tasks.js";
 import { find } from "../core/text.js";
 import { onTheme } from "../core/theme.js";
 import { cursor } from "../core/cursor.js";
+import { magnify } from "./magnifier.js";
 import { circumstances, hold, label, react, say, troubleLine, windowKey } from "./figures.js";
 
 /** @import { Figure, Focus, Timer } from "../core/types.d.ts" */
@@ -67,7 +70,7 @@ function drawMap() {
     return;
   }
   drawn = question;
-  const figure = headFigure(now, layer);
+  const figure = headFigure(now, layer, width - 46);
   finish(figure.layout, map, now.lens);
   Object.assign(figure.layout, {
     width,
@@ -93,7 +96,22 @@ function title(now) {
 
 function placed() {
   zoom.set({ x: map.layout?.xaxis.range, y: map.layout?.yaxis.range });
+  name();
   mark();
+}
+
+/** Letters at the axes as soon as they fit: also after zooming in, and no longer after zooming out. */
+function name() {
+  const { layout, _fullLayout: full } = map;
+  if (!layout || !full) return;
+  /** @type {Record<string, unknown>} */
+  const news = {};
+  for (const axis of ["xaxis", "yaxis"]) {
+    const { _length: px, range } = full[axis];
+    for (const [key, value] of Object.entries(axisNames(px, range)))
+      if (JSON.stringify(layout[axis][key]) !== JSON.stringify(value)) news[`${axis}.${key}`] = value;
+  }
+  if (Object.keys(news).length) withPlotly(map, ({ relayout }) => relayout(map, news));
 }
 
 /** @type {Record<string, [down: number, right: number]>} */
@@ -118,8 +136,10 @@ function press(event) {
   event.preventDefault();
 }
 
-/** Mark the chosen row (or column) and the cell that is pointed at. */
+/** Mark the chosen row (or column) and the cell that is pointed at, and put it under the magnifier. */
 function mark() {
   const now = focus();
-  if (now) cursor(map, now, null);
+  if (!now) return;
+  cursor(map, now, null);
+  magnify(map, now);
 }

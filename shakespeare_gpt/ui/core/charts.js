@@ -37,19 +37,37 @@ export function layout(element, more) {
   };
 }
 
-/** An axis that counts the characters of a window; equal ones stay apart, because it counts positions. */
-export function characterAxis({ start, length, characters } = windowNow()) {
-  const axis = { range: [start + 0.5, start + length + 0.5] };
-  if (length > facts.named_characters) return axis;
+const LETTER = 9; // px that a character needs at an axis
+
+/** The whole of a window on an axis that counts its characters, from 1 in the whole text. */
+export const wholeRange = ({ start, length } = windowNow()) => [start + 0.5, start + length + 0.5];
+
+/**
+ * What stands at an axis that counts the characters of a window: each one where it fits, else numbers. Equal characters
+ * stay apart, because it counts positions.
+ * @param {number} px of the axis
+ * @param {number[]} range that it shows, in either direction
+ */
+export function axisNames(px, range, { start, length, characters } = windowNow()) {
+  const [low, high] = [Math.min(...range), Math.max(...range)];
+  if (px < LETTER * (high - low)) return { tickmode: "auto", tickfont: {} };
+  const first = Math.max(Math.ceil(low), start + 1);
+  const last = Math.min(Math.floor(high), start + length);
+  const positions = Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => first + i);
   return {
-    ...axis,
     tickmode: "array",
-    tickvals: characters.map((_, i) => start + i + 1),
-    ticktext: characters.map((character) => escaped(glyph(character))),
+    tickvals: positions,
+    ticktext: positions.map((position) => escaped(glyph(characters[position - start - 1]))),
     tickangle: 0,
     ticklabeloverflow: "allow", // all names fit; to measure each of them takes longer than to draw the figure
     tickfont: { family: "monospace" },
   };
+}
+
+/** An axis of so many px that shows a whole window. @param {number} px */
+export function characterAxis(px, seen = windowNow()) {
+  const range = wholeRange(seen);
+  return { range, ...axisNames(px, range, seen) };
 }
 
 /** @type {WeakMap<HTMLElement, Listeners>} */
@@ -94,7 +112,7 @@ export function heat(element, { z, hover, height, named = false, marked = null, 
   const most = z.reduce((found, row) => row.reduce((a, b) => Math.max(a, Math.abs(b)), found), 0) || 1;
   const first = named ? windowNow().start + 1 : 1;
   const { range: [from, to] = [0.5, z.length + 0.5], ...rows } = named
-    ? characterAxis()
+    ? characterAxis(height - 28)
     : { showticklabels: false };
   const trace = {
     type: "heatmap",
@@ -215,7 +233,7 @@ export function bars(element, { y, hover, colour, height = 130, later = 0, on, r
       height,
       shapes: hidden,
       hovermode: "x",
-      xaxis: characterAxis(),
+      xaxis: characterAxis(element.clientWidth - 52),
       yaxis: { rangemode: "tozero", ...(range && { range }) },
     }),
     on,

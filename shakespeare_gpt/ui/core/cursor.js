@@ -16,12 +16,12 @@ import { element, find } from "./text.js";
 export function selected(now) {
   const { start, length } = windowNow();
   const first = start + 0.5;
-  const chosen = now.chosen + 0.5;
+  const [from, to] = [now.chosen + 0.5, now.end + 1.5];
   /** @type {Mark} */
   const row =
     now.direction === "looked at by"
-      ? [chosen, chosen, chosen + 1, first + length, "sg-row"]
-      : [first, chosen, chosen + 1, chosen + 1, "sg-row"];
+      ? [from, from, to, first + length, "sg-row"]
+      : [first, from, to, to, "sg-row"];
   if (now.query === null || now.key === null) return [row];
   return [row, [now.key + 0.5, now.query + 0.5, now.key + 1.5, now.query + 1.5, "sg-cell"]];
 }

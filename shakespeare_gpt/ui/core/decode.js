@@ -46,7 +46,9 @@ export function windowOf(overview, start = overview?.start - 1) {
  */
 export function layerOf(payload, { length, n_head }) {
   const perHead = listOf(["number"], n_head);
-  checked(payload, { layer: "number", weights: "string", moved: perHead, usual: nullOr(perHead) });
+  const asRole = listOf(nullOr({ role: "string", rows: "string" }), n_head);
+  const kinds = { moved: perHead, usual: nullOr(perHead), as_role: asRole };
+  checked(payload, { layer: "number", weights: "string", ...kinds });
   for (const head of payload.moved) checked(head.length, length);
   const weights = triangles(payload.weights, n_head);
   for (const head of weights) checked(head.length, rowStart(length));

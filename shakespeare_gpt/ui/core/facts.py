@@ -66,7 +66,6 @@ SIGNED = {
 # In px, each for what is narrower: one head at a time; continuations that scroll beside each other; what stood side by
 # side stands under each other; a figure with short titles. A style sheet says max-width: 559px for the first.
 BREAKPOINTS = {"narrow": 560, "cards": 640, "medium": 900, "figure": 480}
-NAMED_CHARACTERS = 40  # up to so many an axis names each one
 
 
 def sampling(vocab_size: int) -> dict[str, dict[str, float]]:
@@ -96,6 +95,7 @@ def view(vocab_size: int) -> dict[str, Any]:
         "layer": 1,
         "head": 1,
         "position": None,  # the held character in the whole text, or None
+        "until": None,  # the last one of a held range that begins there, or None
         "direction": "looks at",  # what the strip is shaded by
         "step": None,  # the generated character that is being replayed, or None
         **dict.fromkeys(FLAGS, False),
@@ -153,7 +153,7 @@ def page_facts(config: GPTConfig, help: dict[str, list[str]], examples: dict[str
         "tabs": list(TABS),
         "keep_most": KEEP_MOST,
         "roles": {
-            key: {"name": role.name, "sentence": role.sentence, "badge": BADGES[key]}
+            key: {"name": role.name, "sentence": role.sentence, "object": role.object, "badge": BADGES[key]}
             for key, role in ROLES.items()
         },
         "intervention": interventions(),
@@ -167,7 +167,6 @@ def page_facts(config: GPTConfig, help: dict[str, list[str]], examples: dict[str
             "weights": {scale: colorscale(scale) for scale in ("sqrt", "linear")},
         },
         "breakpoints": BREAKPOINTS,
-        "named_characters": NAMED_CHARACTERS,
         "largest": LARGEST,
         "help": help,
         "examples": examples,

@@ -16,8 +16,8 @@ function heldIn({ promptLength }, { position, step }) {
 }
 
 /**
- * What is shown; null before the first text is there. `chosen` is the character whose links are shown, `other` a second
- * one that is pointed at; query looks, key is looked at (null if there is no other). `sure`: what is asked is how sure
+ * What is shown; null before the first text is there. `chosen` is the character whose links are shown, up to `end` where a
+ * range is held, `other` a second one that is pointed at; query looks, key is looked at (null if there is no other). `sure`: what is asked is how sure
  * the model was of `other ?? chosen`, not what looks at what.
  * @returns {Focus | null}
  */
@@ -42,21 +42,28 @@ export function focusOf(state, chosenView, at) {
     [chosen, other] = backwards ? [at.key, at.query] : [at.query, at.key];
   chosen = Math.min(Math.max(chosen, seen.start), last);
   if (other !== null && (other < seen.start || other > last)) other = null;
+  const holding = chosenView.position !== null && chosen === chosenView.position - 1;
+  const end = holding ? Math.max(chosen, Math.min((chosenView.until ?? 0) - 1, last)) : chosen;
   // Nobody looks ahead: such a pair has no weight.
-  const ahead = other !== null && (backwards ? other < chosen : other > chosen);
+  const ahead = other !== null && (backwards ? other < chosen : other > end);
   if (ahead && !sure) other = null;
   const link = ahead ? null : other;
   const [query, key] = backwards ? [link, chosen] : [chosen, link];
+  const [alone, whole] = [
+    { query, key },
+    { query: null, key: null },
+  ];
   return {
     layer: at.layer ?? chosenView.layer,
     head: at.head ?? chosenView.head,
     lens: at.head === null ? chosenView : { ...chosenView, over: "head" },
     direction: chosenView.direction,
     chosen,
+    end,
     other,
-    query,
-    key,
     sure,
+    // A range is looked at as a whole: no single link of it is told.
+    ...(end > chosen ? whole : alone),
   };
 }
 
@@ -68,18 +75,20 @@ export function layerNow(layer) {
 }
 
 /**
- * The shown weights of the chosen character's links, one for each character of the window (0 where there is none);
- * null while the layer, or the window of another text, is on its way.
+ * The shown weights of the chosen character's links, one for each character of the window (0 where there is none); of a
+ * range the mean over its characters. null while the layer, or the window of another text, is on its way.
  */
 export function links(now = focus()) {
   const { window: seen } = session.get();
   const layer = now && layerNow(now.layer);
   if (!seen || !layer || !current()) return null;
   const out = new Float32Array(seen.length);
-  const chosen = now.chosen - seen.start;
-  if (now.direction === "looked at by") {
-    const rows = matrix(layer, now.head - 1, seen.length, now.lens); // the map's; a column alone needs every row
-    for (let q = chosen; q < seen.length; q++) out[q] = rows[q][chosen];
-  } else out.set(shownRow(layer, now.head - 1, chosen, now.lens));
-  return out;
+  const [first, last] = [now.chosen - seen.start, now.end - seen.start];
+  for (let each = first; each <= last; each++) {
+    if (now.direction === "looked at by") {
+      const rows = matrix(layer, now.head - 1, seen.length, now.lens); // the map's; a column alone needs every row
+      for (let q = each; q < seen.length; q++) out[q] += rows[q][each];
+    } else shownRow(layer, now.head - 1, each, now.lens).forEach((weight, k) => (out[k] += weight));
+  }
+  return first === last ? out : out.map((sum) => sum / (last - first + 1));
 }

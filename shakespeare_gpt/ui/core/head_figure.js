@@ -1,7 +1,7 @@
 // A head's weights as a Plotly heatmap, without its size: for the maps on the page and for the pictures to take away.
 
 import { facts } from "./facts.js";
-import { characterAxis } from "./charts.js";
+import { axisNames, wholeRange } from "./charts.js";
 import { session, windowNow } from "./session.js";
 import { matrix } from "./lenses.js";
 import { copy, hoverTexts } from "./plotly.js";
@@ -28,14 +28,17 @@ export function mapFigure(z, hover, seen = windowNow()) {
   return figure;
 }
 
-/** The large map of a head. @param {Focus} now @param {Layer} layer its numbers */
-export function headFigure(now, layer) {
+/**
+ * The large map of a head.
+ * @param {Focus} now
+ * @param {Layer} layer its numbers
+ * @param {number} px of a side of the map
+ */
+export function headFigure(now, layer, px) {
   const seen = windowNow();
   const z = matrix(layer, now.head - 1, seen.length, now.lens);
   const { data, layout } = mapFigure(z, linesOf(now.layer, now.head, now.lens));
-  const { range, ...letters } = characterAxis(seen); // named as soon as they fit
-  Object.assign(layout.xaxis, letters);
-  Object.assign(layout.yaxis, letters);
+  for (const axis of [layout.xaxis, layout.yaxis]) Object.assign(axis, axisNames(px, wholeRange(seen), seen));
   const { colorbar, colorbar_titles } = session.get().figures;
   Object.assign(layout.coloraxis, { showscale: true, colorbar: copy(colorbar) });
   layout.coloraxis.colorbar.title.text = colorbar_titles[now.lens.scale];
@@ -93,7 +96,7 @@ function folded(line) {
 
 /** The axes of a map of a figure: rows from the top. @param {Spec} layout @param {number} number from 1 */
 export function setRange(layout, number, seen = windowNow()) {
-  const { range } = characterAxis(seen);
+  const range = wholeRange(seen);
   const suffix = number > 1 ? number : "";
   layout[`xaxis${suffix}`].range = range;
   layout[`yaxis${suffix}`].range = [...range].reverse();

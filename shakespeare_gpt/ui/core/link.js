@@ -16,7 +16,7 @@ import { VIEW, view as shownView } from "./store.js";
 const { choices, flags, limits, sampling } = facts;
 const LAST = ["layer", "head"]; // so that no link ends with a sign that a chat program takes for its own
 const NAMES = new Set([
-  ...["text", "generated_from", "run", "step", "position", "training_step", "model", ...LAST],
+  ...["text", "generated_from", "run", "step", "position", "until", "training_step", "model", ...LAST],
   ...[choices, facts.intervention, sampling].flatMap(Object.keys),
   ...flags,
 ]);
@@ -61,7 +61,10 @@ export function parameters(view, runs, checkpoint) {
     for (const run of written) out.append("run", run.join("_"));
     if (view.step) put("step", view.step);
   }
-  if (view.position && whole) put("position", view.position);
+  if (view.position && whole) {
+    put("position", view.position);
+    if (view.until) put("until", view.until);
+  }
   for (const name of named(choices)) if (view[name] !== VIEW[name]) put(name, view[name]);
   for (const name of flags) if (view[name]) put(name, 1);
   if (view.training_step) put("training_step", view.training_step);
@@ -175,6 +178,11 @@ export function read(given, shown, model = facts.model) {
   // The text as it is read may be longer than as it is given.
   const inText = (/** @type {string} */ said) => (text === null ? undefined : integer(said, 1, limits.link));
   found.position = take("position", inText, null);
+  found.until = take(
+    "until",
+    (said) => integer(said, (found.position ?? limits.link) + 1, limits.link),
+    null,
+  );
   const typed = (/** @type {string} */ said) =>
     text === null ? undefined : integer(said, 1, text.length - 1);
   const from = take("generated_from", typed, null);

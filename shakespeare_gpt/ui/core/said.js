@@ -1,11 +1,12 @@
 // Sentences about what is shown: for the screen reader, for the read-out beside the strip, for Plotly's hover.
 
 import { current, promptLength, session, windowNow } from "./session.js";
+import { facts } from "./facts.js";
 import { focus, layerNow, links } from "./focus.js";
 import { altered, lensNames, plainRow, rank, shownRow, strongest } from "./lenses.js";
-import { four, named, percent } from "./text.js";
+import { four, glyph, named, percent, two } from "./text.js";
 
-/** @import { Lens } from "./types.d.ts" */
+/** @import { Focus, Lens } from "./types.d.ts" */
 
 /**
  * 'E' at 5, in the window: what the weights are about, also while another text is on its way.
@@ -87,6 +88,13 @@ export function surenessSentence(position) {
     : `${name} is yours; the model gave it ${percent(probability)}, ${likely}.`;
 }
 
+/** How sure it was of a range: of all its characters together. @param {Focus} now */
+function rangeSureness(now) {
+  let together = 1;
+  for (let position = now.chosen; position <= now.end; position++) together *= sureness(position)?.[0] ?? 1;
+  return `${range(now)}: the model gave its ${now.end - now.chosen + 1} characters together ${percent(together)}.`;
+}
+
 /** @param {string} said */
 const lower = (said) => said[0].toLowerCase() + said.slice(1);
 
@@ -97,15 +105,51 @@ export function sentence() {
   const lenses = lensNames(now.lens);
   const where = `Layer ${now.layer} head ${now.head}${lenses.length ? ` (${lenses.join("; ")})` : ""}: `;
   if (!current()) return where + lower(missing(now.layer));
-  if (now.sure) return where + surenessSentence(now.other ?? now.chosen);
+  if (now.sure)
+    return where + (now.end > now.chosen ? rangeSureness(now) : surenessSentence(now.other ?? now.chosen));
   if (now.query !== null && now.key !== null)
     return where + linkLines(now.layer, now.head, now.query, now.key, now.lens).join("; ") + ".";
   const weights = links(now);
   if (!weights) return where + lower(missing(now.layer));
-  const [most] = strongest(weights, 1);
+  return where + looking(now, weights);
+}
+
+/**
+ * What the chosen character, or the range, looks at most, or who looks at it.
+ * @param {Focus} now
+ * @param {Float32Array} weights
+ */
+function looking(now, weights) {
+  const { start } = windowNow();
   const backwards = now.direction === "looked at by";
-  if (most === undefined)
-    return `${where}${at(now.chosen)} ${backwards ? "is looked at by nobody" : "looks at nothing"}.`;
-  const link = `${at(most + windowNow().start)} (${weights[most].toFixed(2)})`;
-  return `${where}${at(now.chosen)} ${backwards ? "is looked at mostly by" : "looks mostly at"} ${link}`;
+  const several = now.end > now.chosen;
+  const [most] = now.other === null ? strongest(weights, 1) : [now.other - start];
+  const who = several ? range(now) : at(now.chosen);
+  if (most === undefined) return `${who} ${backwards ? "is looked at by nobody" : "looks at nothing"}.`;
+  const link = at(most + start);
+  const weight = two(weights[most]);
+  const object = several || backwards ? null : roleObject(now, most);
+  if (object) return `${at(now.chosen)} looks at ${object}: ${link}, ${weight}.`;
+  const mostly = now.other === null ? " mostly" : "";
+  const mean = several ? `, the mean over its ${now.end - now.chosen + 1} characters` : "";
+  return `${who} ${backwards ? `is looked at${mostly} by` : `looks${mostly} at`} ${link} (${weight}${mean})`;
+}
+
+/** 'Juliet' at 80 to 85 @param {Focus} now */
+export function range({ chosen, end }) {
+  const text = session.get().text.slice(chosen, end + 1);
+  return `'${[...text].map(glyph).join("")}' at ${chosen + 1} to ${end + 1}`;
+}
+
+/**
+ * What the link is for a head with a role, where it does what the role says: "where its word begins"; else null.
+ * @param {Focus} now
+ * @param {number} key index in the window
+ */
+function roleObject({ layer: number, head, chosen, lens }, key) {
+  const layer = layerNow(number);
+  const told = layer?.as_role[head - 1];
+  const query = chosen - windowNow().start;
+  if (!layer || !told || altered(lens) || told.rows[query] !== "1") return null;
+  return strongest(plainRow(layer, head - 1, query), 1)[0] === key ? facts.roles[told.role].object : null;
 }

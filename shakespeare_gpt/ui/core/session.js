@@ -282,7 +282,7 @@ export function makeSession({ call, view, pointer, longest, timers = clock }) {
     const known = arrived(windowOf(first.overview));
     const { window: seen } = known;
     put(known, first.layer.layer, resource(READY, layerOf(first.layer, seen)));
-    view.set({ text: first.text, head: first.head });
+    view.set({ text: first.text, ...first.chosen });
     show(known, {
       figures: first.figures,
       text: seen.before + seen.text,

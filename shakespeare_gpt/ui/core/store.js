@@ -73,7 +73,13 @@ const equal = (a, b) => a === b || JSON.stringify(a) === JSON.stringify(b);
  */
 export const VIEW = Object.freeze(facts.view);
 
-export const view = store(VIEW);
+const whole = store(VIEW);
+// Whoever holds another character, or none, holds no range any more.
+export const view = {
+  ...whole,
+  set: (/** @type {Partial<View>} */ patch) =>
+    whole.set("position" in patch && !("until" in patch) ? { ...patch, until: null } : patch),
+};
 
 // What is being pointed at right now, by mouse, finger or key; null where nothing is. query and key are indices
 // into the whole text (from 0), layer and head count from 1.

@@ -16,6 +16,9 @@ export const named = (character, position) => `'${glyph(character)}' at ${positi
 /** A weight as the page always writes it. @param {number} weight */
 export const four = (weight) => weight.toFixed(4);
 
+/** A weight in a sentence: two decimals, or as many as tell it from 1. @param {number} weight */
+export const two = (weight) => weight.toFixed(weight < 1 && weight >= 0.995 ? (weight < 0.9995 ? 3 : 4) : 2);
+
 /**
  * "head" or "heads", after a number.
  * @param {string} noun

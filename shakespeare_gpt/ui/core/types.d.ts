@@ -49,6 +49,7 @@ export interface View extends Lens {
   layer: number;
   head: number;
   position: number | null;
+  until: number | null;
   direction: Direction;
   step: number | null;
   tab: string;
@@ -72,6 +73,7 @@ export interface Focus {
   lens: Lens;
   direction: Direction;
   chosen: number;
+  end: number; // the last of the held range; chosen itself if there is none
   other: number | null;
   query: number | null;
   key: number | null;
@@ -104,6 +106,7 @@ export interface LayerPayload {
   weights: string; // packed, see decode.js
   moved: number[][]; // (n_head, T)
   usual: number[][] | null; // (n_head, distances)
+  as_role: ({ role: string; rows: string } | null)[]; // (n_head,): "1" for a row whose strongest link is as the role says
 }
 
 /** /logit_lens: after the embedding, and after each layer. */
@@ -321,7 +324,7 @@ export interface Facts {
   flags: ("hide_first" | "keep_most" | "by_moved")[];
   tabs: string[];
   keep_most: number;
-  roles: Record<string, { name: string; sentence: string; badge: string }>;
+  roles: Record<string, { name: string; sentence: string; object: string; badge: string }>;
   intervention: Record<
     keyof Intervention,
     { kind: "heads" | "flag" | "layers"; short: string; words: string }
@@ -333,7 +336,6 @@ export interface Facts {
     weights: Record<Scale, [at: number, colour: string][]>;
   };
   breakpoints: { narrow: number; cards: number; medium: number; figure: number };
-  named_characters: number;
   largest: number;
   help: Record<string, string[]>;
   examples: Record<string, string>;
@@ -350,7 +352,7 @@ export interface Figures {
 /** What the page opens with. */
 export interface First {
   text: string;
-  head: number;
+  chosen: Partial<Pick<View, "layer" | "head" | "position">>; // what it points out
   overview: Overview;
   layer: LayerPayload;
   figures: Figures;

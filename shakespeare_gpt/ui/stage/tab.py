@@ -1,4 +1,4 @@
-"""The header, and the row of tabs below the stage: static templates; stage.js keeps the text in sight and makes things large."""
+"""The header: what the page is, and the button that makes it large (stage.js)."""
 
 from __future__ import annotations
 

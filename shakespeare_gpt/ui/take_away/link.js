@@ -46,17 +46,17 @@ async function apply(given) {
       ? "This link was made with another training of the model, so its numbers were different."
       : "",
   ];
-  const { text, generated_from: from, position, step, ...rest } = found;
+  const { text, generated_from: from, position, until, step, ...rest } = found;
   pointer.set(NOTHING);
   stopWriting();
   const { samples, length, temperature, top_k, top_p, seed } = found.sampling;
   sampler = [samples, length, temperature, top_k, top_p, seed];
   tellGradio("submit"); // Gradio's own sliders take what settings() gives
   if (!written) {
-    view.set({ ...rest, text, generated_from: null, step: null, position });
+    view.set({ ...rest, text, generated_from: null, step: null, position, until });
     if (position) await arrived(text);
     if (question !== applying) return;
-    if (position && position > session.get().text.length) {
+    if ((until ?? position ?? 0) > session.get().text.length) {
       view.set({ position: null });
       remarks.push("The character that it holds is not in the text.");
     }
@@ -72,7 +72,7 @@ async function apply(given) {
     });
     if (question !== applying) return;
     show(text, from ?? 0, written, steps);
-    view.set({ position, step });
+    view.set({ position, until, step });
     const seeds = [...new Set(written.map((run) => run[4]))];
     remarks.push(
       `The text from character ${(from ?? 0) + 1} on was written by the model, with the seed${seeds.length > 1 ? "s" : ""} ${seeds.join(", ")}.`,

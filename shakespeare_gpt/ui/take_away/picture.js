@@ -127,7 +127,8 @@ function strip(now, colours) {
           "fill-opacity": alpha.toFixed(4),
         }),
       );
-    const marked = position === now.chosen ? colours.accent : position === now.other ? colours.ink : null;
+    const chosen = position >= now.chosen && position <= now.end;
+    const marked = chosen ? colours.accent : position === now.other ? colours.ink : null;
     if (marked)
       group.append(
         draw("rect", { x, y, width: CELL, height: 24, fill: "none", stroke: marked, "stroke-width": 2 }),
@@ -161,7 +162,7 @@ const rgb = (channels) => `rgb(${channels.split(/\s+/).join(",")})`;
  * @param {Colours} colours
  */
 async function headMap(now, colours) {
-  const figure = headFigure(now, await session.layer(now.layer));
+  const figure = headFigure(now, await session.layer(now.layer), MAP - 140);
   delete figure.data[0].hovertext; // nobody points at a picture
   const { x, y } = zoom.get();
   if (x) figure.layout.xaxis.range = x;

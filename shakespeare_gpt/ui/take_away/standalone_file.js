@@ -79,7 +79,7 @@ async function numbers() {
       },
       figures,
       layer: layers[view.get().layer - 1],
-      head: view.get().head,
+      chosen: {},
     },
     steps: steps.slice(generated - written, generated),
     view: {

@@ -3,7 +3,7 @@
 import { current, session, windowNow } from "../core/session.js";
 import { focus, links } from "../core/focus.js";
 import { SCALES, strongest } from "../core/lenses.js";
-import { at, linkLines, missing, sureness, surenessSentence } from "../core/said.js";
+import { at, linkLines, missing, range, sureness, surenessSentence } from "../core/said.js";
 import { pointer, view } from "../core/store.js";
 import { perFrame } from "../core/tasks.js";
 import { bar, element, find, four, named, percent } from "../core/text.js";
@@ -36,7 +36,7 @@ function write() {
   shading.textContent =
     session.get().streaming || now.direction === "how sure"
       ? "Shading is the probability that the model gave."
-      : `Shading follows ${SCALES[now.lens.scale]}; arcs lead to the ${COUNT} strongest at most, none below a twentieth of the first.`;
+      : `Shading follows ${SCALES[now.lens.scale]}.`;
 }
 
 /** @param {Focus} now */
@@ -44,7 +44,13 @@ function strongestLinks(now) {
   const weights = links(now);
   const backwards = now.direction === "looked at by";
   /** @type {HTMLElement[]} */
-  const parts = [element("h2", {}, `${at(now.chosen)} ${backwards ? "is looked at by" : "looks at"}`)];
+  const parts = [
+    element(
+      "h2",
+      {},
+      `${now.end > now.chosen ? range(now) : at(now.chosen)} ${backwards ? "is looked at by" : "looks at"}`,
+    ),
+  ];
   if (!weights) return [...parts, element("p", {}, missing(now.layer))];
   const list = element("ol", {});
   for (const index of strongest(weights, COUNT))
@@ -54,6 +60,10 @@ function strongestLinks(now) {
       ? list
       : element("p", {}, backwards ? "Nobody, in this head." : "Nothing, in this head."),
   );
+  if (now.end > now.chosen)
+    parts.push(
+      element("p", { class: "sg-quiet" }, `the mean over its ${now.end - now.chosen + 1} characters`),
+    );
   const left = weights.filter((weight) => weight > 0).length - list.childElementCount;
   if (left > 0) parts.push(element("p", { class: "sg-quiet" }, `and ${left} more, each weaker`));
   if (now.query !== null && now.key !== null) {

@@ -31,6 +31,7 @@ export function mount(root) {
     if (event.pointerType === "mouse") pointer.set(NOTHING);
   });
   strip.addEventListener("scroll", draw); // the arcs do not scroll with it
+  strip.addEventListener("pointerdown", beginRange);
   strip.addEventListener("click", click);
   strip.addEventListener("keydown", key);
   new ResizeObserver(() => draw()).observe(strip);
@@ -65,10 +66,42 @@ function pointTo(position) {
   pointer.set({ ...NOTHING, query: position });
 }
 
+/**
+ * Hold all characters from one to another.
+ * @param {number} one
+ * @param {number} other
+ */
+function holdRange(one, other) {
+  if (!inWindow(one) || !inWindow(other)) return;
+  const [from, to] = [Math.min(one, other), Math.max(one, other)];
+  pointer.set(NOTHING);
+  view.set({ position: from + 1, until: to > from ? to + 1 : null });
+}
+
+let dragged = false; // the click at the end of a drag holds nothing else
+
+/** A drag with the mouse over several characters holds them. @param {PointerEvent} event */
+function beginRange(event) {
+  const begun = positionOf(event);
+  dragged = false;
+  if (begun === null || event.pointerType !== "mouse" || event.button !== 0 || event.shiftKey) return;
+  const move = (/** @type {PointerEvent} */ moved) => {
+    const position = positionOf(moved);
+    if (position === null || (position === begun && !dragged)) return;
+    dragged = true;
+    holdRange(begun, position);
+  };
+  strip.addEventListener("pointermove", move);
+  const end = () => strip.removeEventListener("pointermove", move);
+  addEventListener("pointerup", end, { once: true });
+  addEventListener("pointercancel", end, { once: true });
+}
+
 /** @param {MouseEvent} event */
 function click(event) {
   const position = positionOf(event);
-  if (position === null) return;
+  if (position === null || dragged) return;
+  if (event.shiftKey) return holdRange(held() ?? focus()?.chosen ?? position, position);
   // A finger cannot hover: its first tap points, a second one on the same character holds.
   const touched = event instanceof PointerEvent && event.pointerType === "touch";
   if (touched && pointer.get().query !== position && held() !== position) pointTo(position);
@@ -80,7 +113,8 @@ function click(event) {
  * @param {number} position
  */
 function hold(position) {
-  if (inWindow(position)) view.set({ position: view.get().position === position + 1 ? null : position + 1 });
+  const { position: from, until } = view.get();
+  if (inWindow(position)) view.set({ position: from === position + 1 && !until ? null : position + 1 });
   else if (position >= promptLength()) view.set({ step: position - promptLength() + 1, position: null });
 }
 
@@ -184,7 +218,9 @@ const draw = perFrame(() => {
     const weight = inside && weights ? weights[position - start] : 0;
     const alpha = sure ? (foretold?.[0] ?? 0) : strength(weight, scale);
     const names = [];
-    if (position === now.chosen && here) names.push(holding === position ? "sg-chosen sg-held" : "sg-chosen");
+    if (now.end > now.chosen && position >= now.chosen && position <= now.end && here) names.push("sg-range");
+    else if (position === now.chosen && here)
+      names.push(holding === position ? "sg-chosen sg-held" : "sg-chosen");
     if (position === now.other && here) names.push("sg-other");
     if (!inside) names.push("sg-outside");
     if (newest !== null && position === newest) names.push("sg-newest");
@@ -197,7 +233,9 @@ const draw = perFrame(() => {
       cell.style.backgroundColor = shade;
       shades.set(cell, shade);
     }
-    const selected = String(holding === position);
+    const selected = String(
+      holding !== null && position >= holding && position <= Math.max(holding, now.end),
+    );
     if (cell.getAttribute("aria-selected") !== selected) cell.setAttribute("aria-selected", selected);
   });
   if (here) strip.setAttribute("aria-activedescendant", `character-${now.chosen}`);

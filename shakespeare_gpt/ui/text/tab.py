@@ -17,16 +17,19 @@ STRIP = """
   <div class="sg-shading">
     <fieldset class="sg-choices">
       <legend>Point at a character; the shading shows</legend>
-      <label><input type="radio" name="sg-direction" data-view="direction" value="looks at"><span>what it looks at</span></label>
-      <label><input type="radio" name="sg-direction" data-view="direction" value="looked at by"><span>who looks at it</span></label>
-      <label><input type="radio" name="sg-direction" data-view="direction" value="how sure"><span>how sure it was</span></label>
+      <label><input type="radio" name="sg-direction" data-view="direction" value="looks at">
+        <span>what it looks at</span></label>
+      <label><input type="radio" name="sg-direction" data-view="direction" value="looked at by">
+        <span>who looks at it</span></label>
+      <label><input type="radio" name="sg-direction" data-view="direction" value="how sure">
+        <span>how sure it was</span></label>
     </fieldset>
     <!-- lenses -->
   </div>
   <div class="sg-place">
     <div class="sg-paper">
       <svg class="sg-arcs" aria-hidden="true"></svg>
-      <div id="text-strip" role="listbox" tabindex="0" aria-label="The text, one character at a time"
+      <div id="text-strip" role="listbox" aria-multiselectable="true" tabindex="0" aria-label="The text, one character at a time"
         aria-describedby="strip-help"><span class="sg-prompt" role="presentation"></span><span
         id="continuation" role="presentation"></span></div>
       <p id="said" aria-live="polite"></p>
@@ -48,8 +51,8 @@ NUMBERS = """
   <div class="sg-read">
     <div id="readout"></div>
     <p id="strip-shading" class="sg-quiet"></p>
-    <p id="strip-help" class="sg-quiet">Click a character to hold it, then point at another to read the weight
-      between the two. <span class="sg-with-keys">Keys: arrows, Shift + arrows, Esc.</span></p>
+    <p id="strip-help" class="sg-quiet">Click a character to hold it, drag over several to hold them all; then point at another
+      one. <span class="sg-with-keys">Keys: arrows, Shift + arrows, Esc.</span></p>
   </div>
   <details id="candidates">
     <summary></summary>

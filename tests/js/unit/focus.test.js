@@ -63,3 +63,16 @@ test("a head that is pointed at is shown by itself, whatever the lens says of al
   assert.deepEqual([layer, head, lens.over, lens.hide_first], [2, 3, "head", true]);
   assert.equal(focus({ over: "mean" }).lens.over, "mean");
 });
+
+test("a held range is chosen as a whole, and tells of no single link", () => {
+  const { chosen, end, other, query, key } = focus({ position: 6, until: 9 });
+  assert.deepEqual([chosen, end, other, query, key], [5, 8, null, null, null]);
+  // Its last character may look at every one before it, also at one of the range.
+  assert.equal(focus({ position: 6, until: 9 }, { query: 7 }).other, 7);
+  assert.equal(focus({ position: 6, until: 9 }, { query: 9 }).other, null);
+  assert.equal(focus({ position: 6, until: 9, direction: "looked at by" }, { query: 9 }).other, 9);
+  // It ends with the window; and a cell of a map goes before it.
+  assert.equal(focus({ position: 6, until: 90 }).end, 9);
+  const cell = focus({ position: 6, until: 9 }, { query: 7, key: 4 });
+  assert.deepEqual([cell.chosen, cell.end, cell.query, cell.key], [7, 7, 7, 4]);
+});

@@ -28,7 +28,8 @@ function overviewOf(text) {
 function layerPayload(text, layer) {
   const count = (text.length * (text.length + 1)) / 2;
   const weights = pack(Array.from({ length: N_HEAD }, () => new Float32Array(count).fill(0.5)));
-  return { layer, weights, moved: Array(N_HEAD).fill(Array(text.length).fill(1)), usual: null };
+  const moved = Array(N_HEAD).fill(Array(text.length).fill(1));
+  return { layer, weights, moved, usual: null, as_role: Array(N_HEAD).fill(null) };
 }
 
 /** @param {string} text */
@@ -68,7 +69,7 @@ function begun() {
     },
   });
   session.open({
-    ...{ text: FIRST, head: 1, overview: overviewOf(FIRST), layer: layerPayload(FIRST, 1) },
+    ...{ text: FIRST, chosen: { head: 1 }, overview: overviewOf(FIRST), layer: layerPayload(FIRST, 1) },
     figures: /** @type {any} */ ({}),
   });
   const tick = async (/** @type {number} */ ms) => {

@@ -119,7 +119,7 @@ def words(characters: Sequence[str]) -> list[tuple[int, int]]:
 
 @dataclass(frozen=True)
 class Role:
-    """What a head may be found to do: its name, a sentence that says it, the object of "looks at", and where it would look."""
+    """What a head may be found to do: its name, a sentence, the object of "looks at", and where it would look."""
 
     name: str
     sentence: str

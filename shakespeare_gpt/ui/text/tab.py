@@ -29,9 +29,9 @@ STRIP = """
   <div class="sg-place">
     <div class="sg-paper">
       <svg class="sg-arcs" aria-hidden="true"></svg>
-      <div id="text-strip" role="listbox" aria-multiselectable="true" tabindex="0" aria-label="The text, one character at a time"
-        aria-describedby="strip-help"><span class="sg-prompt" role="presentation"></span><span
-        id="continuation" role="presentation"></span></div>
+      <div id="text-strip" role="listbox" aria-multiselectable="true" tabindex="0"
+        aria-label="The text, one character at a time" aria-describedby="strip-help"><span
+        class="sg-prompt" role="presentation"></span><span id="continuation" role="presentation"></span></div>
       <p id="said" aria-live="polite"></p>
     </div>
   </div>
@@ -51,8 +51,8 @@ NUMBERS = """
   <div class="sg-read">
     <div id="readout"></div>
     <p id="strip-shading" class="sg-quiet"></p>
-    <p id="strip-help" class="sg-quiet">Click a character to hold it, drag over several to hold them all; then point at another
-      one. <span class="sg-with-keys">Keys: arrows, Shift + arrows, Esc.</span></p>
+    <p id="strip-help" class="sg-quiet">Click a character to hold it, drag over several to hold them all;
+      then point at another one. <span class="sg-with-keys">Keys: arrows, Shift + arrows, Esc.</span></p>
   </div>
   <details id="candidates">
     <summary></summary>

@@ -18,6 +18,7 @@ from shakespeare_gpt.intervention import Intervention
 from shakespeare_gpt.model import GPT
 from shakespeare_gpt.training import options
 from shakespeare_gpt.training.baselines import ngram_losses
+from shakespeare_gpt.training.copying import CONTEXT, REACH, word_losses, word_places
 from shakespeare_gpt.training.corpus import (
     DEV,
     SPLITS,
@@ -108,29 +109,41 @@ def losses_by_temperature(model: GPT, ids: Tensor, temperatures: Sequence[float]
 
 
 @torch.no_grad()
+def losses_by_character(
+    model: GPT, ids: Tensor, stride: int, intervention: Intervention | None = None
+) -> Tensor:
+    """The loss of each character but the first, (N - 1,), in nats, float32, when it sees (almost) a full context.
+
+    Windows slide by `stride`, and only the last `stride` characters of each count (all of the first window), so each
+    character has at least context_length - stride characters before it, or all there are.
+    """
+    T = model.config.context_length
+    stride = min(stride, T)
+    losses = torch.empty(len(ids) - 1)
+
+    def of(windows: Tensor) -> Tensor:
+        """(B, T + 1) -> (B, T)"""
+        logits = model(windows[:, :-1], intervention=intervention)
+        return F.cross_entropy(logits.transpose(1, 2), windows[:, 1:], reduction="none")
+
+    starts = torch.arange(0, max(0, len(ids) - T), stride)
+    for batch in starts.split(BATCH) if len(starts) else ():
+        windows = ids[batch[:, None] + torch.arange(T + 1)]
+        loss = of(windows)
+        if batch[0] == 0:
+            losses[:T] = loss[0]
+        losses[batch[:, None] + torch.arange(T - stride, T)] = loss[:, -stride:]
+    left = len(losses) - (int(starts[-1]) + T if len(starts) else 0)  # those after the last whole stride
+    if left:
+        losses[-left:] = of(ids[None, -min(T, len(losses)) - 1 :])[0, -left:]
+    return losses
+
+
 def full_context_loss(
     model: GPT, ids: Tensor, stride: int = 16, intervention: Intervention | None = None
 ) -> float:
-    """The mean loss when each character sees (almost) a full context: windows that slide by `stride`, of which
-    only the last `stride` characters count (all of the first window). Nats a character."""
-    T = model.config.context_length
-    total, count = 0.0, 0
-    starts = list(range(0, len(ids) - T, stride))
-    for i in range(0, len(starts), BATCH):
-        windows = ids[torch.tensor(starts[i : i + BATCH])[:, None] + torch.arange(T + 1)]
-        logits = model(windows[:, :-1], intervention=intervention)
-        loss = F.cross_entropy(logits.flatten(0, 1), windows[:, 1:].flatten(), reduction="none").view(-1, T)
-        if i == 0:
-            total, count = total + float(loss[0, :-stride].sum()), count + T - stride
-        total, count = total + float(loss[:, -stride:].sum()), count + loss.shape[0] * stride
-    left = len(ids) - 1 - (starts[-1] + T if starts else 0)  # the few characters after the last whole stride
-    if left:
-        window = ids[-min(T, len(ids) - 1) - 1 :]
-        loss = F.cross_entropy(
-            model(window[None, :-1], intervention=intervention)[0], window[1:], reduction="none"
-        )
-        total, count = total + float(loss[-left:].sum()), count + left
-    return total / count
+    """The mean loss when each character sees (almost) a full context (see `losses_by_character`), in nats a character."""
+    return float(losses_by_character(model, ids, stride, intervention).double().mean())
 
 
 def report(
@@ -192,6 +205,34 @@ def report(
     return "\n".join(lines)
 
 
+def copying_report(model: GPT, train: str, held_out: str, split: str = VALIDATION) -> str:
+    """What --copying prints: the losses of words (see copying.py) and what they are of.
+
+    Raises:
+        ValueError: the model sees too little to have read such a word.
+    """
+    T = model.config.context_length
+    if T <= CONTEXT:
+        raise ValueError(
+            f"--copying scores characters that have {CONTEXT} before them, and this model sees {T}."
+        )
+    losses = losses_by_character(model, encode(model, held_out), T - CONTEXT)
+    told = word_losses(losses, word_places(train, held_out))
+    return "\n".join(
+        [
+            f"words of {SPLITS[split]}, losses in nats a character",
+            *(
+                f"  {kind:<36} {of.loss:.3f}   {of.characters:,} characters of {of.words:,} words"
+                for kind, of in told.items()
+            ),
+            "",
+            "A word: five characters or more, letters and apostrophes; the same only where it is written alike.",
+            f"Unknown: the training part does not have it. Repeated: it stands in the {REACH} characters before it.",
+            f"Scored: its characters from the third on, each with at least {CONTEXT} characters before it.",
+        ]
+    )
+
+
 def parser() -> argparse.ArgumentParser:
     """The options: what to score, and on what."""
     parser = argparse.ArgumentParser(
@@ -207,6 +248,11 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--quick", action="store_true", help="leave out the full-context loss, which takes a minute or two"
+    )
+    parser.add_argument(
+        "--copying",
+        action="store_true",
+        help="instead: what a word costs that the model has just read, beside what it costs the first time",
     )
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
@@ -244,6 +290,9 @@ def command(args: argparse.Namespace) -> int:
         )
     split = VALIDATION if args.validation else split_of(facts)
     train, held_out = own_parts(find_corpus(args.corpus), {**facts, "split": split})
+    if args.copying:
+        print(copying_report(model, train, held_out, split))
+        return 0
     if args.dev:
         ids = encode(model, held_out)
         print(f"loss on {len(ids):,} held-out characters with the logits divided by a temperature")

@@ -78,7 +78,7 @@ def build_optimizers(
     ]
     for optimizer in optimizers:
         for group in optimizer.param_groups:
-            group["peak_lr"], group["peak_weight_decay"] = group["lr"], group["weight_decay"]
+            group["peak_weight_decay"] = group["weight_decay"]
     return optimizers
 
 

@@ -31,7 +31,7 @@ class Recipe:
     n_embd: int = setting(192, 1, 100_000, "width of the residual stream; a multiple of --n-head")
     context_length: int = setting(256, 1, 1_000_000, "how many characters the model sees")
     batch_size: int = setting(32, 1, MAX_STEP, "windows in a step")
-    characters: int = setting(14_000_000, 1, 10**12, "length of the run, in characters seen")
+    characters: int = setting(14_000_000, 1, 10**12, "length of the run on the text, in characters seen")
     muon_lr: float = setting(0.03, 0, 10**6, "peak rate of Muon, for the matrices inside the blocks")
     adamw_lr: float = setting(3e-3, 0, 10**6, "peak rate of AdamW, for embeddings and norms")
     momentum: float = setting(0.95, 0, 1, "of Muon")
@@ -55,6 +55,16 @@ class Recipe:
         "what the logits of the finished model are divided by, against overconfidence; those of a teacher that "
         "--generations trains are not",
     )  # fmt: skip
+    copying_characters: int = setting(
+        0, 0, 10**12,
+        "length of the phase before the text, in characters of strings that repeat: there copying is learned",
+    )  # fmt: skip
+    copying_muon_lr: float = setting(0.004, 0, 10**6, "peak rate of Muon in that phase")
+    copying_adamw_lr: float = setting(1e-3, 0, 10**6, "peak rate of AdamW in that phase")
+    repeats_share: float = setting(0.0, 0, 1, "share of strings that repeat among the windows of the text")
+    renamed_share: float = setting(
+        0.0, 0, 1, "share of the text's windows in which most names are invented ones"
+    )
     seed: int = setting(1337, 0, MAX_SEED, "of the first weights, the batches and dropout")
     precision: str = field(
         default="auto",
@@ -87,6 +97,11 @@ class Recipe:
             )
 
     @property
+    def copying_steps(self) -> int:
+        """How many steps of gradient descent the phase before the text has."""
+        return self.copying_characters // (self.batch_size * self.context_length)
+
+    @property
     def steps(self) -> int:
-        """How many steps of gradient descent make up the run, at least 1."""
-        return max(1, self.characters // (self.batch_size * self.context_length))
+        """How many steps of gradient descent make up the run: the phase before the text, and at least 1 on the text."""
+        return self.copying_steps + max(1, self.characters // (self.batch_size * self.context_length))

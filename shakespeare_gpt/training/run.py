@@ -23,8 +23,11 @@ from shakespeare_gpt.training import corpus
 from shakespeare_gpt.training.optimizer import build_optimizers, schedule
 from shakespeare_gpt.training.recipe import Recipe
 from shakespeare_gpt.training.teachers import soft_targets
+from shakespeare_gpt.training.windows import Windows
 
 STATE = "state.safetensors"
+# What a run did whose record is older than these settings.
+BEFORE = {"copying_characters": 0, "repeats_share": 0.0, "renamed_share": 0.0}
 
 
 class Diverged(RuntimeError):
@@ -77,20 +80,20 @@ class Run:
         if recipe.batch_size % self.world_size:
             raise SystemExit(f"A batch of {recipe.batch_size} cannot be shared by {self.world_size} workers.")
         tokenizer = Tokenizer(vocabulary or corpus.vocabulary(text + held_out))
-        self.ids, self.held_out = (torch.tensor(tokenizer.encode(part)) for part in (text, held_out))
-        corpus.windows_per_epoch(
-            len(self.ids), recipe.context_length
-        )  # too short is said before memory is taken
+        self.windows = Windows(text, tokenizer, recipe)
+        self.held_out = torch.tensor(tokenizer.encode(held_out))
         shape = ("n_layer", "n_head", "n_embd", "context_length", "dropout")
         for teacher in teachers:
-            check_teacher(teacher, tokenizer.vocabulary, self.split, self.corpus_sha256)
-        self.teachers = [sha256_of(teacher) for teacher in teachers]
+            check_teacher(
+                teacher, tokenizer.vocabulary, recipe.context_length, self.split, self.corpus_sha256
+            )
+        self.teachers = [teacher.to(self.device).eval() for teacher in teachers]
+        first = self.windows.batch(0, self.rank, self.world_size)[:1, :-1].to(self.device)
+        if teachers and not soft_targets(self.teachers, first).isfinite().all():
+            raise ValueError("A teacher's logits are not finite numbers: train it again, with lower rates.")
         self.teachers_seconds = sum(
             facts_of(teacher).get("seconds", 0) for teacher in teachers
         )  # not the time of teachers' teachers, unless these teach too, as with --generations
-        self.expected = None  # what the teachers expect after each character, (N, vocab_size)
-        if teachers:
-            self.expected = soft_targets([teacher.to(self.device).eval() for teacher in teachers], self.ids)
         config = GPTConfig(len(tokenizer), **{name: getattr(recipe, name) for name in shape})
         torch.manual_seed(recipe.seed)
         self.model = GPT(config, tokenizer).to(self.device)
@@ -113,36 +116,32 @@ class Run:
             "split": self.split,
             "corpus_sha256": self.corpus_sha256,
             "vocabulary": self.model.tokenizer.vocabulary,
-            "teachers": self.teachers,
+            "teachers": [sha256_of(teacher) for teacher in self.teachers],
         }
 
     def train_step(self) -> Tensor:
         """One step of gradient descent; returns the loss over all workers, a 0-d tensor in nats a character.
+
+        Each phase of the run has rates of its own, and its own warm-up and cosine.
 
         Raises:
             Diverged: the loss or its gradient is not finite; the weights are as they were before. Both are the same
                 for all workers, so all of them stop.
         """
         recipe = self.recipe
-        windows = self.windows()
-        x, y = (self.ids[part].to(self.device) for part in (windows[:, :-1], windows[:, 1:]))
+        windows = self.windows.batch(self.step, self.rank, self.world_size).to(self.device)
+        x, y = windows[:, :-1], windows[:, 1:]
         torch.manual_seed((recipe.seed * 1_000_003 + self.step) * 1024 + self.rank)  # dropout
-        share = schedule(
-            self.step, recipe.steps, max(1, round(recipe.warmup * recipe.steps)), recipe.final_lr
-        )
-        progress = self.step / recipe.steps
-        decay = recipe.weight_decay + (recipe.final_weight_decay - recipe.weight_decay) * progress
-        for optimizer in self.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = group["peak_lr"] * share
-                group["weight_decay"] = decay if group["peak_weight_decay"] else 0.0
+        self.set_rates()
         self.model.train()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
             logits = self.forward(x)
+            # Strings that repeat say themselves what is right; teachers are asked about the text.
+            taught = self.teachers and self.step >= recipe.copying_steps
+            expected = soft_targets(self.teachers, x) if taught else None  # (B, T, vocab_size)
         logits = logits.flatten(0, 1).float()  # (B T, vocab_size)
         loss = F.cross_entropy(logits, y.flatten())
-        if self.expected is not None:
-            expected = self.expected[windows[:, :-1]].to(self.device, torch.float32)  # (B, T, vocab_size)
+        if expected is not None:
             expected_loss = F.cross_entropy(logits, expected.flatten(0, 1))
             torch.lerp(loss, expected_loss, recipe.soft_targets).backward()
         else:
@@ -165,18 +164,30 @@ class Run:
                 self.average[name].lerp_(tensor, 1 - memory)
         return loss
 
-    def windows(self) -> Tensor:
-        """Where in the text this worker's windows of the next step lie, (B, T + 1)."""
-        recipe = self.recipe
-        return corpus.tiled_windows(
-            len(self.ids),
-            self.step,
-            recipe.batch_size,
-            recipe.context_length,
-            recipe.seed,
-            self.rank,
-            self.world_size,
-        )
+    def set_rates(self) -> None:
+        """Give the optimizers the rates and the weight decay of the next step.
+
+        In the phase before the text the rates stay at their peak; on the text they fall along a cosine, and the weight
+        decay linearly.
+        """
+        recipe, before = self.recipe, self.recipe.copying_steps
+        if self.step < before:
+            peaks, step, steps, final = (
+                (recipe.copying_muon_lr, recipe.copying_adamw_lr),
+                self.step,
+                before,
+                1.0,
+            )
+            progress = 0.0
+        else:
+            peaks, step, steps = (recipe.muon_lr, recipe.adamw_lr), self.step - before, recipe.steps - before
+            final, progress = recipe.final_lr, step / steps
+        share = schedule(step, steps, max(1, round(recipe.warmup * steps)), final)
+        decay = recipe.weight_decay + (recipe.final_weight_decay - recipe.weight_decay) * progress
+        for optimizer, peak in zip(self.optimizers, peaks, strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = peak * share
+                group["weight_decay"] = decay if group["peak_weight_decay"] else 0.0
 
     def mean_over_workers(self, value: Tensor) -> Tensor:
         """The mean of a number over all workers; the number itself where there is one."""
@@ -253,7 +264,7 @@ class Run:
         self.history, self.snapshots = facts["history"], facts["snapshots"]
 
 
-def check_teacher(teacher: GPT, vocabulary: str, split: str, corpus_sha256: str) -> None:
+def check_teacher(teacher: GPT, vocabulary: str, context_length: int, split: str, corpus_sha256: str) -> None:
     """Raise ValueError if a run that is scored on this split of this corpus may not learn from a model.
 
     What a teacher has read, its pupil has read through it. So a run with --dev can't be taught by one without, which
@@ -262,6 +273,11 @@ def check_teacher(teacher: GPT, vocabulary: str, split: str, corpus_sha256: str)
     facts = facts_of(teacher)
     if teacher.tokenizer.vocabulary != vocabulary:
         raise ValueError("A teacher knows other characters than the corpus has.")
+    if teacher.config.context_length < context_length:
+        raise ValueError(
+            f"A teacher sees {teacher.config.context_length} characters, and is to be asked about windows of "
+            f"{context_length}: teach with models that see as many, or lower context_length."
+        )
     if facts.get("corpus_sha256", corpus_sha256) != corpus_sha256:
         raise ValueError(
             "A teacher was trained on another corpus, and may have read what this run is to be scored on. Teach with "
@@ -282,8 +298,8 @@ def check_same(now: dict[str, Any], then: dict[str, Any], folder: Path) -> None:
         then: the facts of the run: its state, training.json, or "training" of config.json.
         folder: where it is.
     """
-    recipe = now["recipe"]
-    changed = [f"{k} {v} -> {recipe.get(k)}" for k, v in then["recipe"].items() if recipe.get(k) != v]
+    recipe, old = BEFORE | now["recipe"], BEFORE | then["recipe"]
+    changed = [f"{k} {v} -> {recipe.get(k)}" for k, v in old.items() if recipe.get(k) != v]
     if changed:
         raise CheckpointError(
             f"The run in {folder} has other settings: {', '.join(changed)}. Resume with the same ones."

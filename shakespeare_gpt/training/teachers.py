@@ -1,4 +1,4 @@
-"""What trained models expect after each character of a text: soft targets for another model to learn from."""
+"""What trained models expect after each character of a window: soft targets for another model to learn from."""
 
 from __future__ import annotations
 
@@ -9,42 +9,22 @@ from torch import Tensor
 
 from shakespeare_gpt.model import GPT
 
-BATCH = 64
-
 
 @torch.no_grad()
 def soft_targets(teachers: Sequence[GPT], ids: Tensor) -> Tensor:
-    """The mean of the teachers' probabilities (Hinton et al. 2015, at temperature 1), once for a whole text.
+    """The mean of the teachers' probabilities (Hinton et al. 2015, at temperature 1).
 
-    Row i is about the character after ids[i]. The teachers see at least half a context before it (less only at the
-    beginning of the text), in windows that overlap by half. A student that meets the character early in a window of
-    its own knows less than they did: it learns the mean over what may have come before.
+    They are asked about the very windows that the student sees, those with invented names too, so they know as much
+    about what came before as it does.
 
     Args:
-        teachers: models in evaluation mode, all of one vocabulary and device.
-        ids: the text, (N,).
+        teachers: models in evaluation mode, all of one vocabulary and device, each with a context of at least T.
+        ids: windows, (B, T).
 
     Returns:
-        probabilities, (N, vocab_size), float16 on the CPU: 150 MB for tiny-shakespeare.
-
-    Raises:
-        ValueError: a teacher's probabilities are not finite: there is nothing to learn from it.
+        probabilities, (B, T, vocab_size), float32.
     """
-    N = len(ids)
-    total = torch.zeros(N, teachers[0].config.vocab_size)
-    for teacher in teachers:
-        T = min(teacher.config.context_length, N)
-        known = T // 2  # what a window but the first leaves to the one before it
-        starts = torch.tensor([*range(0, N - T, T - known), N - T])
-        device = teacher.token_embedding.weight.device
-        expected = torch.empty_like(total)
-        for batch in reversed(starts.split(BATCH)):
-            windows = batch[:, None] + torch.arange(T)  # (B, T)
-            probabilities = teacher(ids[windows].to(device)).float().softmax(-1).cpu()
-            expected[windows[:, known:]] = probabilities[:, known:]
-            if batch[0] == 0:
-                expected[:T] = probabilities[0]
-        if not expected.isfinite().all():
-            raise ValueError("A teacher's logits are not finite numbers: train it again, with lower rates.")
-        total += expected / len(teachers)
-    return total.half()
+    total = teachers[0](ids).float().softmax(-1)
+    for teacher in teachers[1:]:
+        total += teacher(ids).float().softmax(-1)
+    return total / len(teachers)

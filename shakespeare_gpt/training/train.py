@@ -27,7 +27,12 @@ from shakespeare_gpt.training.evaluate import windowed_loss
 from shakespeare_gpt.training.recipe import Recipe
 from shakespeare_gpt.training.run import STATE, Diverged, Run, check_same, read_state
 
-SNAPSHOTS = (0.01, 0.03, 0.1, 0.3)  # shares of the run, evenly spaced on a logarithmic scale
+SNAPSHOTS = (0.01, 0.03, 0.1, 0.3)  # shares of the run on the text, evenly spaced on a logarithmic scale
+COPYING_SNAPSHOTS = (
+    0.5,
+    0.75,
+    1,
+)  # shares of the phase before it, around the moment at which copying appears
 
 
 def train(run: Run, folder: Path, evaluations: int = 20, save_minutes: float = 3.0) -> bool:
@@ -47,7 +52,7 @@ def train(run: Run, folder: Path, evaluations: int = 20, save_minutes: float = 3
         s: signal.signal(s, lambda number, _: stopped.append(number)) for s in (signal.SIGINT, signal.SIGTERM)
     }
     every = max(1, recipe.steps // max(1, evaluations))
-    snapshot_steps = {max(1, round(share * recipe.steps)) for share in SNAPSHOTS}
+    snapshot_steps = snapshots_of(recipe)
     per_step = recipe.batch_size * recipe.context_length
     bar = tqdm(
         total=recipe.steps * per_step, initial=run.step * per_step, unit="char", unit_scale=True,
@@ -105,6 +110,13 @@ def finite(loss: float, what: str) -> float:
     return round(loss, 4)
 
 
+def snapshots_of(recipe: Recipe) -> set[int]:
+    """The steps after which the weights are kept, for those who want to watch the model learn."""
+    before, text = recipe.copying_steps, recipe.steps - recipe.copying_steps
+    steps = {before + max(1, round(share * text)) for share in SNAPSHOTS}
+    return steps | ({max(1, round(share * before)) for share in COPYING_SNAPSHOTS} if before else set())
+
+
 def snapshot(run: Run, folder: Path) -> dict[str, Any]:
     """Write the weights as they are now in a compact form; returns what the record says of them."""
     loss = finite(windowed_loss(run.model, run.held_out, offsets=[0]), "The loss on held-out text")
@@ -147,7 +159,7 @@ def finish(run: Run, folder: Path) -> None:
             raise Diverged("The finished weights are too large for float16, as which they would be stored.")
         facts = {
             "recipe": asdict(run.recipe),
-            "teachers": run.teachers,
+            "teachers": run.meaning()["teachers"],
             "characters": run.step * run.recipe.batch_size * run.recipe.context_length,
             "validation_loss": loss,
             "seconds": round(run.seconds),

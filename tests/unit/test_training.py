@@ -121,6 +121,12 @@ def test_snapshots_show_the_model_on_the_way(uninterrupted: Path):
         assert loss == pytest.approx(snapshot["validation_loss"], abs=0.02), "int8 costs little"
 
 
+def test_snapshots_show_the_phase_before_the_text_too():
+    recipe = replace(RECIPE, copying_characters=20 * 64, characters=100 * 64)
+    assert module.snapshots_of(recipe) == {10, 15, 20, 21, 23, 30, 50}
+    assert module.snapshots_of(replace(recipe, copying_characters=0)) == {1, 3, 10, 30}
+
+
 def test_it_learns(tmp_path: Path):
     """From guessing (ln of the vocabulary's size) to nearly knowing a text of three lines by heart."""
     recipe = replace(RECIPE, n_embd=32, characters=250 * 64 * 4, batch_size=16, dropout=0.0, ema=0.9)
@@ -129,6 +135,26 @@ def test_it_learns(tmp_path: Path):
     assert start == pytest.approx(math.log(len(set(TEXT))), abs=0.2)
     assert train(run, tmp_path)
     assert json.loads((tmp_path / "training.json").read_text())["validation_loss"] < 0.5
+
+
+def test_each_phase_has_its_own_rates():
+    """By hand: before the text a warm-up and then the peak; on the text a warm-up, then a cosine, and less weight decay."""
+    recipe = replace(RECIPE, copying_characters=20 * 64, warmup=0.2, weight_decay=0.3, final_weight_decay=0.1)
+    assert (recipe.copying_steps, recipe.steps) == (20, 60)
+    run, rates, decays = fresh(recipe), [], []
+    for run.step in range(60):
+        run.set_rates()
+        muon, adamw = (optimizer.param_groups[0] for optimizer in run.optimizers)
+        rates.append((muon["lr"], adamw["lr"]))
+        decays.append(muon["weight_decay"])
+        assert adamw["weight_decay"] == 0
+    before, text = (recipe.copying_muon_lr, recipe.copying_adamw_lr), (recipe.muon_lr, recipe.adamw_lr)
+    assert rates[0] == pytest.approx([peak / 4 for peak in before])
+    assert all(rate == pytest.approx(before) for rate in rates[3:20])
+    assert rates[20] == pytest.approx([peak / 8 for peak in text])
+    assert rates[28] == pytest.approx(text), "the warm-up is over"
+    assert rates[44] == pytest.approx([peak / 2 for peak in text]), "half-way down the cosine"
+    assert decays[:21] == pytest.approx([0.3] * 21) and decays[40] == pytest.approx(0.2)
 
 
 def test_the_averaged_weights_are_the_ones_kept(tmp_path: Path):
@@ -191,6 +217,23 @@ def test_a_stop_saves_and_resuming_ends_at_the_same_bits(number: int, uninterrup
     torch.manual_seed(99)
     assert train(again, tmp_path)
     assert result(tmp_path) == result(uninterrupted)
+
+
+@pytest.mark.parametrize("at", [5, 17])
+def test_a_run_with_all_kinds_of_windows_resumes_at_the_same_bits(at: int, tmp_path: Path):
+    """Stopped on the strings that repeat, and on the text."""
+    recipe = replace(
+        RECIPE, copying_characters=10 * 64, characters=20 * 64, repeats_share=0.2, renamed_share=0.6
+    )
+    assert train(fresh(recipe), tmp_path / "whole")
+    run = fresh(recipe)
+    stop_after(run, at)
+    assert not train(run, tmp_path / "parts")
+    again = fresh(recipe)
+    again.load_state(tmp_path / "parts")
+    assert train(again, tmp_path / "parts")
+    assert result(tmp_path / "parts") == result(tmp_path / "whole")
+    assert json.loads((tmp_path / "whole" / "training.json").read_text())["characters"] == 30 * 64
 
 
 def test_the_handlers_are_given_back(tmp_path: Path):
@@ -287,31 +330,27 @@ def taught(folders: list[Path], **changes: object) -> Run:
     return Run(recipe, TRAINING, VALIDATION, teachers=[sg.load(folder) for folder in folders])
 
 
-@pytest.mark.parametrize("N", [5, 16, 17, 100, 16 * 100])
-def test_soft_targets_are_the_mean_of_what_the_teachers_expect(N: int, teachers: list[Path]):
-    """At each place as a teacher says in a window that ends there or later, and has half a context before it."""
+def test_soft_targets_are_the_mean_of_what_the_teachers_expect(teachers: list[Path]):
+    """At each place as a teacher says that has read the window up to there."""
     models = [sg.load(folder) for folder in teachers]
-    ids = torch.randint(len(set(TEXT)), (N,), generator=torch.Generator().manual_seed(N))
-    targets = soft_targets(models, ids).float()
-    assert targets.shape == (N, len(set(TEXT))) and not targets.requires_grad
-    starts = [*range(0, max(1, N - 15), 8), max(0, N - 16)]
-    for i in (0, 3, 4, 7, 8, 15, 16, 20, 24, 55, 99, 1023, 1024, N - 1):
-        if i < N:
-            start = next(s for s in starts if s + 15 >= i)
-            window = ids[None, start : i + 1]
-            each = [model(window).softmax(-1)[0, -1] for model in models]
-            assert torch.allclose(targets[i], (each[0] + each[1]) / 2, atol=1e-3), i
-            assert start == 0 or window.shape[1] > 8
+    ids = torch.randint(len(set(TEXT)), (3, 16), generator=torch.Generator().manual_seed(1))
+    targets = soft_targets(models, ids)
+    assert targets.shape == (3, 16, len(set(TEXT))) and not targets.requires_grad
+    with torch.no_grad():
+        for row, place in ((0, 0), (1, 7), (2, 15)):
+            each = [model(ids[row : row + 1, : place + 1]).softmax(-1)[0, -1] for model in models]
+            assert torch.allclose(targets[row, place], (each[0] + each[1]) / 2, atol=1e-5)
 
 
-def test_the_loss_is_a_mixture_of_the_character_and_the_teachers(teachers: list[Path]):
-    """The gradient of the first step by hand: softmax(logits) - mixture, at each position."""
-    run = taught(teachers, dropout=0.0, clip=1e9)
-    windows = run.windows()
-    y = run.ids[windows[:, 1:]]
-    logits = run.model(run.ids[windows[:, :-1]])
-    expected = soft_targets([sg.load(folder) for folder in teachers], run.ids)[windows[:, :-1]]
-    wanted = 0.5 * torch.nn.functional.one_hot(y, logits.shape[-1]) + 0.5 * expected.float()
+@pytest.mark.parametrize("shares", [{}, {"renamed_share": 1.0, "repeats_share": 0.5}])
+def test_the_loss_is_a_mixture_of_the_character_and_the_teachers(shares: dict, teachers: list[Path]):
+    """The gradient of the first step by hand: softmax(logits) - mixture, at each position of what is seen."""
+    run = taught(teachers, dropout=0.0, clip=1e9, **shares)
+    windows = run.windows.batch(0)
+    x, y = windows[:, :-1], windows[:, 1:]
+    logits = run.model(x)
+    expected = soft_targets([sg.load(folder) for folder in teachers], x)
+    wanted = 0.5 * torch.nn.functional.one_hot(y, logits.shape[-1]) + 0.5 * expected
     logits.backward((logits.softmax(-1) - wanted).detach() / y.numel())
     by_hand = {name: p.grad.clone() for name, p in run.model.named_parameters()}
     run.model.zero_grad()
@@ -320,6 +359,24 @@ def test_the_loss_is_a_mixture_of_the_character_and_the_teachers(teachers: list[
     run.train_step()
     for name, p in run.model.named_parameters():
         assert torch.allclose(p.grad, by_hand[name], atol=1e-6), name
+
+
+def test_teachers_have_no_say_before_the_text(teachers: list[Path], monkeypatch: pytest.MonkeyPatch):
+    """Strings that repeat say themselves what is right."""
+    asked: list[int] = []
+    run = taught(teachers, copying_characters=3 * 4 * 16)
+    monkeypatch.setattr(
+        "shakespeare_gpt.training.run.soft_targets",
+        lambda teachers, ids: asked.append(run.step) or soft_targets(teachers, ids),
+    )
+    while run.step < 5:
+        run.train_step()
+    assert asked == [3, 4]
+
+
+def test_a_teacher_that_sees_less_is_refused(teachers: list[Path]):
+    with pytest.raises(ValueError, match="sees 16 characters, and is to be asked about windows of 24"):
+        taught(teachers, context_length=24)
 
 
 def test_a_taught_run_resumes_at_the_same_bits_and_names_its_teachers(teachers: list[Path], tmp_path: Path):

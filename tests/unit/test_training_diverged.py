@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 from collections.abc import Callable
@@ -15,8 +16,7 @@ import shakespeare_gpt as sg
 from shakespeare_gpt.training import corpus, evaluate, train
 from shakespeare_gpt.training.recipe import Recipe
 from shakespeare_gpt.training.run import STATE, Diverged, Run, read_state
-from shakespeare_gpt.training.teachers import soft_targets
-from support import TEXT, small_gpt
+from support import TEXT, VOCABULARY, small_gpt
 
 RECIPE = Recipe(
     n_layer=1,
@@ -68,7 +68,9 @@ def spoil_weights(run: Run) -> None:
 
 
 def spoil_teachers(run: Run) -> None:
-    run.expected = torch.full((len(run.ids), run.model.config.vocab_size), math.nan)
+    run.teachers = [copy.deepcopy(run.model).eval()]
+    with torch.no_grad():
+        run.teachers[0].norm.weight *= math.nan
 
 
 def spoil_averages(run: Run) -> None:
@@ -182,12 +184,11 @@ def test_a_run_that_diverges_when_resumed_keeps_its_state(
 
 def test_a_teacher_whose_logits_are_not_finite_is_refused():
     teacher = small_gpt(n_layer=1)
-    ids = torch.tensor(teacher.tokenizer.encode(TEXT))
     with torch.no_grad():
         teacher.norm.weight *= 1e38  # finite itself
     assert all(weight.isfinite().all() for weight in teacher.state_dict().values())
     with pytest.raises(ValueError, match="logits are not finite numbers"):
-        soft_targets([small_gpt(n_layer=1), teacher], ids)
+        Run(RECIPE, TEXT * 8, TEXT, VOCABULARY, teachers=[small_gpt(n_layer=1), teacher])
 
 
 def test_evaluating_says_that_a_loss_is_not_finite(

@@ -90,7 +90,7 @@ def another(name: str, value: object) -> object:
     if isinstance(value, str):
         return "bf16"
     if isinstance(value, int):
-        return 2 * value
+        return 2 * value or 64
     return value / 2 if value else 0.5
 
 
@@ -177,6 +177,22 @@ def test_a_run_that_was_begun_before_all_this_was_recorded_counts_as_without_dev
     check_same(now, old, tmp_path)
     with pytest.raises(CheckpointError, match="without --dev"):
         check_same({**now, "split": DEV}, old, tmp_path)
+
+
+def test_a_run_that_was_begun_before_there_were_other_windows_had_none(
+    tmp_path: Path, begun: dict[str, Path]
+):
+    then, _ = read_state(begun[VALIDATION])
+    shares = ("copying_characters", "repeats_share", "renamed_share")
+    old = {
+        **then,
+        "recipe": {name: value for name, value in then["recipe"].items() if not name.startswith(shares)},
+    }
+    now = {name: then[name] for name in ("recipe", "split")}
+    check_same(now, old, tmp_path)
+    for name in shares:
+        with pytest.raises(CheckpointError, match=rf"other settings: {name} 0(\.0)? -> 1\."):
+            check_same({**now, "recipe": {**now["recipe"], name: 1}}, old, tmp_path)
 
 
 # --- read

@@ -39,9 +39,10 @@ FLOORS = [
 TRAINING = [
     {"train", "install", "samples"},
     {"measure", "run"},
-    {"evaluate", "recipe"},
+    {"evaluate", "windows"},
+    {"recipe"},
     {"options"},
-    {"corpus", "baselines", "optimizer", "teachers"},
+    {"corpus", "copying", "baselines", "optimizer", "teachers"},
 ]
 # Inside ui/ there is a room, a folder, for each feature, and two that they share. What stands directly in ui/ puts the
 # page together. It holds for Python and for JavaScript.

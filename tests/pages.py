@@ -110,8 +110,8 @@ class Watched:
         self.opened = self.page.evaluate("shakespeare.view.get()")
         self.first = self.opened
         if "head=" not in self.path:
-            # Which head the page opens with depends on the checkpoint; tests begin with the first one.
-            self.first = {**self.opened, "head": 1}
+            # Which head and character the page opens with depends on the checkpoint; tests begin with the first head.
+            self.first = {**self.opened, "layer": 1, "head": 1, "position": None, "until": None}
             self.page.evaluate("first => shakespeare.view.set(first)", self.first)
             ready(self.page)
 

@@ -225,7 +225,7 @@ def test_plotly_that_cannot_be_loaded_is_said_at_each_map(alone):
     )
     page.get_by_role("tab", name="Inside a head").click()
     expect(page.locator("[data-piece=inside] .sg-no-plotly").first).to_be_visible()
-    page.get_by_role("tab", name="Attention").click()
+    page.get_by_role("tab", name="The layer").click()
     script.mend()
     page.locator("#head-map .sg-no-plotly button").click()
     ready(page)

@@ -135,7 +135,7 @@ def test_a_text_that_looks_like_html_stays_text(page):
 
 
 def test_a_hidden_tab_asks_nothing(page, watched):
-    page.get_by_role("tab", name="Attention").first.click()
+    page.get_by_role("tab", name="The layer").first.click()
     page.evaluate("shakespeare.view.set({layer: 2, position: 9})")
     settle(page)
     assert not [call for call in watched.calls if call in ("run/inside", "run/residual", "run/what_if")]
@@ -151,7 +151,7 @@ def test_it_fits_a_telephone(open_page, path):
 
 def test_the_figures_still_listen_when_the_tab_was_left_and_opened_again(page):
     open_tab(page, layer=2, head=3, position=40)
-    page.get_by_role("tab", name="Attention").first.click()
+    page.get_by_role("tab", name="The layer").first.click()
     page.wait_for_function("!document.querySelector('[data-figure=scores]').on")
     open_tab(page)
     page.wait_for_function("Boolean(document.querySelector('[data-figure=scores]').on)")

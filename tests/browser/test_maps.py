@@ -300,7 +300,7 @@ def test_the_colour_bar_says_what_the_colour_follows(page):
         "square root"
         in page.locator("#head-map .colorbar, #head-map [class^=cbcoloraxis]").first.text_content()
     )
-    page.locator("#lenses summary").click()
+    page.locator(".sg-lenses summary").click()
     page.locator("[data-view=scale]").select_option("linear")
     settle(page)
     assert "square root" not in page.locator("#head-map [class^=cbcoloraxis]").first.text_content()

@@ -261,10 +261,10 @@ def test_every_help_has_at_most_three_sentences_and_closes_with_escape(page):
     assert told.count("weights are not explanations") == 1
 
 
-@pytest.mark.parametrize("tab", ["Attention", "Inside a head", "What if?", "The model"])
+@pytest.mark.parametrize("tab", ["The layer", "Inside a head", "What if?", "The model"])
 def test_every_view_has_its_help(page, tab):
     headings = {
-        "Attention": (".sg-all h2", "#head-map-heading", ".sg-roles-heading", ".sg-forming-heading"),
+        "The layer": (".sg-all h2", "#head-map-heading", ".sg-roles-heading", ".sg-forming-heading"),
         "Inside a head": (
             "#inside-heading",
             "#inside-check-heading",

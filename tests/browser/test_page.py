@@ -74,7 +74,7 @@ def bare_url() -> str:
             gr.Number(-1, label="Seed", info="Help.")
         gr.Radio(["1", "2"], value="1", label="Layer", interactive=True)
         with gr.Tabs():
-            for name in ("Attention", "Inside a head"):
+            for name in ("The layer", "Inside a head"):
                 with gr.Tab(name):
                     gr.HTML("<p>text</p>")
     yield launch(demo)
@@ -84,7 +84,7 @@ def bare_url() -> str:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing_serious_in_our_own_parts(open_page, theme):
     page = open_page(f"?__theme={theme}")
-    page.locator("#lenses summary").click()
+    page.locator(".sg-lenses summary").click()
     page.locator("[data-view=keep_most]").check()
     page.locator("#text-strip [data-position='40']").click()
     page.locator("#candidates summary").click()
@@ -209,7 +209,7 @@ def test_on_a_phone_there_is_one_head_at_a_time_and_no_sideways_scroll(open_page
     ready(page)
     assert "Layer 2, head 4" in page.locator("#head-map-heading").text_content()
     page.locator("#text-strip [data-position='30']").tap()
-    page.locator("#lenses summary").tap()
+    page.locator(".sg-lenses summary").tap()
     page.locator("#candidates summary").tap()
     page.locator("#candidates .sg-candidates[aria-busy=false] tr").first.wait_for()
     page.locator("#logit-lens").scroll_into_view_if_needed()
@@ -292,7 +292,7 @@ def test_a_full_page_stays_small(open_page):
         ("Inside a head", "[data-figure=masked].js-plotly-plot"),
         ("What if?", "#what-if-grid button"),
         ("The model", "#loss-curve .main-svg"),
-        ("Attention", "#head-map.js-plotly-plot"),
+        ("The layer", "#head-map.js-plotly-plot"),
     ]:
         page.get_by_role("tab", name=tab).click()
         page.locator(drawn).first.wait_for()
@@ -300,4 +300,4 @@ def test_a_full_page_stays_small(open_page):
         page.wait_for_function(f"{count} < 5000")
     page.get_by_role("tab", name="Inside a head").click()
     page.locator("[data-figure=weights].js-plotly-plot").wait_for()  # drawn again
-    page.get_by_role("tab", name="Attention").click()
+    page.get_by_role("tab", name="The layer").click()

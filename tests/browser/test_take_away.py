@@ -71,6 +71,8 @@ def take(page: Page, form: str, folder: Path) -> Path:
 def read_csv(path: Path) -> tuple[dict[str, str], list[dict[str, str]]]:
     """The lines that begin with #, by their first cell, and the rows."""
     text = path.read_bytes().decode()
+    assert text.startswith("\ufeff# ")  # or Excel reads the glyphs in another encoding
+    text = text.removeprefix("\ufeff")
     lines = text.split("\r\n")
     count = sum(line.startswith("# ") for line in lines)
     above = dict(row for row in csv.reader(lines[1:count]) if len(row) == 2)

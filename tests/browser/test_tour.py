@@ -39,7 +39,7 @@ def test_six_stops_one_after_the_other(tour, model):
         assert tour.locator("#tour-title").evaluate("element => element === document.activeElement")
         tour.locator(".sg-tour-next").click()
     expect(tour.locator("#tour-card")).to_be_hidden()
-    assert tabs == ["Attention"] * 3 + ["Inside a head", "What if?", "The model"]
+    assert tabs == ["The layer"] * 3 + ["Inside a head", "What if?", "The model"]
 
 
 def test_back_and_forth_with_keys(tour):

@@ -168,7 +168,7 @@ def test_an_experiment_changes_no_other_view(what_if, watched):
     compared(page, no_positions=True)
     assert page.evaluate(looks) == before
     assert set(watched.calls) <= {"run/what_if", "run/what_if_continuation"}
-    page.get_by_role("tab", name="Attention").first.click()
+    page.get_by_role("tab", name="The layer").first.click()
     settle(page)
     assert page.evaluate(looks) == before
 
@@ -264,7 +264,7 @@ def test_figures_still_listen_when_the_tab_was_left_and_opened_again(what_if):
     page = what_if
     page.locator("[data-switch='heads_off'][data-at='[1,1]']").click()
     compared(page, heads_off=[[1, 1]])
-    page.get_by_role("tab", name="Attention").first.click()
+    page.get_by_role("tab", name="The layer").first.click()
     page.wait_for_function("!document.querySelector('#what-if-before').on")
     type_text(
         page, page.evaluate("shakespeare.view.get().text") + "x"
@@ -298,7 +298,7 @@ def test_elsewhere_a_note_says_that_something_is_off(what_if):
     page.locator("[data-switch='heads_off'][data-at='[1,1]']").click()
     settle(page)
     assert "switched off" not in page.locator("#notes").text_content()  # the banner is here
-    page.get_by_role("tab", name="Attention").first.click()
+    page.get_by_role("tab", name="The layer").first.click()
     settle(page)
     assert "the model as trained" in page.locator("#notes").text_content()
 

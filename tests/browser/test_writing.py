@@ -92,7 +92,7 @@ def test_nothing_moves_while_it_writes_and_while_it_is_replayed(page):
     settings(page, Length=300, Seed=3)
     page.evaluate(
         """() => {
-          const where = () => ['#said', '#scrub', '#candidates', '#pickers', '#head-map']
+          const where = () => ['#said', '#scrub', '#candidates', '.sg-pickers', '#head-map']
             .map(each => Math.round(document.querySelector(each).getBoundingClientRect().top + scrollY)).join();
           window.places = new Set();
           const look = () => {
@@ -212,7 +212,7 @@ def test_the_replay_shows_the_mean_over_the_heads_of_any_layer(page, model):
     write(page, Length=50, Seed=5)
     page.locator("#scrub-slider").fill("20")
     page.locator("#layer input").nth(4).check()
-    page.locator("#lenses summary").click()
+    page.locator(".sg-lenses summary").click()
     page.locator("[data-view=over]").select_option("mean")
     ready(page)
     position = len(PROMPT) + 19

@@ -48,7 +48,7 @@ export const windowKey = () => `${windowNow().start}:${windowNow().text}`;
 export function label(line, lens) {
   const lenses = lensNames(lens);
   line.hidden = !lenses.length;
-  line.textContent = `Altered view: ${lenses.join("; ")}. On hover, “weight” is still the plain weight.`;
+  line.textContent = `Altered view: ${lenses.join("; ")}. In the numbers of a cell, “weight” is still the plain weight.`;
 }
 
 /**

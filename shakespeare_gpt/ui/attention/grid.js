@@ -42,7 +42,9 @@ export function mount(root) {
 /** @param {Event} event */
 function whose(event) {
   const button = around(event, "button");
-  return button && { layer: Number(button.dataset.layer), head: Number(button.dataset.head) };
+  if (!button) return null;
+  const { layer, head } = button.dataset; // a label has one of them
+  return { ...(layer && { layer: Number(layer) }), ...(head && { head: Number(head) }) };
 }
 
 /** @param {Event} event */
@@ -55,13 +57,23 @@ function preview(event) {
 function build({ n_layer, n_head }) {
   [buttons, canvases] = [[], []];
   grid.style.setProperty("--heads", String(n_head));
-  const label = (/** @type {string} */ text) =>
-    element("span", { class: "sg-grid-label", "aria-hidden": "true" }, text);
+  const label = (/** @type {"layer" | "head"} */ what, /** @type {number} */ number) =>
+    element(
+      "button",
+      {
+        type: "button",
+        class: "sg-grid-label",
+        [`data-${what}`]: number,
+        "aria-label": `The chosen ${what === "layer" ? "head, in layer" : "layer, head"} ${number}`,
+        tabindex: -1, // the buttons beside the large map do the same
+      },
+      String(number),
+    );
   /** @type {HTMLElement[]} */
-  const parts = [label("")];
-  for (let head = 1; head <= n_head; head++) parts.push(label(String(head)));
+  const parts = [element("span")];
+  for (let head = 1; head <= n_head; head++) parts.push(label("head", head));
   for (let layer = 1; layer <= n_layer; layer++) {
-    parts.push(label(String(layer)));
+    parts.push(label("layer", layer));
     for (let head = 1; head <= n_head; head++) {
       const canvas = element("canvas");
       const button = element(

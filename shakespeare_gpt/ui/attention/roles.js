@@ -73,7 +73,7 @@ function sentence() {
     `Measured on ${measured.text.characters.toLocaleString("en")} characters of text that the model did not learn from. ` +
     "The numbers are the shares of a head's weight, in percent; induction is measured on random characters written twice. " +
     `A role is given from ${share(measured.threshold)}% of the way between chance and all of the weight: ${without} of ` +
-    `${all} ${plural("head", all)} ${all === 1 ? "has" : "have"} no clear role. Badges on the thumbnails above: ${[...(legend ? [legend] : []), "– = no clear role"].join(", ")}.`
+    `${all} ${plural("head", all)} ${all === 1 ? "has" : "have"} no clear role.${legend ? ` Badges on the thumbnails above: ${legend}.` : ""} Press a row to see its head.`
   );
 }
 
@@ -160,7 +160,7 @@ function hereCell(head) {
 const chooser = ({ layer, head }) =>
   element(
     "button",
-    { type: "button", class: "sg-choose", onclick: () => view.set({ layer, head }) },
+    { type: "button", class: "sg-choose" }, // the click is the row's
     `Layer ${layer} head ${head}`,
   );
 
@@ -223,7 +223,8 @@ function compare(a, b) {
 
 /** @param {Head} head @param {Column[]} all */
 function writeRow(head, all) {
-  const row = element("tr", { "data-place": `${head.layer}.${head.head}` });
+  const choose = () => view.set({ layer: head.layer, head: head.head });
+  const row = element("tr", { "data-place": `${head.layer}.${head.head}`, onclick: choose });
   for (const column of all) {
     const cell = element(
       column.row ? "th" : "td",

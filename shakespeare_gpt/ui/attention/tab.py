@@ -142,8 +142,8 @@ HELP = {
     ],
     "#head-map-heading": [
         (
-            "Point at a cell to read its weight, the rank among all in its row, and how it compares with "
-            "looking at all characters alike (chance)."
+            "Each cell tells its weight, the rank among all in its row, and how it compares with looking at all "
+            "characters alike (chance)."
         ),
         (
             "The upper right half is empty because no character may look at a later one: the model must "

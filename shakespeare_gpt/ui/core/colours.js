@@ -1,7 +1,7 @@
 // Cividis, the scale of every map: even to the eye, and the same for colour-blind readers.
 
 import { facts } from "./facts.js";
-import { find } from "./text.js";
+import { element, find } from "./text.js";
 
 /** @import { Scale } from "./types.d.ts" */
 
@@ -33,13 +33,26 @@ function resample(scale, count) {
 export const MARK = facts.colours.mark;
 
 /** The colours of the page as they are now, for what CSS cannot colour. */
-export function pageColours(element = find(document, ".sg")) {
-  const style = getComputedStyle(element);
-  const read = (/** @type {string} */ name) => style.getPropertyValue(`--sg-${name}`).trim();
+export function pageColours(place = find(document, ".sg")) {
+  const style = getComputedStyle(place);
+  const forced = matchMedia("(forced-colors: active)").matches;
+  const read = (/** @type {string} */ name) => {
+    const said = style.getPropertyValue(`--sg-${name}`).trim();
+    return forced && /^[a-z]+$/i.test(said) ? system(said) : said;
+  };
   const [ink, quiet, line, accent, paper, shade] = ["ink", "quiet", "line", "accent", "paper", "shade"].map(
     read,
   );
   return { ink, quiet, line, accent, paper, shade };
+}
+
+/** One of the visitor's own colours, such as CanvasText, in numbers: Plotly does not know their names. @param {string} name */
+function system(name) {
+  const probe = element("span", { style: `forced-color-adjust: none; color: ${name}` });
+  document.body.append(probe);
+  const { color } = getComputedStyle(probe);
+  probe.remove();
+  return color;
 }
 
 /** How strongly a weight is coloured, 0 to 1. @param {number} weight @param {Scale} scale */

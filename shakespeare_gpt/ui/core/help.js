@@ -8,6 +8,8 @@ let count = 0;
 /** Put a "?" beside a heading. @param {Element} heading @param {string[]} sentences at most three */
 export function help(heading, sentences) {
   const id = `help-${++count}`;
+  const named = heading.querySelector("label") ?? heading;
+  named.id ||= `${id}-heading`;
   const panel = element("p", { class: "sg-help-text", id, hidden: true }, sentences.join(" "));
   const button = element(
     "button",
@@ -16,7 +18,9 @@ export function help(heading, sentences) {
       class: "sg-help",
       "aria-expanded": "false",
       "aria-controls": id,
-      "aria-label": `Help: ${(heading.querySelector("label") ?? heading).textContent?.trim() || "this view"}`,
+      id: `${id}-button`,
+      "aria-label": "Help:",
+      "aria-labelledby": `${id}-button ${named.id}`, // some headings are written later, and change
       onclick: () => open(panel.hidden === true),
       onkeydown: (/** @type {KeyboardEvent} */ event) => event.key === "Escape" && open(false),
     },
@@ -27,8 +31,7 @@ export function help(heading, sentences) {
     button.setAttribute("aria-expanded", String(shown));
   };
   if (heading.matches("legend")) {
-    heading.append(" ", button);
-    heading.after(panel);
+    heading.parentElement?.append(button, panel);
   } else {
     const line = element("div", { class: "sg-headed" });
     heading.replaceWith(line);

@@ -39,7 +39,7 @@ export const escaped = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;
 export const messageOf = (error) => (error instanceof Error ? error.message : String(error));
 
 /**
- * An element with attributes and children; strings become text nodes. An attribute that is null or false is left out, and
+ * An element with attributes and children; strings become text nodes. An attribute that is null, undefined or false is left out, and
  * a function is a listener: {onclick: () => ...}.
  * @template {keyof HTMLElementTagNameMap} Tag
  * @param {Tag} tag
@@ -85,14 +85,17 @@ export const around = ({ target }, selector) => (target instanceof Element ? tar
  * @param {string} name
  * @param {number} share from 0 to 1
  * @param {string} figure
+ * @param {() => void} [press] what a click on it does
  */
-export function bar(name, share, figure) {
+export function bar(name, share, figure, press) {
   const filled = element("span", { class: "sg-bar", "aria-hidden": "true" });
   filled.style.setProperty("--share", String(share));
   return element(
     "li",
-    {},
-    element("span", { class: "sg-name" }, name),
+    { class: press ? "sg-pressable" : null, onclick: press },
+    press
+      ? element("button", { type: "button", class: "sg-name" }, name)
+      : element("span", { class: "sg-name" }, name),
     filled,
     element("span", { class: "sg-figure" }, figure),
   );

@@ -3,8 +3,8 @@
 import { view } from "../core/store.js";
 import { onDraw } from "./dom.js";
 
-/** The buttons of the page's tabs; on a narrow screen those that do not fit stand in Gradio's menu. */
-const buttons = () => all('[role="tab"], .overflow-dropdown button');
+/** The buttons of the page's tabs. */
+const buttons = () => all('#deeper [role="tab"]');
 /** @param {string} selector @returns {HTMLElement[]} */
 const all = (selector) => Array.from(document.querySelectorAll(selector));
 /** @param {HTMLElement} tab */

@@ -81,8 +81,8 @@ TEMPLATE = f"""
   <h2 id="inside-heading"></h2>
   <p class="sg-quiet">One head, one character, one step after the other. It begins with what the model knows about each
     character so far, <span data-fill="n_embd"></span> numbers that are called the residual stream, and ends with what
-    the head adds to them. Hold another character in the text above, or choose another layer or head; point at anything
-    to read its number.</p>
+    the head adds to them. Hold another character in the text above, or choose another layer or head; <span
+    class="sg-by-mouse">point at</span><span class="sg-by-touch">tap</span> anything to read its number.</p>
   <p id="inside-problem" class="sg-error" role="status" hidden></p>
   <div class="in-follow">
     <label for="inside-key">Follow one character through the steps</label>

@@ -12,6 +12,8 @@ export function about() {
   return { view: view.get(), checkpoint: windowNow().checkpoint, link: url() };
 }
 
+const BOM = "\ufeff";
+
 /** A number as /attention gives it: eight decimals. @param {number} weight */
 const eight = (weight) => Number(weight.toFixed(8));
 
@@ -64,7 +66,7 @@ export function quoted(text) {
 
 /**
  * One line a link, in the order of the rows of the map; positions count from 1 in the whole text, spaces and line breaks
- * are written as on the page. Lines that begin with # come first: pandas.read_csv(..., comment="#") passes over them.
+ * are written as on the page. The mark at its beginning tells Excel that the letters are UTF-8. Lines that begin with # come first: pandas.read_csv(..., comment="#") passes over them.
  */
 export async function csv() {
   const seen = windowNow();
@@ -89,5 +91,5 @@ export async function csv() {
       lines.push(`${seen.start + q + 1},${names[q]},${seen.start + k + 1},${names[k]},${numbers}`);
     }
   }
-  return lines.join("\r\n") + "\r\n";
+  return BOM + lines.join("\r\n") + "\r\n";
 }

@@ -7,7 +7,7 @@ import { isLink, read, runsOf, tooLong, url } from "../core/link.js";
 import { session, windowNow } from "../core/session.js";
 import { checked, listOf } from "../core/shape.js";
 import { NOTHING, pointer, view } from "../core/store.js";
-import { find, messageOf } from "../core/text.js";
+import { element, find, messageOf } from "../core/text.js";
 import { fillBox, stopWriting } from "../gradio_seam/pickers.js";
 
 /** @import { Run, Score } from "../core/types.d.ts" */
@@ -159,9 +159,9 @@ export function mount(root, _told, trigger) {
   field = find(root, "#link-text", HTMLInputElement);
   find(root, "#copy-link").addEventListener("click", copy);
   if (facts.space) {
-    const duplicate = find(root, ".ta-duplicate", HTMLAnchorElement);
-    duplicate.href = `https://huggingface.co/spaces/${facts.space}?duplicate=true`;
-    duplicate.hidden = false;
+    const href = `https://huggingface.co/spaces/${facts.space}?duplicate=true`;
+    const how = { class: "ta-duplicate", target: "_blank", rel: "noopener", href };
+    find(root, ".ta-row").append(element("a", how, "Duplicate this Space"));
   }
   const open = () => {
     const asked = inAddress();

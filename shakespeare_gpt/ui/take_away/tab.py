@@ -28,7 +28,6 @@ TEMPLATE = """
           <span class="sg-quiet">one file with all heads on this text: opens in a browser, needs no network</span></p>
       </div>
     </details>
-    <a class="ta-duplicate" target="_blank" rel="noopener" hidden>Duplicate this Space</a>
   </div>
   <div class="ta-told">
   <input id="link-text" class="ta-link" type="text" readonly aria-label="The link" hidden>

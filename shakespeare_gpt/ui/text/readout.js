@@ -4,7 +4,7 @@ import { current, session, windowNow } from "../core/session.js";
 import { focus, links } from "../core/focus.js";
 import { SCALES, strongest } from "../core/lenses.js";
 import { at, linkLines, missing, range, sureness, surenessSentence } from "../core/said.js";
-import { pointer, view } from "../core/store.js";
+import { NOTHING, pointer, view } from "../core/store.js";
 import { perFrame } from "../core/tasks.js";
 import { bar, element, find, four, named, percent } from "../core/text.js";
 
@@ -32,7 +32,9 @@ function write() {
       : current()
         ? strongestLinks(now)
         : [element("p", {}, missing(now.layer))];
+  const pressed = readout.contains(document.activeElement);
   readout.replaceChildren(...parts);
+  if (pressed) readout.querySelector("button")?.focus(); // the keyboard stays here
   shading.textContent =
     session.get().streaming || now.direction === "how sure"
       ? "Shading is the probability that the model gave."
@@ -54,7 +56,7 @@ function strongestLinks(now) {
   if (!weights) return [...parts, element("p", {}, missing(now.layer))];
   const list = element("ol", {});
   for (const index of strongest(weights, COUNT))
-    list.append(bar(at(index + windowNow().start), weights[index], four(weights[index])));
+    list.append(pressable(index + windowNow().start, weights[index]));
   parts.push(
     list.childElementCount
       ? list
@@ -72,6 +74,13 @@ function strongestLinks(now) {
   }
   return parts;
 }
+
+/** A link; pressing it holds its character, so that one can go on from there. @param {number} position @param {number} weight */
+const pressable = (position, weight) =>
+  bar(at(position), weight, four(weight), () => {
+    pointer.set(NOTHING);
+    view.set({ position: position + 1 });
+  });
 
 /** @param {Focus} now */
 function sure(now) {

@@ -16,7 +16,7 @@ STRIP = """
 <section class="sg sg-strip" data-piece="strip" aria-label="The text">
   <div class="sg-shading">
     <fieldset class="sg-choices">
-      <legend>Point at a character; the shading shows</legend>
+      <legend>The shading shows, for a character,</legend>
       <label><input type="radio" name="sg-direction" data-view="direction" value="looks at">
         <span>what it looks at</span></label>
       <label><input type="radio" name="sg-direction" data-view="direction" value="looked at by">
@@ -51,8 +51,9 @@ NUMBERS = """
   <div class="sg-read">
     <div id="readout"></div>
     <p id="strip-shading" class="sg-quiet"></p>
-    <p id="strip-help" class="sg-quiet">Click a character to hold it, drag over several to hold them all;
-      then point at another one. <span class="sg-with-keys">Keys: arrows, Shift + arrows, Esc.</span></p>
+    <p id="strip-help" class="sg-quiet"><span class="sg-by-mouse">Click a character to hold it, drag over several to hold
+      them all; then point at another one. Keys: arrows, Shift + arrows, Esc.</span><span class="sg-by-touch">Tap a
+      character twice to hold it, then tap another to read the weight between the two.</span></p>
   </div>
   <details id="candidates">
     <summary></summary>

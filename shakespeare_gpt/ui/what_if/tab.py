@@ -56,7 +56,7 @@ TEMPLATE = f"""
   </div>
   <p id="what-if-problem" class="sg-error" role="status" hidden></p>
   <div id="what-if-claim" role="status" hidden></div>
-  <p id="what-if-nothing">Nothing is switched off yet. Click a head in the grid, or one of the claims.</p>
+  <p id="what-if-nothing">Nothing is switched off yet. Press a head in the grid, or one of the claims.</p>
   <div id="what-if-result" hidden>
     <div class="wi-two">
       <div><h2 id="what-if-next-heading"></h2>
@@ -77,10 +77,11 @@ TEMPLATE = f"""
       <figure><figcaption>changed</figcaption><div id="what-if-after"></div></figure>
       <figure><figcaption id="what-if-difference-caption"></figcaption><div id="what-if-difference"></div></figure>
     </div>
-    <p id="what-if-pointed" class="sg-quiet">Point at a cell of a map to read its numbers.</p>
+    <p id="what-if-pointed" class="sg-quiet"><span class="sg-by-mouse">Point at</span><span
+      class="sg-by-touch">Tap</span> a cell of a map to read its numbers.</p>
     <h2 id="what-if-divergence-heading">How far each prediction moved</h2>
     <p class="sg-quiet">Behind each character: the Kullback-Leibler divergence between the next-character probabilities as
-      trained and changed, 0 where they agree. Click a bar to hold that character.</p>
+      trained and changed, 0 where they agree. Press a bar to hold that character.</p>
     <div id="what-if-divergence"></div>
   </div>
 </section>

@@ -145,7 +145,7 @@ def test_everything_can_be_reached_and_seen_with_the_tab_key(open_page):
               const at = document.activeElement, style = getComputedStyle(at);
               const seen = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0;
               const ids = [];
-              for (let e = at; e; e = e.parentElement) ids.push(e.id, e.name);
+              for (let e = at; e; e = e.parentElement) ids.push(e.id, e.name, e.dataset.piece);
               return [ids.filter(Boolean), seen, Boolean(at.closest('.sg')), at.outerHTML.slice(0, 80)];
             }"""
         )

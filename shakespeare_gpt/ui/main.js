@@ -7,6 +7,7 @@ import { focus } from "./core/focus.js";
 import * as forming from "./attention/forming.js";
 import * as grid from "./attention/grid.js";
 import * as examples from "./writing/examples.js";
+import * as kept from "./core/kept.js";
 import * as help from "./core/help.js";
 import * as inside from "./inside/inside.js";
 import { read, url } from "./core/link.js";
@@ -62,6 +63,8 @@ export function mount(element, told, trigger) {
       pickers.mountGradio();
       tabs.mount();
       session.open(told);
+      if (kept.bringBack()) pickers.showPrompt();
+      kept.keep();
     }
     if (!piece.parentElement?.closest("[data-piece]")) {
       pickers.mountControls(piece);

@@ -69,6 +69,9 @@ export function fillBox(text) {
   filling = false;
 }
 
+/** Put what was typed of the text on the page into the box. */
+export const showPrompt = () => fillBox(view.get().text.slice(0, view.get().generated_from ?? undefined));
+
 /** Gradio draws the text box in its own time, and sometimes again; so the document listens. */
 export function mountGradio() {
   document.addEventListener("input", (event) => {
@@ -85,8 +88,7 @@ export function mountGradio() {
     const box = textBox();
     if (!box || seen.has(box) || !view.get().text) return;
     seen.add(box);
-    // A link may have been opened before its box was there.
-    fillBox(view.get().text.slice(0, view.get().generated_from ?? undefined));
+    showPrompt(); // a link may have been opened before its box was there
   });
 }
 

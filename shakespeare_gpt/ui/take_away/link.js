@@ -3,6 +3,7 @@
 
 import { call } from "../core/api.js";
 import { facts } from "../core/facts.js";
+import { broughtBack } from "../core/kept.js";
 import { isLink, read, runsOf, tooLong, url } from "../core/link.js";
 import { session, windowNow } from "../core/session.js";
 import { checked, listOf } from "../core/shape.js";
@@ -10,7 +11,7 @@ import { NOTHING, pointer, view } from "../core/store.js";
 import { element, find, messageOf } from "../core/text.js";
 import { fillBox, stopWriting } from "../gradio_seam/pickers.js";
 
-/** @import { Run, Score } from "../core/types.d.ts" */
+/** @import { Run, Score, Settings } from "../core/types.d.ts" */
 
 /** @type {HTMLElement} */
 let notes;
@@ -49,9 +50,7 @@ async function apply(given) {
   const { text, generated_from: from, position, until, step, ...rest } = found;
   pointer.set(NOTHING);
   stopWriting();
-  const { samples, length, temperature, top_k, top_p, seed } = found.sampling;
-  sampler = [samples, length, temperature, top_k, top_p, seed];
-  tellGradio("submit"); // Gradio's own sliders take what settings() gives
+  setSliders(found.sampling);
   if (!written) {
     view.set({ ...rest, text, generated_from: null, step: null, position, until });
     if (position) await arrived(text);
@@ -83,6 +82,12 @@ async function apply(given) {
     remarks.push(`What the link says about the writing could not be used: ${messageOf(error)}`);
   }
   say(...remarks);
+}
+
+/** Gradio's own sliders take what settings() gives. @param {Settings} sampling */
+function setSliders({ samples, length, temperature, top_k, top_p, seed }) {
+  sampler = [samples, length, temperature, top_k, top_p, seed];
+  tellGradio("submit");
 }
 
 /** The typed text has been read by the model, or it was refused. @param {string} text @returns {Promise<void>} */
@@ -167,13 +172,14 @@ export function mount(root, _told, trigger) {
     const asked = inAddress();
     if (asked) apply(asked);
   };
+  const begin = () => (broughtBack() ? setSliders(view.get().sampling) : open());
   window.addEventListener("hashchange", open);
-  if (session.get().window) open();
+  if (session.get().window) begin();
   else {
     const end = session.subscribe(({ window: seen }) => {
       if (!seen) return;
       end();
-      open();
+      begin();
     });
   }
 }

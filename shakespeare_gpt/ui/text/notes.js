@@ -1,6 +1,7 @@
 // What was changed in the text, what was cut, and what went wrong.
 
 import { facts } from "../core/facts.js";
+import { beginAnew, notice } from "../core/kept.js";
 import { session } from "../core/session.js";
 import { view } from "../core/store.js";
 import { element, find } from "../core/text.js";
@@ -25,11 +26,21 @@ export function mount(root) {
     if (Object.keys(intervention).length && tab !== WHAT_IF)
       sentences.push("In “What if?” something is switched off; what you see here is the model as trained.");
     notes.replaceChildren(
+      ...told(notice.get().said),
       ...sentences.map((sentence) => element("p", {}, sentence)),
       ...(error ? [element("p", { class: "sg-error" }, error)] : []),
     );
   };
   session.subscribe(draw);
+  notice.subscribe(draw);
   view.subscribe((_, changed) => (changed.has("intervention") || changed.has("tab")) && draw());
   draw();
+}
+
+/** What happened to the page, with the way to begin anew. @param {string} said */
+function told(said) {
+  if (!said) return [];
+  return [
+    element("p", {}, `${said} `, element("button", { type: "button", onclick: beginAnew }, "Begin anew")),
+  ];
 }

@@ -82,9 +82,11 @@ const named = ([probability, rank, entropy, start]) => ({ probability, rank, ent
  * The line under the buttons.
  * @param {Run} run
  * @param {boolean} stopped by the visitor: then the account never says that it is done
+ * @param {boolean} [silent] has nothing been heard from the server for a while?
  */
-export function sentence({ seeds, seconds, samples, done }, stopped) {
-  const state = done ? "Wrote" : stopped ? "Stopped after" : "Writing:";
+export function sentence({ seeds, seconds, samples, done }, stopped, silent = false) {
+  const going = silent ? "The server is silent after" : "Writing:";
+  const state = done ? "Wrote" : stopped ? "Stopped after" : going;
   const count = samples[0].text.length;
   const several = samples.length > 1;
   const which = several ? `seeds ${seeds[0]} to ${seeds.at(-1)}` : `seed ${seeds[0]}`;

@@ -36,7 +36,7 @@ export function result(root, props, watch) {
   draw = () => {
     const { run } = account;
     document.body.toggleAttribute("data-writing", !ended());
-    status.textContent = run ? sentence(run, stopped) : "";
+    status.textContent = run ? sentence(run, stopped, !session.get().streaming) : "";
     if (ended()) spoken.textContent = status.textContent; // for screen readers, once a run
     drawCards(cards);
   };
@@ -48,6 +48,7 @@ export function result(root, props, watch) {
     draw();
   };
   watch("value", changed);
+  session.subscribe((_, news) => news.has("streaming") && draw());
   // However it is pressed: by the visitor, or by stopWriting of the seam.
   document.addEventListener("click", (event) => {
     if (around(event, "#stop")) stop();

@@ -1,4 +1,4 @@
-"""Nothing is lost: a reload, a restart of the server in the middle of writing, the way back, an older link in the address."""
+"""Nothing is lost: a reload, a restart while it writes, the way back, an older link in the address."""
 
 from __future__ import annotations
 

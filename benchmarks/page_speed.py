@@ -78,12 +78,24 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def start() -> tuple[subprocess.Popen, str]:
-    """The app in a process of its own, when it answers."""
+# The page that every Gradio app is at least, launched as this app is, but for what it adds.
+BARE = """
+import gradio as gr
+from shakespeare_gpt.ui.launch import LAUNCH
+with gr.Blocks(title="Bare", analytics_enabled=False) as demo:
+    gr.Textbox(label="Text")
+    gr.Button("Button")
+demo.launch(**{name: value for name, value in LAUNCH.items() if name not in ("head", "app_kwargs")})
+"""
+
+
+def start(*command: str) -> tuple[subprocess.Popen, str]:
+    """The app, or what else this Python is told to run, in a process of its own, when it answers."""
     port = free_port()
     environment = {**os.environ, "GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": str(port)}
     environment |= {"GRADIO_ANALYTICS_ENABLED": "False"}
-    app = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+    line = [sys.executable, *(command or ("app.py",))]
+    app = subprocess.Popen(line, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}/"
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and app.poll() is None:
@@ -94,6 +106,11 @@ def start() -> tuple[subprocess.Popen, str]:
             time.sleep(0.2)
     app.kill()
     raise SystemExit("The app did not start.")
+
+
+def start_bare() -> tuple[subprocess.Popen, str]:
+    """A Gradio app with a text box and a button."""
+    return start("-c", BARE)
 
 
 def settled(page: Page) -> None:

@@ -27,13 +27,11 @@ PATIENCE = 120  # s: a busy machine is slow; nothing that works is waited for th
 
 def launch(demo: gr.Blocks) -> str:
     """The address of the demo, launched as app.py does it, on a free port; close it with demo.close()."""
-    # A copy: Gradio writes into these arguments.
-    options = {**LAUNCH, "app_kwargs": dict(LAUNCH["app_kwargs"])}
     with socket.socket() as free:  # Gradio's own search for one would meet the other test worker's
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     _, url, _ = demo.launch(
-        prevent_thread_lock=True, quiet=True, server_name="127.0.0.1", server_port=port, **options
+        prevent_thread_lock=True, quiet=True, server_name="127.0.0.1", server_port=port, **LAUNCH
     )
     return url
 

@@ -39,7 +39,7 @@ MAX_WAITING = 64  # for a place among those who write
 HELP = {**text_tab.HELP, **attention_tab.HELP, **inside_tab.HELP, **what_if_tab.HELP, **model_tab.HELP}
 
 
-def build_demo(model: GPT | None = None, folder: Path = ASSETS) -> gr.Blocks:
+def build_demo(model: GPT | None = None, folder: Path = ASSETS) -> Page:
     """The whole page for a model.
 
     Args:
@@ -63,6 +63,7 @@ def build_demo(model: GPT | None = None, folder: Path = ASSETS) -> gr.Blocks:
     about, score = About(model, snapshots, folder), Score(model)
     with Page(title="Shakespeare GPT", analytics_enabled=False, delete_cache=(3600, 3600)) as demo:
         demo.facts = page_facts(config, HELP, writing_tab.EXAMPLES)
+        demo.description = stage_tab.DESCRIPTION
         with gr.Row(elem_id="top"):
             stage_tab.build()
             lessons_tab.build()

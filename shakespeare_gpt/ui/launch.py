@@ -5,15 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from shakespeare_gpt.ui.core.theme import THEME
-from shakespeare_gpt.ui.gradio_seam import files, guard, pieces
+from shakespeare_gpt.ui.gradio_seam import files
 
-STYLES = (
-    "core/core.css", "stage/stage.css", "writing/writing.css", "text/text.css", "attention/attention.css",
-    "inside/inside.css", "what_if/what_if.css", "model/model.css", "lessons/tour.css", "take_away/take_away.css",
-)  # fmt: skip
 LAUNCH: dict[str, Any] = {
     "theme": THEME,
-    "head": pieces.head_tags(*STYLES),
     "favicon_path": str(files.UI / "core" / "favicon.png"),
     "footer_links": ["api", "settings"],
     "run_history": False,
@@ -22,5 +17,4 @@ LAUNCH: dict[str, Any] = {
     "show_error": False,
     "ssr_mode": False,
     "state_session_capacity": 200,  # Gradio keeps what each visitor's page shows; nothing here reads it
-    "app_kwargs": guard.options(),
 }

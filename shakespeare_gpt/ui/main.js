@@ -1,4 +1,5 @@
-// Where everything meets: each piece of the page (a gr.HTML with a static template) calls mount() when it is there.
+// Where everything meets: each piece of the page (a gr.HTML with a static template) calls mount() when it is there. What
+// the pieces are told comes in a file of its own, which is on its way before Gradio's scripts run (document.py).
 
 import { call } from "./core/api.js";
 import * as candidates from "./text/candidates.js";
@@ -24,6 +25,7 @@ import * as sentence from "./text/sentence.js";
 import * as stage from "./stage/stage.js";
 import * as pin from "./text/pin.js";
 import { pointer, view } from "./core/store.js";
+import { element, find } from "./core/text.js";
 import * as strip from "./text/strip.js";
 import * as tabs from "./gradio_seam/tabs.js";
 import * as takeAway from "./take_away/take_away.js";
@@ -50,32 +52,67 @@ const VIEWS = {
   tour: [tour],
 };
 
+const PAUSES = [1000, 4000]; // ms before what did not arrive is asked for again
+
+/** What the pieces are told, by their names. @returns {Promise<Record<string, any>>} */
+async function tell(failures = 0) {
+  try {
+    const answer = await fetch(/** @type {HTMLLinkElement} */ (find(document, "#page-told")).href);
+    if (!answer.ok) throw new Error(`The server failed (${answer.status}).`);
+    return await answer.json();
+  } catch (error) {
+    if (failures === PAUSES.length) throw error;
+    await new Promise((resolve) => setTimeout(resolve, PAUSES[failures]));
+    return tell(failures + 1);
+  }
+}
+
+/** The page begins when its first text is here. */
+async function open() {
+  const told = await tell();
+  pickers.mountGradio();
+  tabs.mount();
+  session.open(told.strip);
+  if (kept.bringBack()) pickers.showPrompt();
+  kept.keep();
+  return told;
+}
+
+const opening = open();
+opening.catch(() => {}); // each piece says so
+
 /**
  * A piece is there, with those that stand in it.
- * @param {HTMLElement} element
- * @param {any} told its value, which its modules know: for the strip, the first text's payload
+ * @param {HTMLElement} around
  * @param {(event: string) => void} trigger fires its Gradio events
  */
-export function mount(element, told, trigger) {
-  for (const piece of [...element.querySelectorAll("[data-piece]")].filter(isElement)) {
+export async function mount(around, trigger) {
+  const told = await opening.catch(() => null);
+  if (!told) {
+    const again = element(
+      "button",
+      { type: "button", onclick: () => location.reload() },
+      "Open the page again",
+    );
+    around.replaceChildren(
+      element("p", { class: "sg sg-error", role: "status" }, "The first numbers did not arrive. ", again),
+    );
+    return;
+  }
+  for (const piece of [...around.querySelectorAll("[data-piece]")].filter(isElement)) {
     const name = piece.dataset.piece ?? "";
-    if (name === "strip" && !session.get().window) {
-      pickers.mountGradio();
-      tabs.mount();
-      session.open(told);
-      if (kept.bringBack()) pickers.showPrompt();
-      kept.keep();
-    }
     if (!piece.parentElement?.closest("[data-piece]")) {
       pickers.mountControls(piece);
       help.mount(piece);
     }
-    for (const module of VIEWS[name]) module.mount(piece, told, trigger);
+    for (const module of VIEWS[name]) module.mount(piece, told[name], trigger);
   }
 }
 
-/** @param {Element} element @returns {element is HTMLElement} */
-const isElement = (element) => element instanceof HTMLElement;
+/** @param {Element} one @returns {one is HTMLElement} */
+const isElement = (one) => one instanceof HTMLElement;
+
+export * as events from "./events.js";
 
 window.shakespeare = Object.assign(window.shakespeare ?? {}, {
   view,

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from launched import connect, launch, pen  # noqa: F401
 from shakespeare_gpt.model import GPT
 from shakespeare_gpt.ui.demo import build_demo
-from shakespeare_gpt.ui.launch import LAUNCH
+from shakespeare_gpt.ui.gradio_seam.page import Page
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -26,15 +26,14 @@ def temporary_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def demo(model: GPT) -> gr.Blocks:
+def demo(model: GPT) -> Page:
     return build_demo(model)
 
 
 @pytest.fixture(scope="session")
-def http(demo: gr.Blocks) -> TestClient:
+def http(demo: Page) -> TestClient:
     """Requests to the app without a port."""
-    # A copy: Gradio writes into the arguments.
-    app = gr.routes.App.create_app(demo, app_kwargs=dict(LAUNCH["app_kwargs"]))
+    app = gr.routes.App.create_app(demo, app_kwargs=demo.app_kwargs())
     return TestClient(app)
 
 

@@ -27,7 +27,6 @@ from shakespeare_gpt.tokenizer import Tokenizer
 from shakespeare_gpt.ui.core import limits
 from shakespeare_gpt.ui.core.facts import CHOICES, page_facts, view
 from shakespeare_gpt.ui.demo import build_demo
-from shakespeare_gpt.ui.launch import LAUNCH
 from support import ROOT
 
 GOLDEN = ROOT / "tests" / "golden"
@@ -104,7 +103,8 @@ def small() -> GPT:
 @pytest.fixture(scope="module")
 def http(small: GPT) -> TestClient:
     """The small model's page."""
-    return TestClient(gr.routes.App.create_app(build_demo(small), app_kwargs=dict(LAUNCH["app_kwargs"])))
+    demo = build_demo(small)
+    return TestClient(gr.routes.App.create_app(demo, app_kwargs=demo.app_kwargs()))
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,6 @@ from shakespeare_gpt.ui.core import traces
 from shakespeare_gpt.ui.core.limits import Refused
 from shakespeare_gpt.ui.core.traces import TraceCache
 from shakespeare_gpt.ui.demo import build_demo
-from shakespeare_gpt.ui.launch import LAUNCH
 from shakespeare_gpt.ui.model.api import About
 from support import ASSETS, TEXT, VOCABULARY, small_gpt
 
@@ -298,7 +297,7 @@ def opened() -> list[Path]:
 def test_everything_that_the_page_shows_comes_from_its_folder(folder, opened):
     opened.clear()
     demo = build_demo(folder=folder)
-    http = TestClient(gr.routes.App.create_app(demo, app_kwargs=dict(LAUNCH["app_kwargs"])))
+    http = TestClient(gr.routes.App.create_app(demo, app_kwargs=demo.app_kwargs()))
 
     def answer(name, *data):
         response = http.post(f"/gradio_api/run/{name}", json={"data": list(data)})
@@ -320,10 +319,10 @@ def test_everything_that_the_page_shows_comes_from_its_folder(folder, opened):
         answer("snapshot", PROMPT, step)
         answer("snapshot_text", PROMPT, step)
     answer("samples")
-    told = {each["props"].get("elem_id"): each["props"].get("value") for each in demo.config["components"]}
+    told = demo.told()
     assert told["what-if"]["prices"]["prices"][0]["price"] == 123.0
-    assert told["roles-piece"]["heads"] == api_heads(measured)
-    assert [one["step"] for one in told["forming-piece"]["moments"]] == [0, 1, 4, 12]
+    assert told["roles"]["heads"] == api_heads(measured)
+    assert [one["step"] for one in told["forming"]["moments"]] == [0, 1, 4, 12]
     assert told["strip"]["overview"]["checkpoint"] == record["sha256"]
 
     resolved = {path.resolve() for path in opened}

@@ -9,9 +9,10 @@ import gradio as gr
 import gradio.blocks
 import gradio.components
 import gradio.route_utils
+import httpx
 import pytest
 
-from shakespeare_gpt.ui.gradio_seam import guard, page
+from shakespeare_gpt.ui.gradio_seam import document, page
 
 
 class Without:
@@ -70,4 +71,13 @@ def test_what_gradio_no_longer_has_stops_the_import(case, monkeypatch):
 
 def test_this_gradio_has_it_all():
     page.check()
-    assert guard.PREFIX == page.PREFIX
+
+
+def test_the_document_has_the_places_of_what_we_write_into_it(url):
+    """Ours comes before Gradio's own scripts, and after what says to which address ours are relative."""
+    text = httpx.get(url).text
+    parts = ("<base ", "page.css", "page.js", "page-facts", "gradio_config", "<noscript>", "<gradio-app")
+    places = [text.index(part) for part in parts]
+    assert places == sorted(places)
+    bare = b"<html><head></head><body></body></html>"
+    assert document.completed(bare, "<title>x</title>") == bare

@@ -65,11 +65,11 @@ def test_the_page_has_the_ids_that_tests_and_links_rely_on(http, page):
         assert f'id=\\"{template_id}\\"' in page.text
 
 
-def test_the_page_opens_with_a_filled_prompt_and_its_payload(http, model):
+def test_the_page_opens_with_a_filled_prompt_and_its_payload(http, demo, model):
     components = {c["props"].get("elem_id"): c for c in http.get("/config").json()["components"]}
     first = next(iter(EXAMPLES.values()))
     assert components["prompt"]["props"]["value"] == first
-    told = components["strip"]["props"]["value"]
+    told = json.loads(http.get(files.Told(demo.told()).url).text)["strip"]
     assert told["text"] == first
     assert told["overview"]["characters"] == sg.trace(model, first).characters
     assert told["layer"]["layer"] == told["chosen"]["layer"]
@@ -77,7 +77,7 @@ def test_the_page_opens_with_a_filled_prompt_and_its_payload(http, model):
 
 def test_the_page_travels_small(page):
     assert page.headers["content-encoding"] == "gzip"
-    assert int(page.headers["content-length"]) < 400_000
+    assert int(page.headers["content-length"]) < 40_000
 
 
 def test_five_examples_that_fit(model):
@@ -141,28 +141,54 @@ def test_plotly_goes_with_the_installed_one_and_is_compressed_and_kept(http):
     assert "content-encoding" not in plain.headers and plain.text == response.text
 
 
-def test_a_file_that_changes_gets_another_address(monkeypatch, tmp_path):
-    monkeypatch.setattr(files, "UI", tmp_path)
-    uncached_served, uncached_version = files.served.__wrapped__, files.version.__wrapped__
+def test_a_file_that_changes_gets_another_address(monkeypatch):
+    uncached_served, uncached_version, source = (
+        files.served.__wrapped__,
+        files.version.__wrapped__,
+        files.source,
+    )
     monkeypatch.setattr(files, "served", uncached_served)
-    (tmp_path / "a.js").write_text("1")
     before = uncached_version()
-    assert "a.js" in uncached_served() and before == uncached_version()
-    (tmp_path / "a.js").write_text("2")
+    assert before == uncached_version() == files.version()
+    monkeypatch.setattr(
+        files, "source", lambda name: source(name) + ("// changed\n" if name == "core/text.js" else "")
+    )
     assert uncached_version() != before
+    assert files.Told({"a": 1}).url != files.Told({"a": 2}).url
 
 
-@pytest.mark.parametrize("name", ["demo.py", "..%2Fdemo.py", "%2e%2e%2fdemo.py", "", "page.js.map"])
+@pytest.mark.parametrize(
+    "name", ["demo.py", "..%2Fdemo.py", "%2e%2e%2fdemo.py", "", "core/store.js", "main.js"]
+)
 def test_only_the_listed_files_are_served(http, name):
     response = http.get(f"/shakespeare/{files.version()}/{name}")
     assert response.status_code == 404
     assert "build_demo" not in response.text
 
 
-def test_the_page_preloads_plotly(http, page):
-    link = page.headers["link"]
-    assert files.url("core/plotly.min.js") in link and "preload" in link
-    assert "link" not in http.get("/config").headers
+def test_each_browser_gets_what_it_unpacks(http, demo):
+    told = files.Told(demo.told()).url
+    for address in (files.url("page.js"), files.url("page.css"), told):
+        texts = set()
+        for encoding in ("br", "gzip", "identity"):
+            response = http.get(address, headers={"Accept-Encoding": encoding})
+            assert response.headers.get("content-encoding", "identity") == encoding
+            assert "Accept-Encoding" in response.headers["vary"]
+            assert "immutable" in response.headers["cache-control"]
+            texts.add(response.text)
+        assert len(texts) == 1
+    assert http.get(told.replace("told", "untold")).status_code == 404
+    assert http.get(re.sub(r"/\w+/told", "/0123456789ab/told", told)).status_code == 404, "another page's"
+
+
+def test_the_document_names_what_the_page_needs_before_gradios_scripts_run(page):
+    """And nothing of it stands in the document twice, or in Gradio's config."""
+    for name in ("page.css", "page.js"):
+        assert page.text.count(f'"{files.url(name)}"') == 1
+    assert page.text.count("thumbnails") == 0
+    assert '<meta name="description" content="A small language model' in page.text
+    assert page.text.count("<title>") == 1 and 'lang="en"' in page.text
+    assert len(re.findall(r'id="page-told" href="shakespeare/\w+/told\.json"', page.text)) == 1
 
 
 # --- what the endpoints say about themselves ---------------------------------------------------------------------

@@ -343,18 +343,18 @@ def test_the_roles_may_mount_before_the_thumbnails(alone):
 
     def late(route: Route) -> None:
         source = route.fetch().text()
-        begins = "export function mount(element, told, trigger) {"
+        begins = "async function mount(around, trigger) {"
         assert begins in source
         waits = """
-          if (element.querySelector("[data-piece='attention']") && !window.mountThumbnails) {
-            const parts = [...element.childNodes];
-            element.replaceChildren();
-            window.mountThumbnails = () => (element.replaceChildren(...parts), mount(element, told, trigger));
+          if (around.querySelector("[data-piece='attention']") && !window.mountThumbnails) {
+            const parts = [...around.childNodes];
+            around.replaceChildren();
+            window.mountThumbnails = () => (around.replaceChildren(...parts), mount(around, trigger));
             return;
           }"""
         route.fulfill(body=source.replace(begins, begins + waits), content_type="text/javascript")
 
-    page = alone(lambda page: page.route("**/main.js", late)).page
+    page = alone(lambda page: page.route("**/page.js", late)).page
     page.wait_for_function(
         "Boolean(document.querySelector('.sg-roles-line')?.textContent && window.mountThumbnails)"
     )

@@ -19,7 +19,7 @@ from shakespeare_gpt.ui.text.tab import STRIP
 from shakespeare_gpt.ui.what_if.tab import WITHOUT
 from support import VOCABULARY, small_gpt
 
-STYLES = {name: files.contents(name)[0].decode() for name in files.served() if name.endswith(".css")}
+STYLES = {name: files.source(name) for name in files.STYLES}
 
 
 @pytest.fixture(scope="module")

@@ -335,7 +335,7 @@ def test_the_front_matter_is_a_space_s():
 
 def test_every_import_is_a_requirement():
     """What the code imports is what requirements.txt names, but for what those packages always bring along."""
-    brought = {"starlette", "fastapi", "uvicorn", "anyio", "httpx", "tqdm", "yaml"}
+    brought = {"starlette", "fastapi", "brotli", "uvicorn", "anyio", "httpx", "tqdm", "yaml"}
     used = {name.split(".")[0] for path in CODE for name in imports(path)}
     outside = (
         used - set(sys.stdlib_module_names) - {"shakespeare_gpt"} - brought - {"spaces"}

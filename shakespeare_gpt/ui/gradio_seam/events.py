@@ -15,22 +15,22 @@ MODULE = "events.js"
 
 def event(name: str) -> str:
     """For `js=` of an event: the function gets the event's inputs, and what it returns goes into the outputs."""
-    return f"async (...inputs) => (await {_module(name)}).{name}(...inputs)"
+    return f"async (...inputs) => (await {_events(name)}).{name}(...inputs)"
 
 
 def on_load(name: str) -> str:
     """For `js_on_load=` of a gr.HTML: the function gets what Gradio gives such a script."""
-    return f"{_module(name)}.then(events => events.{name}(element, props, watch));"
+    return f"{_events(name)}.then(events => events.{name}(element, props, watch));"
 
 
-def _module(name: str) -> str:
+def _events(name: str) -> str:
     if name not in exported():
         raise KeyError(f"{MODULE} exports no {name}.")
-    return f'import(new URL("{files.url(MODULE)}", document.baseURI))'  # not relative to Gradio's own files
+    # Not relative to Gradio's own files.
+    return f'import(new URL("{files.url(files.SCRIPT)}", document.baseURI)).then(({{events}}) => events)'
 
 
 def exported() -> set[str]:
     """The names that events.js exports."""
-    source = files.contents(MODULE)[0].decode()
-    lists = re.findall(r"^export \{([^}]*)\}", source, re.MULTILINE)
+    lists = re.findall(r"^export \{([^}]*)\}", files.source(MODULE), re.MULTILINE)
     return {entry.split(" as ")[-1].strip() for names in lists for entry in names.split(",") if entry.strip()}

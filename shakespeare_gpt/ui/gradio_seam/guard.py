@@ -18,8 +18,9 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shakespeare_gpt.ui.gradio_seam import files
-from shakespeare_gpt.ui.gradio_seam.page import PREFIX
+from shakespeare_gpt.ui.gradio_seam.document import Document
 
+PREFIX = "/gradio_api"  # of every route of Gradio's that a page or a program calls
 MAX_BODY = 256 * 2**10  # bytes; the longest honest call has 2,000 characters, each at most 12 bytes of JSON
 # What a page, gradio_client, curl and MCP clients call under PREFIX; the rest is closed.
 OPEN = (
@@ -30,14 +31,20 @@ OPEN = (
 log = logging.getLogger(__name__)
 
 
-def options() -> dict[str, Any]:
-    """The arguments for the FastAPI app under Gradio: `launch(app_kwargs=options())`."""
+def options(tags: str, told: files.Told) -> dict[str, Any]:
+    """The arguments for the FastAPI app under Gradio: `launch(app_kwargs=options(...))`.
+
+    Args:
+        tags: for the head of the document.
+        told: what the pieces of the page are told.
+    """
     return {
-        "routes": files.routes(),
+        "routes": files.routes(told),
         # Gradio compresses files only, by their suffix; our answers are JSON of up to 800 KB.
         "middleware": [
             Middleware(Guard),
             Middleware(GZipMiddleware, minimum_size=1_000, compresslevel=4),
+            Middleware(Document, tags=tags),
         ],
         "exception_handlers": {RequestValidationError: malformed},
     }
@@ -79,8 +86,6 @@ class Guard:
                 headers = MutableHeaders(scope=message)
                 headers.setdefault("X-Content-Type-Options", "nosniff")
                 headers.setdefault("Referrer-Policy", "same-origin")
-                if scope["path"] == "/":  # the browser fetches it while Gradio's own scripts still start
-                    headers.append("Link", f"<{files.url('core/plotly.min.js')}>; rel=preload; as=script")
             await send(message)
 
         try:

@@ -7,7 +7,6 @@ Gradio without, say, `validate_inputs` must not leave the door open that this ap
 from __future__ import annotations
 
 import inspect
-import json
 from typing import Any
 
 import gradio as gr
@@ -16,9 +15,10 @@ import gradio.components
 import gradio.route_utils
 
 from shakespeare_gpt.ui.core import limits
+from shakespeare_gpt.ui.gradio_seam import document, files, guard, pieces
+from shakespeare_gpt.ui.gradio_seam.guard import PREFIX
 
 TESTED = "6.24 to 6.31"  # versions of Gradio
-PREFIX = "/gradio_api"  # of every route that guard.py stands in front of
 # What Page overrides: the first parameters, in order, and whether it is awaited.
 OVERRIDDEN = {
     "validate_inputs": (("self", "block_fn", "inputs"), False),
@@ -39,8 +39,7 @@ def check() -> None:
     calls = code is not None and "validate_inputs" in code.co_names
     require(calls, "Blocks.preprocess_data that calls validate_inputs")
     require("root_path" in parameters(blocks["process_api"]), "Blocks.process_api(root_path=)")
-    launched = {"head", "app_kwargs"} <= set(parameters(blocks["launch"]))
-    require(launched, "Blocks.launch(head=, app_kwargs=)")
+    require("app_kwargs" in parameters(blocks["launch"]), "Blocks.launch(app_kwargs=)")
     called = {"inputs", "postprocess"} <= set(parameters(getattr(gradio.blocks, "BlockFunction", None)))
     require(called, "BlockFunction(inputs=, postprocess=)")
     component = getattr(gradio.components, "Component", None)
@@ -78,6 +77,7 @@ class Page(gr.Blocks):
     """
 
     facts: dict[str, Any]  # what the browser is told before anything else: core/facts.py
+    description: str  # one sentence, for search engines
 
     def validate_inputs(self, block_fn: Any, inputs: list[Any]) -> None:
         expected = block_fn.inputs
@@ -96,12 +96,14 @@ class Page(gr.Blocks):
             how["root_path"] = None  # of files, again
         return await super().process_api(block_fn, *args, **how)
 
+    def told(self) -> dict[str, Any]:
+        """What the pieces of the page are told, by their names."""
+        return pieces.told_to(self.blocks.values())
+
+    def app_kwargs(self) -> dict[str, Any]:
+        """What stands around Gradio's app, and what of this page is served beside it: see guard.py."""
+        told = files.Told(self.told())
+        return guard.options(document.head(str(self.title), self.description, self.facts, told), told)
+
     def launch(self, *args: Any, **how: Any) -> Any:
-        how["head"] = data_tag("page-facts", self.facts) + (how.get("head") or "")
-        return super().launch(*args, **how)
-
-
-def data_tag(id: str, value: Any) -> str:
-    """JSON for a page's <head>: a script that never runs, with nothing in it that could end it."""
-    told = json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
-    return f'<script type="application/json" id="{id}">{told}</script>\n'
+        return super().launch(*args, **{"app_kwargs": self.app_kwargs(), **how})

@@ -2,45 +2,45 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import gradio as gr
 
 from shakespeare_gpt.ui.gradio_seam import files
 
-# Not needed before the visitor asks for it, or loaded by a tag of its own.
-LATER = (
-    "core/plotly.min.js", "standalone.js", "take_away/standalone_api.js", "take_away/standalone_file.js",
-)  # fmt: skip
+NAME = re.compile(r'data-piece="([\w-]+)"')
 
 
-def piece(template: str, value: Any = None, trigger: bool = False, **options: Any) -> gr.HTML:
+# What the scripts of a piece are told, and its name: not as Gradio's value, which would stand in the document.
+_told: WeakKeyDictionary[gr.HTML, tuple[str, Any]] = WeakKeyDictionary()
+
+
+def piece(template: str, told: Any = None, trigger: bool = False, **options: Any) -> gr.HTML:
     """A piece of the page; main.js knows by the template's `data-piece` which scripts it belongs to.
 
     Args:
         template: static HTML. It holds no data: Gradio evaluates `{{...}}` and `${...}` in it, and would run a
             visitor's text.
-        value: what the scripts are told, ready for JSON.
+        told: what the scripts are told, ready for JSON: see files.Told.
         trigger: whether they fire events of the component.
     """
     # By an address that does not depend on Gradio's own files.
-    main = f'import(new URL("{files.url("main.js")}", document.baseURI))'
-    arguments = "element, props.value, trigger" if trigger else "element, props.value"
-    return gr.HTML(
-        value,
+    main = f'import(new URL("{files.url(files.SCRIPT)}", document.baseURI))'
+    arguments = "element, trigger" if trigger else "element"
+    made = gr.HTML(
         html_template=template,
         js_on_load=f"{main}.then(main => main.mount({arguments}));",
         apply_default_css=False,
         **options,
     )
+    if told is not None:
+        _told[made] = NAME.findall(template)[0], told
+    return made
 
 
-def head_tags(*styles: str) -> str:
-    """Tags for the page's <head>: Plotly, which may arrive when it likes, the style sheets, and all modules early."""
-    modules = [name for name in files.served() if name.endswith(".js") and name not in LATER]
-    tags = [
-        f'<script type="module" src="{files.url("core/plotly.js")}"></script>',  # which fetches plotly.min.js
-        *(f'<link rel="stylesheet" href="{files.url(name)}">' for name in styles),
-        *(f'<link rel="modulepreload" href="{files.url(name)}">' for name in modules),
-    ]
-    return "\n".join(tags)
+def told_to(blocks: Iterable[Any]) -> dict[str, Any]:
+    """What the pieces among these blocks are told, by their names."""
+    return dict(_told[block] for block in blocks if block in _told)

@@ -12,6 +12,11 @@ HEADER = """
   <p>It writes one character at a time. See what it looks back at for each.</p>
 </header>
 """
+# For who finds the page by a search.
+DESCRIPTION = (
+    "A small language model that writes like Shakespeare, one character at a time, and shows what each of its attention "
+    "heads looks at."
+)
 
 PROJECTOR = """
 <div class="sg" data-piece="projector">

@@ -1,8 +1,8 @@
 // "Take it away": the explorer of this text as one HTML file that needs no server and no network.
 //
-// It holds Plotly, the style sheet, the page's own modules, and the numbers of every layer. Modules find each other
-// through an import map of data: addresses, under "sg/"; in place of core/api.js stands standalone_api.js, which answers
-// from the file. The first module is standalone.js.
+// It holds Plotly, a style sheet, the page's own modules, and the numbers of every layer. The server puts the modules
+// together (gradio_seam/files.py): in place of core/api.js stands standalone_api.js, which answers from the file, and the
+// first module is standalone.js.
 
 import { promptLength, session, windowNow } from "../core/session.js";
 import { base64, pack } from "../core/decode.js";
@@ -11,8 +11,6 @@ import { held } from "../core/focus.js";
 import { url } from "../core/link.js";
 import { view } from "../core/store.js";
 
-const IMPORT = /\b(from|import) "(\.{1,2}\/[\w/.]+\.js)"/g;
-
 /** @import { LayerPayload } from "../core/types.d.ts" */
 
 /** A file that the server also gives to the page; the browser has most of them already. @param {string} name */
@@ -20,35 +18,6 @@ async function fetched(name) {
   const answer = await fetch(new URL(`../${name}`, import.meta.url));
   if (!answer.ok) throw new Error(`The server does not give ${name}.`);
   return answer.text();
-}
-
-/**
- * The path of an imported module, from that of the importing one: ("text/strip.js", "../core/store.js") -> "core/store.js".
- * @param {string} importer
- * @param {string} imported
- */
-const resolved = (importer, imported) => new URL(imported, `file:///${importer}`).pathname.slice(1);
-
-/**
- * {"sg/main.js": address, ...}: a module and all that it imports, rewritten to find each other by these names.
- * @param {string} first
- */
-async function modules(first) {
-  /** @type {Record<string, string>} */
-  const found = {};
-  const waiting = [first];
-  for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
-    if (found[`sg/${name}`]) continue;
-    const importer = name;
-    const source = await fetched(name);
-    const named = source.replace(IMPORT, (_, word, imported) => {
-      const path = resolved(importer, imported).replace("core/api.js", "take_away/standalone_api.js");
-      waiting.push(path);
-      return `${word} "sg/${path}"`;
-    });
-    found[`sg/${name}`] = `data:text/javascript;charset=utf-8,${encodeURIComponent(named)}`;
-  }
-  return found;
 }
 
 /** What the file shows and answers: see standalone.js and standalone_api.js. */
@@ -112,13 +81,9 @@ const STYLE = `
 export async function html(pieces) {
   const { n_layer, n_head, checkpoint } = windowNow();
   const { layer, head } = view.get();
-  const [answers, map, plotly, ...css] = await Promise.all([
+  const [answers, plotly, css, script] = await Promise.all([
     numbers(),
-    modules("standalone.js"),
-    fetched("core/plotly.min.js"),
-    fetched("core/core.css"),
-    fetched("text/text.css"),
-    fetched("attention/attention.css"),
+    ...["core/plotly.min.js", "standalone.css", "standalone.js"].map(fetched),
   ]);
   const sha = checkpoint ? ` Checkpoint ${checkpoint.slice(0, 16)}.` : "";
   const live = facts.space
@@ -130,10 +95,9 @@ export async function html(pieces) {
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline' data:; style-src 'unsafe-inline'; img-src data: blob:">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:">
 <title>Shakespeare GPT: layer ${layer}, head ${head}</title>
-<style>${css.join("")}${STYLE}</style>
-<script type="importmap">${inScript({ imports: map })}</script>
+<style>${css}${STYLE}</style>
 </head>
 <body>
 <main>
@@ -144,7 +108,7 @@ ${Object.values(pieces).join("\n")}
 <script type="application/json" id="page-facts">${inScript(facts)}</script>
 <script type="application/json" id="held">${inScript(answers)}</script>
 <script>${closed(plotly)}</script>
-<script type="module">import "sg/standalone.js";</script>
+<script type="module">${closed(script)}</script>
 </body>
 </html>
 `;

@@ -1,0 +1,85 @@
+"""What the document says before Gradio's scripts run: who it is, its facts, its style sheet, script and first numbers.
+
+Gradio's own `head=` is put into the page by its scripts, half a second later; and twice into the document. So a
+middleware writes into the document on its way out. Where Gradio's page should no longer have the places that it looks
+for, the page is left as it is, and tests/app/test_seam.py says so.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from typing import Any
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shakespeare_gpt.ui.gradio_seam import files
+
+HEAD = re.compile(rb"<base\b[^>]*>")  # our addresses are relative to it
+BODY = re.compile(rb"<gradio-app\b")
+NO_SCRIPT = (
+    "<noscript><p style='padding: 24px'>This page draws what a model looks at with JavaScript, which is switched off "
+    "here. Please switch it on and open the page again.</p></noscript>"
+)
+
+
+def head(title: str, description: str, facts: dict[str, Any], told: files.Told) -> str:
+    """Tags for the document's head."""
+    return "\n".join(
+        [
+            f"<title>{html.escape(title)}</title>",
+            f'<meta name="description" content="{html.escape(description)}">',
+            f'<link rel="stylesheet" href="{files.url(files.SHEET)}">',
+            f'<link rel="preload" as="fetch" crossorigin id="page-told" href="{told.url}">',
+            f'<script type="module" src="{files.url(files.SCRIPT)}"></script>',
+            data_tag("page-facts", facts),
+        ]
+    )
+
+
+def data_tag(id: str, value: Any) -> str:
+    """JSON for a document: a script that never runs, with nothing in it that could end it."""
+    told = json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    return f'<script type="application/json" id="{id}">{told}</script>'
+
+
+def completed(document: bytes, tags: str) -> bytes:
+    """Gradio's document with our tags, and a sentence for who has no JavaScript."""
+    place, body = HEAD.search(document), BODY.search(document)
+    if not place or not body:
+        return document
+    parts = (document[: place.end()], document[place.end() : body.start()], document[body.start() :])
+    return tags.encode().join(parts[:2]) + NO_SCRIPT.encode() + parts[2]
+
+
+class Document:
+    """The middleware; what is not the page passes unchanged."""
+
+    def __init__(self, app: ASGIApp, tags: str) -> None:
+        self.app, self.tags = app, tags
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] != "/" or scope["method"] != "GET":
+            return await self.app(scope, receive, send)
+        start: Message = {}
+        parts: list[bytes] = []
+
+        async def send_on(message: Message) -> None:
+            nonlocal start
+            if message["type"] == "http.response.start":
+                start = message
+                return
+            parts.append(message.get("body", b""))
+            if message.get("more_body"):
+                return
+            body = b"".join(parts)
+            headers = MutableHeaders(scope=start)
+            if headers.get("content-type", "").startswith("text/html"):
+                body = completed(body, self.tags)
+                headers["Content-Length"] = str(len(body))
+            await send(start)
+            await send({"type": "http.response.body", "body": body})
+
+        await self.app(scope, receive, send_on)

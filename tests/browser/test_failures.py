@@ -346,7 +346,7 @@ def test_the_roles_may_mount_before_the_thumbnails(alone):
         begins = "async function mount(around, trigger) {"
         assert begins in source
         waits = """
-          if (around.querySelector("[data-piece='attention']") && !window.mountThumbnails) {
+          if (around.querySelector("[data-piece='maps']") && !window.mountThumbnails) {
             const parts = [...around.childNodes];
             around.replaceChildren();
             window.mountThumbnails = () => (around.replaceChildren(...parts), mount(around, trigger));

@@ -33,7 +33,7 @@ def head(title: str, description: str, facts: dict[str, Any], told: files.Told) 
             f'<meta name="description" content="{html.escape(description)}">',
             f'<link rel="stylesheet" href="{files.url(files.SHEET)}">',
             f'<link rel="preload" as="fetch" crossorigin id="page-told" href="{told.url}">',
-            f'<script type="module" src="{files.url(files.SCRIPT)}"></script>',
+            f'<link rel="modulepreload" href="{files.url(files.SCRIPT)}">',
             data_tag("page-facts", facts),
         ]
     )
@@ -46,12 +46,21 @@ def data_tag(id: str, value: Any) -> str:
 
 
 def completed(document: bytes, tags: str) -> bytes:
-    """Gradio's document with our tags, and a sentence for who has no JavaScript."""
+    """Gradio's document with our tags in its head, our script, and a sentence for who has no JavaScript."""
     place, body = HEAD.search(document), BODY.search(document)
     if not place or not body:
         return document
-    parts = (document[: place.end()], document[place.end() : body.start()], document[body.start() :])
-    return tags.encode().join(parts[:2]) + NO_SCRIPT.encode() + parts[2]
+    # As soon as it is here, and in nobody's way: Gradio's own script comes before or after it.
+    script = f'<script type="module" async src="{files.url(files.SCRIPT)}"></script>'
+    return b"".join(
+        [
+            document[: place.end()],
+            tags.encode(),
+            document[place.end() : body.start()],
+            (NO_SCRIPT + script).encode(),
+            document[body.start() :],
+        ]
+    )
 
 
 class Document:

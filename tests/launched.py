@@ -53,7 +53,7 @@ def post(address: str, body: object) -> httpx.Response:
 def generate_button(url: str) -> int:
     """The number of the event that the Generate button sets off."""
     dependencies = http.get(f"{url}config").json()["dependencies"]
-    return next(d["id"] for d in dependencies if d["api_name"] == "write" and not d["js"])
+    return next(d["id"] for d in dependencies if d["api_name"] == "write" and ".generate(" in d["js"])
 
 
 def press(url: str, *data: object) -> Iterator[dict]:

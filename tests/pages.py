@@ -216,18 +216,22 @@ def stopped(page: Page, pen: Pen) -> None:
 def open_settings(page: Page) -> None:
     """Unfold the settings, if they are not."""
     if not page.locator("#settings input").first.is_visible():
-        page.locator("#settings button").first.click()
+        page.locator("#settings summary").click()
         page.locator("#settings input").first.wait_for()
 
 
 def settings(page: Page, **values: float) -> None:
-    """Set sliders and numbers of the settings by their labels."""
+    """Set settings of the sampler by their names. What unfolds for it is folded again: it lies over other things."""
+    folded = not page.locator("#settings input").first.is_visible()
     open_settings(page)
-    for label, value in values.items():
-        field = page.locator(f"#settings input[type=number][aria-label*='{label}']")
-        if field.input_value() != str(value):
+    for name, value in values.items():
+        field = page.locator(f"[data-setting={name}]")
+        if field.evaluate("each => each.matches('select')"):
+            field.select_option(str(value))
+        else:
             field.fill(str(value))
-            field.press("Tab")
+    if folded:
+        page.locator("#settings summary").click()
     settle(page)
 
 

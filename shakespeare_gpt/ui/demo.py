@@ -62,21 +62,20 @@ def build_demo(model: GPT | None = None, folder: Path = ASSETS) -> Page:
     inside, what_if = Inside(model, traces), WhatIf(model, traces, folder)
     about, score = About(model, snapshots, folder), Score(model)
     with Page(title="Shakespeare GPT", analytics_enabled=False, delete_cache=(3600, 3600)) as demo:
-        demo.facts = page_facts(config, HELP, writing_tab.EXAMPLES)
+        demo.facts = page_facts(model, HELP, writing_tab.EXAMPLES)
         demo.description = stage_tab.DESCRIPTION
         with gr.Row(elem_id="top"):
             stage_tab.build()
             lessons_tab.build()
-            take_away = take_away_tab.build(standalone(config))
+            take_away_tab.build(standalone(config))
             stage_tab.projector()
         first = first_view(text, attention)
         with gr.Row(elem_id="stage"):
             with gr.Column(elem_id="stage-text"):
-                controls = writing_tab.build(config)
+                controls = writing_tab.build()
                 text_tab.build(first, attention_tab.LENSES)
             attention_tab.maps(config)
             text_tab.numbers()
-        take_away_tab.connect(take_away, controls.settings)
         with gr.Tabs(elem_id="deeper"):
             with gr.Tab(TABS[0]):
                 attention_tab.build(attention)

@@ -2,7 +2,6 @@
 // the pieces are told comes in a file of its own, which is on its way before Gradio's scripts run (document.py).
 
 import { call } from "./core/api.js";
-import * as candidates from "./text/candidates.js";
 import { session } from "./core/session.js";
 import { focus } from "./core/focus.js";
 import * as forming from "./attention/forming.js";
@@ -16,12 +15,14 @@ import * as logitLens from "./attention/logit_lens.js";
 import * as headMap from "./attention/head_map.js";
 import * as layerMaps from "./attention/layer_maps.js";
 import * as model from "./model/model.js";
+import * as nextCharacter from "./text/next_character.js";
 import * as notes from "./text/notes.js";
 import * as pickers from "./gradio_seam/pickers.js";
 import * as readout from "./text/readout.js";
 import * as roles from "./attention/roles.js";
 import * as scrub from "./text/scrub.js";
 import * as sentence from "./text/sentence.js";
+import { mountSettings } from "./core/settings.js";
 import * as stage from "./stage/stage.js";
 import * as pin from "./text/pin.js";
 import { pointer, view } from "./core/store.js";
@@ -33,12 +34,12 @@ import * as tour from "./lessons/tour.js";
 import * as whatIf from "./what_if/what_if.js";
 
 // Which modules live in which piece; `data-piece` in the templates (tab.py) names it.
-/** @type {Record<string, {mount: (piece: HTMLElement, told: any, trigger: (event: string) => void) => void}[]>} */
+/** @type {Record<string, {mount: (piece: HTMLElement, told: any) => void}[]>} */
 const VIEWS = {
   projector: [stage],
   begin: [examples],
   strip: [strip, pin, sentence, notes, scrub],
-  numbers: [readout, candidates],
+  numbers: [readout, nextCharacter],
   lenses: [{ mount: pickers.mountLenses }],
   "take-away": [takeAway],
   maps: [grid, headMap],
@@ -84,9 +85,8 @@ opening.catch(() => {}); // each piece says so
 /**
  * A piece is there, with those that stand in it.
  * @param {HTMLElement} around
- * @param {(event: string) => void} trigger fires its Gradio events
  */
-export async function mount(around, trigger) {
+export async function mount(around) {
   const told = await opening.catch(() => null);
   if (!told) {
     const again = element(
@@ -103,9 +103,10 @@ export async function mount(around, trigger) {
     const name = piece.dataset.piece ?? "";
     if (!piece.parentElement?.closest("[data-piece]")) {
       pickers.mountControls(piece);
+      mountSettings(piece);
       help.mount(piece);
     }
-    for (const module of VIEWS[name]) module.mount(piece, told[name], trigger);
+    for (const module of VIEWS[name]) module.mount(piece, told[name]);
   }
 }
 

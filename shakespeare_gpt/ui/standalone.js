@@ -32,7 +32,7 @@ const paint = () => document.body.classList.toggle("dark", dark.matches);
 dark.addEventListener("change", paint);
 paint();
 
-find(document, "#candidates").remove(); // only the server knows them
+find(document, "#next-character").remove(); // only the server knows it
 pickers.mountGradio();
 session.open(held.first, held.steps);
 view.set(held.view);

@@ -11,6 +11,8 @@ import itertools
 import json
 import math
 import os
+import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from starlette.testclient import TestClient
 import shakespeare_gpt as sg
 from shakespeare_gpt.intervention import Intervention
 from shakespeare_gpt.model import GPT, GPTConfig
+from shakespeare_gpt.sampling import distribution, draw, unnormalized
 from shakespeare_gpt.tokenizer import Tokenizer
 from shakespeare_gpt.ui.core import limits
 from shakespeare_gpt.ui.core.facts import CHOICES, page_facts, view
@@ -130,7 +133,8 @@ def test_payloads(answer, small):
     told = {"layer": answer("layer", TEXT, 2), "weights": plain(trace.attention[1][:, rows, columns])}
     held("layer", {"text": TEXT, **told, "start": trace.start})
     held("logit_lens", answer("logit_lens", TEXT))
-    held("candidates", answer("candidates", TEXT, 0.8, 5, 0.9))
+    held("logits", answer("logits", TEXT, 15))
+    held("numbers", answer("numbers", 7, 3))
     held("inside", answer("inside", TEXT, 2, 1, 15))
     held("arithmetic", answer("arithmetic", TEXT, 2, 1, 15, 12))
     held("residual", answer("residual", TEXT, 15))
@@ -178,18 +182,29 @@ def through(lens: dict[str, Any], rows: np.ndarray, moved: np.ndarray, head: int
     return row
 
 
-def test_sampling(answer, small):
-    logits = sg.trace(small, TEXT).logits[-1]
+def test_sampling(small):
+    """Of the small model's logits, and of some with equal ones among them."""
+    logits = {"model": sg.trace(small, TEXT).logits[-1], "ties": np.array([1.0, 2.5, -1, 2.5, 1, 1, 2.5, -4])}
+    generator = random.Random(7)
+    numbers = [*(generator.random() for _ in range(8)), 0.0, 0.5, math.nextafter(1, 0)]
     cases = []
-    for settings in SAMPLINGS:
-        listed = answer("candidates", TEXT, *settings.values())["candidates"]
-        cases.append({"settings": settings, **{name: [one[name] for one in listed] for name in listed[0]}})
-    held("sampling", {"vocabulary": small.tokenizer.vocabulary, "logits": plain(logits), "cases": cases})
+    for name, settings in itertools.product(logits, SAMPLINGS):
+        how = limits.sampling(*settings.values(), small.config.vocab_size)
+        told = distribution(logits[name], how)
+        after_top_k = distribution(logits[name], replace(how, top_p=None)).kept
+        cut_by = np.where(told.kept, None, np.where(after_top_k, "top-p", "top-k"))
+        drawn = [draw(unnormalized(told.logits, how), number) for number in numbers]
+        arrays = {"rank": told.rank, "tempered": told.tempered, "kept": told.kept, "cut_by": cut_by}
+        arrays.update(probabilities=told.probabilities, entropy=told.entropy)
+        lists = {key: array.tolist() for key, array in arrays.items()}
+        cases.append({"logits": name, "settings": settings, **lists, "drawn": drawn})
+    told = {name: each.astype(np.float64).tolist() for name, each in logits.items()}
+    held("sampling", {"logits": told, "numbers": numbers, "cases": cases})
 
 
 def test_page_facts(small):
     """All but the help: only people read that."""
-    held("page_facts", page_facts(small.config, {}, {}))
+    held("page_facts", page_facts(small, {}, {}))
 
 
 def test_views(small):

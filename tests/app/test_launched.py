@@ -22,12 +22,12 @@ from shakespeare_gpt.ui.gradio_seam import endpoints as seam
 from shakespeare_gpt.ui.writing import api as writing
 
 PROMPT = "JULIET:\nO Romeo"
+SETTINGS = {"samples": 1, "length": 60, "temperature": 0.8, "top_k": 0, "top_p": 1, "seed": 7}
 
 
 def write(client: Client, prompt: str = PROMPT, **changed):
     """A job that calls what the Generate button calls; Gradio's client leaves private events alone."""
-    settings = {"samples": 1, "length": 60, "temperature": 0.8, "top_k": 0, "top_p": 1, "seed": 7, **changed}
-    return press(client.src, prompt, {"offset": 0, "before": 0}, *settings.values())
+    return press(client.src, prompt, {"offset": 0, "before": 0}, {**SETTINGS, **changed})
 
 
 def told(messages) -> list[dict]:
@@ -153,10 +153,9 @@ def test_a_random_seed_is_told_and_repeats_the_text(client):
     def text(lines):
         return "".join(piece["texts"][0] for piece in lines[1:-1])
 
-    for empty in (-1, None):
-        lines = told(write(client, seed=empty))
-        (seed,) = lines[0]["seeds"]
-        assert text(told(write(client, seed=seed))) == text(lines)
+    lines = told(write(client, seed=-1))
+    (seed,) = lines[0]["seeds"]
+    assert text(told(write(client, seed=seed))) == text(lines)
 
 
 @pytest.mark.parametrize(
@@ -168,6 +167,7 @@ def test_a_random_seed_is_told_and_repeats_the_text(client):
         ({"top_k": 66}, "top_k must be a whole number from 0 to 65"),
         ({"top_p": 0}, "top_p must be a number above 0"),
         ({"seed": 1.5}, "seed must be a whole number"),
+        ({"seed": None}, "seed must be a whole number"),
         ({"prompt": "x" * 2001}, "Your text has 2,001 characters"),
         ({"prompt": None}, "Your text must be a text"),
     ],
@@ -179,10 +179,15 @@ def test_write_refuses_with_the_range(client, pen, changed, words):
 
 
 def test_write_takes_no_nonsense_for_a_place(client):
-    settings = [1, 10, 0.8, 0, 1, 7]
     for place in (None, [], {}, {"offset": -1, "before": 0}, {"offset": "0", "before": 0}, {"offset": 0}):
-        last = list(press(client.src, PROMPT, place, *settings))[-2]
+        last = list(press(client.src, PROMPT, place, SETTINGS))[-2]
         assert not last["success"] and "place." in last["output"]["error"]
+
+
+def test_write_takes_no_nonsense_for_settings(client):
+    for settings in (None, [], {}, "x", [1, 10, 0.8, 0, 1, 7]):
+        last = list(press(client.src, PROMPT, {"offset": 0, "before": 0}, settings))[-2]
+        assert not last["success"] and "Continuations must be" in last["output"]["error"]
 
 
 # --- Stop, closed tabs, dropped clients ------------------------------------------------------------------------
@@ -198,7 +203,7 @@ def test_cancel_ends_the_work(url, pen):
 
 def test_a_dropped_client_ends_the_work(url, pen):
     pen.endless(2000)
-    for _ in press(url, PROMPT, {"offset": 0, "before": 0}, 1, 2000, 0.8, 0, 1, 7):
+    for _ in press(url, PROMPT, {"offset": 0, "before": 0}, {**SETTINGS, "length": 2000}):
         if pen.characters > 20:
             break  # closes the connection, as a closed tab does
     pen.until(lambda: pen.ended == 1)

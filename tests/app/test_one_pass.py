@@ -49,7 +49,7 @@ class Page:
         """Every endpoint of the page that looks at a text, twice."""
         for _ in range(2):
             self.text.overview(text)
-            self.text.candidates(text)
+            self.text.logits(text)
             for layer in (1, 2, 3):
                 self.attention.attention(text, layer, 2)
                 self.attention.layer(text, layer)
@@ -103,7 +103,7 @@ def test_a_text_is_normalized_once_a_call(page, monkeypatch):
         return real(self, text)
 
     monkeypatch.setattr(type(page.model.tokenizer), "normalize", counted)
-    for ask in (page.text.overview, page.text.candidates, page.attention.layer, page.inside.inside):
+    for ask in (page.text.overview, page.text.logits, page.attention.layer, page.inside.inside):
         calls.clear()
         ask(raw)
         assert len(calls) == 1

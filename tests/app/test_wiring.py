@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 import shakespeare_gpt as sg
 from launched import PATIENCE
+from shakespeare_gpt.sampling import Sampling, draw, unnormalized
 from shakespeare_gpt.ui.core import limits
 from shakespeare_gpt.ui.gradio_seam import events, files, guard
 from shakespeare_gpt.ui.launch import LAUNCH
@@ -85,17 +86,6 @@ def test_five_examples_that_fit(model):
     for text in EXAMPLES.values():
         assert len(text) < model.config.context_length
         assert model.tokenizer.normalize(text) == (text, [])
-
-
-def test_every_setting_explains_itself_in_one_line(http):
-    wanted = {"Continuations", "Length", "Temperature", "Top-k", "Top-p", "Seed"}
-    infos = {
-        c["props"].get("label"): c["props"].get("info")
-        for c in http.get("/config").json()["components"]
-        if c["props"].get("label") in wanted
-    }
-    assert set(infos) == wanted
-    assert all(info and len(info) < 110 for info in infos.values())
 
 
 def test_nothing_is_asked_of_a_foreign_host(page):
@@ -196,7 +186,9 @@ def test_the_document_names_what_the_page_needs_before_gradios_scripts_run(page)
 
 def test_the_api_page_names_every_endpoint_with_honest_types(http):
     endpoints = http.get("/gradio_api/info").json()["named_endpoints"]
-    assert {"/generate", "/attention", "/overview", "/layer", "/logit_lens", "/candidates"} <= set(endpoints)
+    assert {"/generate", "/attention", "/overview", "/layer", "/logit_lens", "/logits", "/numbers"} <= set(
+        endpoints
+    )
     for endpoint in endpoints.values():
         assert len(endpoint["description"]) > 40
         (returned,) = endpoint["returns"]
@@ -260,14 +252,34 @@ def test_whole_numbers_with_a_point_are_whole_numbers(http):
     assert answer(http, "attention", TEXT, 3.0, 2.0) == answer(http, "attention", TEXT, 3, 2)
 
 
-def test_overview_layer_lens_and_candidates_answer(http, model):
+def test_overview_layer_lens_and_logits_answer(http, model):
     seen = sg.trace(model, TEXT)
     assert answer(http, "overview", TEXT)["characters"] == seen.characters
     assert answer(http, "layer", TEXT, 2)["layer"] == 2
     assert len(answer(http, "logit_lens", TEXT)["layers"]) == model.config.n_layer + 1
-    told = answer(http, "candidates", TEXT, 0.5, 3, 1.0)["candidates"]
-    assert len(told) == model.config.vocab_size
-    assert sum(one["kept"] for one in told) == 3
+    np.testing.assert_allclose(answer(http, "logits", TEXT)["logits"], seen.logits[-1], atol=1e-8)
+    np.testing.assert_allclose(answer(http, "logits", TEXT, 3)["logits"], seen.logits[2], atol=1e-8)
+
+
+def test_a_seed_that_is_drawn_is_told_with_its_numbers(http):
+    told = answer(http, "numbers")
+    assert told == answer(http, "numbers", told["seed"], 0)
+    assert 0 <= told["seed"] < limits.NEW_SEEDS
+
+
+def test_logits_and_numbers_draw_what_generate_writes_also_past_the_context(http, model):
+    """Character for character: with what the model saw then, and the number that the seed had for it."""
+    sampling = Sampling(0.8, None, 0.95)
+    steps = list(sg.stream(model, TEXT, 380, 0.8, top_p=0.95, seed=11))
+    text = TEXT + "".join(step.character for step in steps)
+    context = model.config.context_length
+    full = context - len(TEXT)  # the number of the last step in the first window
+    for number in [*range(0, 380, 60), *range(full - 2, full + 3), 379]:
+        step, place = steps[number], len(TEXT) + number
+        told = np.array(answer(http, "logits", text[step.start : place])["logits"])
+        drawn_with = answer(http, "numbers", 11, number)["numbers"][0]
+        assert draw(unnormalized(told, sampling), drawn_with) == step.id, number
+    assert steps[full].start == 0 < steps[full + 1].start
 
 
 def test_no_answer_is_larger_than_a_megabyte_and_the_wire_carries_less(http, model):
@@ -298,7 +310,6 @@ WHOLE = [
     {},
     "",
 ]
-NUMBERS = ["0.8", None, True, -0.1, 1e9, float("nan"), float("inf"), -float("inf"), 10**400, [], {}]
 TEXTS = [None, 3, 1.5, True, ["a"], {"a": 1}, float("nan"), "x" * 2001]
 
 
@@ -321,7 +332,7 @@ def test_attention_refuses_a_layer_or_head_out_of_range(http, model, value):
 
 @pytest.mark.parametrize("value", TEXTS)
 def test_every_endpoint_refuses_what_is_no_text(http, value):
-    for name in ("attention", "overview", "layer", "logit_lens", "candidates"):
+    for name in ("attention", "overview", "layer", "logit_lens", "logits"):
         refused(run(http, name, value), "text", "2,000")
 
 
@@ -330,14 +341,11 @@ def test_the_message_never_repeats_what_was_sent(http):
         assert "<" not in run(http, "attention", value, "<b>").json()["error"]
 
 
-@pytest.mark.parametrize("value", NUMBERS)
-def test_candidates_refuses_a_temperature_or_top_p_out_of_range(http, value):
-    refused(run(http, "candidates", TEXT, value), "temperature", "0 to 5")
-    refused(run(http, "candidates", TEXT, 1.0, 0, value), "top_p")
-
-
-def test_top_p_must_be_above_zero(http):
-    refused(run(http, "candidates", TEXT, 1.0, 0, 0), "above 0", "at most 1")
+@pytest.mark.parametrize("value", [value for value in WHOLE if value not in (0, -1)])
+def test_logits_and_numbers_refuse_a_place_or_a_seed_out_of_range(http, value):
+    refused(run(http, "logits", TEXT, value), "position", f"from 0 to {len(TEXT)}")
+    refused(run(http, "numbers", value), "seed", "from -1 to 2,147,483,647")
+    refused(run(http, "numbers", 7, value), "after", "from 0 to 2,000")
 
 
 def test_too_many_values_are_refused(http):

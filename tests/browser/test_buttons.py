@@ -23,9 +23,9 @@ def first_text() -> str:
 def desk(page: Page) -> Iterator[Page]:
     """The page with its settings open and a short prompt; as before afterwards."""
     open_settings(page)
-    choose(page, Seed=7, Length=60)
+    choose(page, seed=7, length=60)
     yield page
-    choose(page, 1, Seed=-1, Length=300)
+    choose(page, 1, seed=-1, length=300)
     page.locator("#clear").click()
     page.locator(".run-status").wait_for(state="hidden")
 
@@ -33,7 +33,7 @@ def desk(page: Page) -> Iterator[Page]:
 def choose(page: Page, samples: int | None = None, **values: float) -> None:
     """Set how many continuations, and numbers by their labels."""
     if samples:
-        page.locator("#settings input[type=radio]").nth(samples - 1).check()
+        values["samples"] = samples
     settings(page, **values)
 
 
@@ -63,7 +63,7 @@ def test_one_continuation_needs_no_cards_and_tells_its_seed(desk, model):
 
 
 def test_several_continuations_stand_side_by_side_to_choose_from(desk, model):
-    choose(desk, 4, Length=40)
+    choose(desk, 4, length=40)
     press(desk)
     wanted = sg.generate(model, PROMPT, 40, top_p=0.95, seed=7, num_samples=4)
     assert desk.locator(".run-text").all_text_contents() == wanted
@@ -79,7 +79,7 @@ def test_several_continuations_stand_side_by_side_to_choose_from(desk, model):
     assert third.get_attribute("aria-pressed") == "true"
     assert desk.locator(".run-choose[aria-pressed=true]").count() == 1
 
-    choose(desk, 1, Length=20, Seed=1)
+    choose(desk, 1, length=20, seed=1)
     press(desk, "#write-on")
     whole = PROMPT + wanted[2]
     assert strip(desk) == whole + sg.generate(model, whole, 20, top_p=0.95, seed=1)
@@ -87,7 +87,7 @@ def test_several_continuations_stand_side_by_side_to_choose_from(desk, model):
 
 
 def test_stop_freezes_the_text(desk, pen):
-    choose(desk, Length=2000)
+    choose(desk, length=2000)
     begin(desk, pen, 40)
     assert desk.evaluate("document.body.hasAttribute('data-writing')")
     desk.locator("#stop").click()
@@ -128,7 +128,7 @@ def test_stop_runs_once(desk):
 
 
 def test_clear_empties_everything_also_while_it_writes(desk, pen):
-    choose(desk, 2, Length=2000)
+    choose(desk, 2, length=2000)
     begin(desk, pen, 40)
     assert desk.evaluate("document.body.hasAttribute('data-writing')")
     desk.locator("#clear").click()
@@ -185,7 +185,7 @@ def test_shift_and_enter_generates_and_enter_begins_a_line(desk, model):
 def test_a_refusal_is_one_kind_sentence_and_leaves_the_page_as_it_was(desk, watched):
     press(desk)
     text = strip(desk)
-    choose(desk, Seed=1.5)
+    choose(desk, seed=1.5)
     desk.evaluate("held.timers = 1001")  # the message stays
     desk.locator("#generate").click()
     toast = desk.locator(".toast-body")

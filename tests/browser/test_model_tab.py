@@ -58,7 +58,7 @@ LEADS = {
     "softmax": "#head-map",
     "feed_forward": '[data-piece="what-if"]',
     "head": "#logit-lens",
-    "draw": "#candidates",
+    "draw": "#next-character",
 }
 
 

@@ -87,7 +87,6 @@ def test_axe_finds_nothing_serious_in_our_own_parts(open_page, theme):
     page.locator(".sg-lenses summary").click()
     page.locator("[data-view=keep_most]").check()
     page.locator("#text-strip [data-position='40']").click()
-    page.locator("#candidates summary").click()
     page.locator("#logit-lens").scroll_into_view_if_needed()
     page.locator("#logit-lens tbody tr").first.wait_for()
     settle(page)
@@ -119,11 +118,9 @@ def test_axe_finds_nothing_serious_elsewhere_but_gradios_own(open_page, bare_url
 )
 def test_after_writing_axe_finds_nothing_serious_either(open_page, theme, width):
     page = open_page(f"?__theme={theme}", viewport={"width": width, "height": 900})
-    settings(page, Length=60, **{"Top-p": 1})  # nothing cut: there are always runners-up
-    page.locator("#settings input[type=radio]").nth(1).check()
+    settings(page, length=60, samples=2)
     press(page)
     page.locator("#scrub-slider").fill("30")
-    page.locator(".sg-others b").first.wait_for()
     settle(page)
     assert page.locator(".run-card").count() == 2
     assert serious(page, ".sg", "#title", "#run") == {}
@@ -134,8 +131,8 @@ def test_everything_can_be_reached_and_seen_with_the_tab_key(open_page):
     page.locator("#logit-lens").scroll_into_view_if_needed()
     page.locator("#prompt textarea").focus()
     wanted = {
-        "generate", "stop", "text-strip", "sg-direction", "candidates", "layer", "head", "lenses", "head-grid",
-        "head-map", "logit-lens",
+        "generate", "stop", "text-strip", "sg-direction", "step", "play", "next-character", "layer", "head", "lenses",
+        "head-grid", "head-map", "logit-lens",
     }  # fmt: skip
     reached, unseen = set(), []
     for _ in range(70):
@@ -210,8 +207,6 @@ def test_on_a_phone_there_is_one_head_at_a_time_and_no_sideways_scroll(open_page
     assert "Layer 2, head 4" in page.locator("#head-map-heading").text_content()
     page.locator("#text-strip [data-position='30']").tap()
     page.locator(".sg-lenses summary").tap()
-    page.locator("#candidates summary").tap()
-    page.locator("#candidates .sg-candidates[aria-busy=false] tr").first.wait_for()
     page.locator("#logit-lens").scroll_into_view_if_needed()
     page.locator("#logit-lens tbody tr").first.wait_for()
     assert overflow() <= 0
@@ -246,8 +241,6 @@ def test_text_stays_text(page, text):
     before = page.locator("img").count()
     type_text(page, f"A {text} B & C")
     hover(page, "head-map", 3, 0)
-    page.locator("#candidates summary").click()
-    page.locator("#candidates .sg-candidates[aria-busy=false] tr").first.wait_for()
     page.locator("#logit-lens").scroll_into_view_if_needed()
     settle(page)
     assert page.locator("#prompt textarea").input_value() == f"A {text} B & C"
@@ -268,7 +261,7 @@ def test_hostile_text_survives_generating(page, pen):
 
 
 def test_generate_then_stop(page, pen):
-    settings(page, Length=2000)
+    settings(page, length=2000)
     begin(page, pen, 31)
     page.locator("#stop").click()
     page.wait_for_function("!shakespeare.session.get().streaming", timeout=TIMEOUT)
@@ -276,15 +269,13 @@ def test_generate_then_stop(page, pen):
     stopped(page, pen)  # and the maps follow
     assert page.evaluate("shakespeare.session.get().written") == count == 31
     assert "Layer 1 head 1" in said(page)
-    settings(page, Length=300)
+    settings(page, length=300)
 
 
 def test_a_full_page_stays_small(open_page):
     page = open_page()
     type_text(page, "To be, or not to be, that is the question. " * 6)
     page.locator("#logit-lens").scroll_into_view_if_needed()
-    page.locator("#candidates summary").click()
-    page.locator("#candidates .sg-candidates[aria-busy=false] tr").first.wait_for()
     count = "document.querySelectorAll('*').length"
     assert page.evaluate(count) < 5000
     # Nor does it grow when every tab has been opened.

@@ -153,7 +153,7 @@ def test_a_character_lights_its_row_in_every_map(page):
 def test_nothing_moves_while_pointing(page):
     """Neither on the text nor on a map, with and without a held character and lenses."""
     where = (
-        "['#said', '#candidates', '.sg-pickers', '#head-map']"
+        "['#said', '#next-character', '.sg-pickers', '#head-map']"
         ".map(each => document.querySelector(each).getBoundingClientRect().top + scrollY)"
     )
 

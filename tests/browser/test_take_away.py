@@ -330,8 +330,6 @@ def test_text_with_markup_stays_text_in_every_tab(odd_page):
     """A model that knows < and > : what it reads and writes is shown everywhere, and runs nowhere."""
     page = odd_page
     strange = ".sg img, .sg script, .sg iframe, #run img, #run script, [onerror], [onload]"
-    page.locator("#candidates summary").click()
-    page.locator("#candidates tbody tr").first.wait_for()
     page.locator("#logit-lens").scroll_into_view_if_needed()
     page.locator("#logit-lens tbody tr").first.wait_for()
     assert page.locator(strange).count() == 0

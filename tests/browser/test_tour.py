@@ -83,7 +83,7 @@ def test_leaving_gives_a_written_text_back_with_its_probabilities(page):
     ready(page)
     assert view(page) == before and page.evaluate(state) == told
     expect(page.locator("#prompt textarea")).to_have_value("ROMEO:\nWhat say")
-    assert "Character 120 of 300" in page.locator(".sg-step").text_content()
+    assert "120 of 300: " in page.locator(".sg-step").text_content()
 
 
 @pytest.mark.parametrize("how", ["Escape", "button"])

@@ -15,8 +15,10 @@ from shakespeare_gpt.ui.attention.tab import LENSES
 from shakespeare_gpt.ui.core import facts, limits
 from shakespeare_gpt.ui.demo import HELP
 from shakespeare_gpt.ui.gradio_seam import files
+from shakespeare_gpt.ui.text.next_character import NEXT_CHARACTER
 from shakespeare_gpt.ui.text.tab import STRIP
 from shakespeare_gpt.ui.what_if.tab import WITHOUT
+from shakespeare_gpt.ui.writing.tab import SETTINGS
 from support import VOCABULARY, small_gpt
 
 STYLES = {name: files.source(name) for name in files.STYLES}
@@ -24,7 +26,7 @@ STYLES = {name: files.source(name) for name in files.STYLES}
 
 @pytest.fixture(scope="module")
 def told():
-    return facts.page_facts(small_gpt().config, {"h2": ["A sentence."]}, {"Romeo": "ROMEO:"})
+    return facts.page_facts(small_gpt(), {"h2": ["A sentence."]}, {"Romeo": "ROMEO:"})
 
 
 def test_they_are_plain_json(told):
@@ -92,6 +94,19 @@ def test_the_templates_offer_the_choices_of_the_view():
         assert tuple(re.findall(r'<option value="([^"]+)"', select)) == facts.CHOICES[name]
     assert tuple(re.findall(r'type="checkbox" data-view="([^"]+)"', LENSES)) == facts.FLAGS
     assert f"Keep what carries {facts.KEEP_MOST:.0%}" in LENSES
+
+
+def test_every_setting_has_one_control_and_is_explained(told):
+    beside = re.findall(
+        r'<label>.*? (?:type="\w+" )?data-setting="(\w+)".*?<span>([^<]+)</span>', SETTINGS, re.DOTALL
+    )
+    bars = re.findall(
+        r'<label>([\w-]+) <output></output><input type="range" data-setting="(\w+)">', NEXT_CHARACTER
+    )
+    assert sorted([name for name, _ in beside] + [name for _, name in bars]) == sorted(told["sampling"])
+    assert all(sentence for _, sentence in beside)
+    explained = " ".join(HELP["#next-heading"])
+    assert all(label in explained for label, _ in bars)
 
 
 def test_the_switches_of_the_whole_model_are_the_flags(told):

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
+import random
 
 import numpy as np
 import pytest
 
 from reference import forward, layer_norm, softmax
-from shakespeare_gpt.sampling import Sampling
 from shakespeare_gpt.trace import trace, window
 from shakespeare_gpt.ui.attention.payloads import layer as layer_payload
 from shakespeare_gpt.ui.attention.payloads import logit_lens, tells_most, usual_weights
 from shakespeare_gpt.ui.core.packing import thumbnails
-from shakespeare_gpt.ui.text.payloads import candidates, overview
+from shakespeare_gpt.ui.text.payloads import logits, numbers, overview
 from support import TEXT, small_gpt
 
 CONTEXT = 24
@@ -47,7 +47,8 @@ def everything(gpt, seen) -> dict:
         "overview": overview(seen, gpt, LONG[:-CONTEXT]),
         "layer": layer_payload(seen, 2, gpt),
         "logit_lens": logit_lens(seen, gpt),
-        "candidates": candidates(seen, gpt, Sampling(0.8, 10, 0.9)),
+        "logits": logits(seen, 5),
+        "numbers": numbers(7, 3),
     }
 
 
@@ -154,35 +155,20 @@ def test_the_logit_lens(gpt, seen, expected):
                 assert layer["true"][t] == pytest.approx(probabilities[ids[t + 1]], rel=1e-3, abs=1e-6)
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [(1.0, None, None), (0.8, 10, None), (1.3, None, 0.7), (0.5, 12, 0.6), (0, None, None)],
-)
-def test_candidates(gpt, seen, expected, settings):
-    temperature, top_k, top_p = settings
-    told = candidates(seen, gpt, Sampling(temperature, top_k, top_p))["candidates"]
-    logits = expected.logits[-1]
-    assert len(told) == 65 and len({c["character"] for c in told}) == 65
-    order = np.argsort(-logits)
-    assert [c["character"] for c in told] == [gpt.tokenizer.vocabulary[i] for i in order]
-    assert [c["logit"] for c in told] == pytest.approx(logits[order], rel=1e-3, abs=1e-4)
-    tempered = softmax(logits[order] / temperature) if temperature else np.eye(65)[0]
-    assert [c["tempered"] for c in told] == pytest.approx(tempered, abs=1e-5)
-    # The cuts by hand: so many of the first, then of these the fewest that reach p.
-    kept = top_k or 65
-    if top_p:
-        share = tempered[:kept] / tempered[:kept].sum()
-        kept_by_p = int(np.searchsorted(np.cumsum(share), top_p)) + 1
-    else:
-        kept_by_p = kept
-    for i, candidate in enumerate(told):
-        cut_by = "top-k" if i >= kept else "top-p" if i >= kept_by_p else None
-        assert candidate["cut_by"] == cut_by and candidate["kept"] == (cut_by is None)
-        if cut_by:
-            assert candidate["probability"] == 0
-    assert sum(c["probability"] for c in told) == pytest.approx(1, abs=1e-9)
-    final = tempered[:kept_by_p] / tempered[:kept_by_p].sum()
-    assert [c["probability"] for c in told[:kept_by_p]] == pytest.approx(final, abs=1e-5)
+def test_logits(gpt, seen, expected):
+    for place in (0, 7, CONTEXT - 1):
+        told = logits(seen, place)["logits"]
+        assert told == pytest.approx(expected.logits[place], rel=1e-3, abs=1e-4)
+        np.testing.assert_array_equal(np.float32(told), seen.logits[place])  # to the last bit
+
+
+@pytest.mark.parametrize("after", [0, 1, 250])
+def test_numbers_are_those_that_a_seed_draws_with(after):
+    told = numbers(7, after)
+    generator = random.Random(7)
+    drawn = [generator.random() for _ in range(after + len(told["numbers"]))]
+    assert told == {"seed": 7, "numbers": drawn[after:]}
+    assert json.loads(json.dumps(told)) == told
 
 
 def test_the_usual_weights_come_from_the_measured_heads(gpt):
@@ -217,6 +203,6 @@ def test_answers_stay_below_a_megabyte_at_a_full_window(model):
         overview(seen, model, text[:-256]),
         layer_payload(seen, 1, model),
         logit_lens(seen, model),
-        candidates(seen, model, Sampling()),
+        logits(seen, 5),
     ):
         assert len(json.dumps(told)) < 1_000_000

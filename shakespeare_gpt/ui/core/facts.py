@@ -12,9 +12,10 @@ import re
 from dataclasses import fields
 from typing import Any
 
+from shakespeare_gpt.generation import kept
 from shakespeare_gpt.heads import ROLES
 from shakespeare_gpt.intervention import Intervention
-from shakespeare_gpt.model import GPTConfig
+from shakespeare_gpt.model import GPT
 from shakespeare_gpt.pictures import parts
 from shakespeare_gpt.ui.core import limits
 from shakespeare_gpt.ui.core.figures import colorscale
@@ -125,19 +126,20 @@ def space() -> str | None:
     return name if re.fullmatch(r"[\w.-]+/[\w.-]+", name, re.ASCII) else None
 
 
-def page_facts(config: GPTConfig, help: dict[str, list[str]], examples: dict[str, str]) -> dict[str, Any]:
+def page_facts(model: GPT, help: dict[str, list[str]], examples: dict[str, str]) -> dict[str, Any]:
     """Everything that the browser is told before the first text.
 
     Args:
-        config: the shape of the model.
+        model: whose shape and vocabulary the page is about.
         help: the sentences of the "?" beside a heading, by the heading's selector: the HELP of all features.
         examples: texts to begin with, by the name on their button.
     """
+    config = model.config
+    shape = {name: getattr(config, name) for name in ("n_layer", "n_head", "context_length", "vocab_size")}
     return {
         "space": space(),
-        "model": {
-            name: getattr(config, name) for name in ("n_layer", "n_head", "context_length", "vocab_size")
-        },
+        "model": {**shape, "kept": kept(config.context_length)},
+        "vocabulary": model.tokenizer.vocabulary,
         "limits": {
             "prompt": limits.MAX_PROMPT,  # characters that may be typed
             "new": limits.MAX_NEW,

@@ -24,6 +24,7 @@ MAX_SAMPLES = 4  # continuations side by side
 MAX_TEXT = 1_000_000  # characters on the page, after writing on and on
 MAX_TEMPERATURE = 5.0
 MAX_SEED = 2**31 - 1
+NEW_SEEDS = 10**6  # one that is drawn is below: short enough to be typed again
 MAX_DEPTH = 8
 
 

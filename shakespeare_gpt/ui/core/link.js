@@ -37,7 +37,7 @@ export function runsOf(steps) {
   const found = [];
   let latest = null;
   for (const { run, settings, seed } of steps) {
-    if (run !== latest) found.push([0, settings.temperature, settings.top_k, settings.top_p, seed]);
+    if (run !== latest) found.push([0, settings.temperature, settings.top_k, settings.top_p, seed ?? -1]);
     found[found.length - 1][0]++;
     latest = run;
   }
@@ -210,7 +210,7 @@ function readRuns(given, count) {
       number(t, temperature.least, temperature.most),
       integer(k, top_k.least, top_k.most),
       number(p, top_p.least, top_p.most),
-      integer(seed, 0, limits.seed),
+      integer(seed, -1, limits.seed),
     ];
     if (more.length || run.includes(undefined)) return null;
     runs.push(/** @type {Run} */ (run));

@@ -67,13 +67,13 @@ const back = (distance) =>
 /**
  * What the model gave to a character of the text; null if it saw none before.
  * @param {number} position
- * @returns {[probability: number, rank: number, generated: boolean] | null}
+ * @returns {[probability: number, rank: number, who: "drawn" | "chosen" | "typed"] | null}
  */
 export function sureness(position) {
   const step = session.get().steps[position - promptLength()];
-  if (step) return [step.probability, step.rank, true];
+  if (step) return [step.probability, step.rank, step.seed === null ? "chosen" : "drawn"];
   const given = session.get().given(position);
-  return given ? [given[0], given[1], false] : null;
+  return given ? [given[0], given[1], "typed"] : null;
 }
 
 /** How sure the model was of one character, in a sentence. @param {number} position */
@@ -81,11 +81,11 @@ export function surenessSentence(position) {
   const told = sureness(position);
   const name = named(session.get().text[position], position);
   if (!told) return `${name}: nothing before it was seen, so nothing foretold it.`;
-  const [probability, place, generated] = told;
+  const [probability, place, who] = told;
   const likely = place === 1 ? "the likeliest of all" : `number ${place} on the model's list`;
-  return generated
-    ? `${name} was drawn with a probability of ${percent(probability)}; it was ${likely}.`
-    : `${name} is yours; the model gave it ${percent(probability)}, ${likely}.`;
+  if (who === "drawn")
+    return `${name} was drawn with a probability of ${percent(probability)}; it was ${likely}.`;
+  return `${name} is ${who === "typed" ? "yours" : "your choice"}; the model gave it ${percent(probability)}, ${likely}.`;
 }
 
 /** How sure it was of a range: of all its characters together. @param {Focus} now */

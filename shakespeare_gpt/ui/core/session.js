@@ -364,19 +364,34 @@ export function makeSession({ call, view, pointer, longest, timers = clock }) {
       settings,
       seed,
     }));
-    const text = before + told.text;
-    [textAsked, windowAsked] = [textAsked + 1, windowAsked + 1]; // an answer about an older text is no longer wanted
-    set({
-      text,
-      notes: told.notes,
-      steps: [...earlier, ...steps],
-      streaming: true,
-      status: { text: { ...READY, of: text }, window: READY },
-    });
-    view.set({ text, generated_from: get().promptLength, step: null, position: null });
+    written(before + told.text, told.notes, [...earlier, ...steps], true);
     timers.clear(silence);
     if (told.done) ended();
     else silence = timers.set(ended, SILENCE);
+  }
+
+  /**
+   * One more character is written at the end of the text, as Step and Play do it.
+   * @param {string} character
+   * @param {Step} step
+   */
+  function append(character, step) {
+    const { text, notes, steps } = get();
+    written(text + character, notes, [...steps, step], false);
+    showWindow();
+  }
+
+  /**
+   * The text is longer, and its last characters are the model's.
+   * @param {string} text
+   * @param {readonly string[]} notes
+   * @param {readonly Step[]} steps of all its generated characters
+   * @param {boolean} streaming is more of it on its way?
+   */
+  function written(text, notes, steps, streaming) {
+    [textAsked, windowAsked] = [textAsked + 1, windowAsked + 1]; // an answer about an older text is no longer wanted
+    set({ text, notes, steps, streaming, status: { text: { ...READY, of: text }, window: READY } });
+    view.set({ text, generated_from: get().promptLength, step: null, position: null });
   }
 
   /** The writing has ended: by itself, by Stop, or by silence. */
@@ -418,6 +433,7 @@ export function makeSession({ call, view, pointer, longest, timers = clock }) {
     open,
     showWindow,
     writing,
+    append,
     ended,
     restore,
     /**

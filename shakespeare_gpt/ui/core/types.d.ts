@@ -29,6 +29,18 @@ export interface Settings extends Sampling {
   samples: number;
 }
 
+/** What the next character is drawn from, and how it came about (sampling.js); lists are by the character's id. */
+export interface Distribution {
+  order: number[]; // the ids, the likeliest first
+  rank: number[]; // 1 for the likeliest
+  tempered: number[]; // probabilities after the temperature alone
+  kept: boolean[];
+  cut_by: ("top-k" | "top-p" | null)[];
+  unnormalized: number[]; // in proportion to the probabilities: what is drawn with
+  probabilities: number[]; // of what is kept, adding up to 1
+  entropy: number; // of these, in bits
+}
+
 export type Direction = "looks at" | "looked at by" | "how sure";
 export type Over = "head" | "mean" | "max";
 export type Scale = "sqrt" | "linear";
@@ -114,18 +126,15 @@ export interface LogitLens {
   layers: { characters: string[]; probabilities: number[][]; true: number[] }[];
 }
 
-export interface Candidate {
-  character: string;
-  logit: number;
-  tempered: number;
-  kept: boolean;
-  cut_by: "top-k" | "top-p" | null;
-  probability: number;
+/** /logits, in the order of the vocabulary */
+export interface Logits {
+  logits: number[];
 }
 
-/** /candidates */
-export interface Candidates {
-  candidates: Candidate[];
+/** /numbers: what a seed draws with */
+export interface Numbers {
+  seed: number;
+  numbers: number[];
 }
 
 /** /score: for each written character [probability, rank, entropy, start] */
@@ -315,7 +324,14 @@ export interface Measured {
 /** What Python and JavaScript both know: see page_facts in facts.py. */
 export interface Facts {
   space: string | null; // USER/NAME of the Space that the page is
-  model: { n_layer: number; n_head: number; context_length: number; vocab_size: number };
+  model: {
+    n_layer: number;
+    n_head: number;
+    context_length: number;
+    vocab_size: number;
+    kept: number; // characters of a full window that are read again
+  };
+  vocabulary: string; // a character's place in it is its id
   limits: { prompt: number; new: number; link: number; runs: number; seed: number };
   sampling: Record<keyof Settings, { least: number; most: number; usual: number; step: number }>;
   view: View;
@@ -381,10 +397,10 @@ export interface Step {
   start: number; // index of the first character that the model saw
   run: string;
   settings: Sampling;
-  seed: number;
+  seed: number | null; // null: the visitor chose the character
 }
 
-/** What wrote `count` characters of a text, as a link tells it. */
+/** What wrote `count` characters of a text, as a link tells it; seed -1: the visitor chose them. */
 export type Run = [count: number, temperature: number, top_k: number, top_p: number, seed: number];
 
 /** News from the generation, as writing/api.py's `write` tells it, of one continuation. */
@@ -394,7 +410,7 @@ export interface News {
   before: number;
   prompt: string;
   text: string;
-  seed: number;
+  seed: number | null;
   settings: Sampling;
   notes: string[];
   done?: boolean;

@@ -18,21 +18,19 @@ NAME = re.compile(r'data-piece="([\w-]+)"')
 _told: WeakKeyDictionary[gr.HTML, tuple[str, Any]] = WeakKeyDictionary()
 
 
-def piece(template: str, told: Any = None, trigger: bool = False, **options: Any) -> gr.HTML:
+def piece(template: str, told: Any = None, **options: Any) -> gr.HTML:
     """A piece of the page; main.js knows by the template's `data-piece` which scripts it belongs to.
 
     Args:
         template: static HTML. It holds no data: Gradio evaluates `{{...}}` and `${...}` in it, and would run a
             visitor's text.
         told: what the scripts are told, ready for JSON: see files.Told.
-        trigger: whether they fire events of the component.
     """
     # By an address that does not depend on Gradio's own files.
     main = f'import(new URL("{files.url(files.SCRIPT)}", document.baseURI))'
-    arguments = "element, trigger" if trigger else "element"
     made = gr.HTML(
         html_template=template,
-        js_on_load=f"{main}.then(main => main.mount({arguments}));",
+        js_on_load=f"{main}.then(main => main.mount(element));",
         apply_default_css=False,
         **options,
     )

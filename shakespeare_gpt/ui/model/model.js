@@ -38,7 +38,7 @@ export const LEADS = {
   feed_forward: WHAT_IF,
   final_norm: { tab: ATTENTION, at: "#logit-lens", says: "what it would say after each layer" },
   head: { tab: ATTENTION, at: "#logit-lens", says: "what it would say after each layer" },
-  draw: { at: "#candidates", says: "the candidates for the next character" },
+  draw: { at: "#next-character", says: "the next character, and what it is drawn from" },
 };
 
 const ABOUT = {

@@ -8,19 +8,16 @@ import { isLink, read, runsOf, tooLong, url } from "../core/link.js";
 import { session, windowNow } from "../core/session.js";
 import { checked, listOf } from "../core/shape.js";
 import { NOTHING, pointer, view } from "../core/store.js";
-import { element, find, messageOf } from "../core/text.js";
+import { element, find, messageOf, plural } from "../core/text.js";
 import { fillBox, stopWriting } from "../gradio_seam/pickers.js";
 
-/** @import { Run, Score, Settings } from "../core/types.d.ts" */
+/** @import { Run, Score } from "../core/types.d.ts" */
 
 /** @type {HTMLElement} */
 let notes;
 /** @type {HTMLInputElement} */
 let field;
 let applying = 0; // so that a second link overtakes the first
-/** @type {(number | null)[]} */
-let sampler = []; // the settings that a link has brought, in the order of Gradio's controls
-let tellGradio = (/** @type {string} */ _event) => {};
 
 // --- opening a link --------------------------------------------------------------------------------------------
 
@@ -50,7 +47,6 @@ async function apply(given) {
   const { text, generated_from: from, position, until, step, ...rest } = found;
   pointer.set(NOTHING);
   stopWriting();
-  setSliders(found.sampling);
   if (!written) {
     view.set({ ...rest, text, generated_from: null, step: null, position, until });
     if (position) await arrived(text);
@@ -72,22 +68,13 @@ async function apply(given) {
     if (question !== applying) return;
     show(text, from ?? 0, written, steps);
     view.set({ position, until, step });
-    const seeds = [...new Set(written.map((run) => run[4]))];
-    remarks.push(
-      `The text from character ${(from ?? 0) + 1} on was written by the model, with the seed${seeds.length > 1 ? "s" : ""} ${seeds.join(", ")}.`,
-    );
+    remarks.push(`The text from character ${(from ?? 0) + 1} on was ${writer(written)}.`);
   } catch (error) {
     if (question !== applying) return;
     view.set({ text: text.slice(-facts.limits.prompt), generated_from: null });
     remarks.push(`What the link says about the writing could not be used: ${messageOf(error)}`);
   }
   say(...remarks);
-}
-
-/** Gradio's own sliders take what settings() gives. @param {Settings} sampling */
-function setSliders({ samples, length, temperature, top_k, top_p, seed }) {
-  sampler = [samples, length, temperature, top_k, top_p, seed];
-  tellGradio("submit");
 }
 
 /** The typed text has been read by the model, or it was refused. @param {string} text @returns {Promise<void>} */
@@ -97,6 +84,14 @@ const arrived = (text) =>
     if (look()) return resolve();
     const end = session.subscribe(() => look() && (end(), resolve()));
   });
+
+/** Who wrote it, in words. @param {Run[]} runs */
+function writer(runs) {
+  const seeds = [...new Set(runs.map((run) => run[4]).filter((seed) => seed >= 0))];
+  const byModel = `written by the model, with the ${plural("seed", seeds.length)} ${seeds.join(", ")}`;
+  if (!seeds.length) return "chosen by hand";
+  return runs.some((run) => run[4] < 0) ? `${byModel}, and partly chosen by hand` : byModel;
+}
 
 /**
  * A written text, as if it had just been written: run after run.
@@ -114,7 +109,7 @@ function show(text, from, written, steps) {
       offset: 0,
       before: place - from,
       prompt: text.slice(0, place),
-      seed,
+      seed: seed < 0 ? null : seed,
       notes: [],
       text: text.slice(place, place + count),
       settings: { temperature, top_k, top_p },
@@ -126,9 +121,6 @@ function show(text, from, written, steps) {
     place += count;
   });
 }
-
-/** For Gradio's sliders: what a link says of them. */
-export const settings = () => sampler;
 
 // --- the button ------------------------------------------------------------------------------------------------
 
@@ -157,9 +149,8 @@ async function copy() {
   }
 }
 
-/** @param {HTMLElement} root @param {unknown} _told @param {(event: string) => void} trigger */
-export function mount(root, _told, trigger) {
-  tellGradio = trigger;
+/** @param {HTMLElement} root */
+export function mount(root) {
   notes = find(root, "#link-notes");
   field = find(root, "#link-text", HTMLInputElement);
   find(root, "#copy-link").addEventListener("click", copy);
@@ -172,7 +163,7 @@ export function mount(root, _told, trigger) {
     const asked = inAddress();
     if (asked) apply(asked);
   };
-  const begin = () => (broughtBack() ? setSliders(view.get().sampling) : open());
+  const begin = () => broughtBack() || open();
   window.addEventListener("hashchange", open);
   if (session.get().window) begin();
   else {

@@ -6,11 +6,8 @@ server.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import gradio as gr
 
-from shakespeare_gpt.ui.gradio_seam.events import event
 from shakespeare_gpt.ui.gradio_seam.pieces import piece
 
 TEMPLATE = """
@@ -43,13 +40,4 @@ def build(pieces: dict[str, str]) -> gr.HTML:
     Args:
         pieces: the templates that the standalone file is put together from, by the names that standalone_file.js uses.
     """
-    return piece(TEMPLATE, {"pieces": pieces}, trigger=True, elem_id="take-away")
-
-
-def connect(row: gr.HTML, controls: Sequence[gr.components.Component]) -> None:
-    """It fires `submit` when a link has brought settings for the sampler; link.js has them then.
-
-    Args:
-        controls: the sampler's settings on the page, in the order of facts.sampling.
-    """
-    row.submit(None, None, list(controls), js=event("linkSettings"))
+    return piece(TEMPLATE, {"pieces": pieces}, elem_id="take-away")

@@ -20,10 +20,9 @@ const TYPES = {
 /**
  * @param {HTMLElement} root
  * @param {{pieces: Record<string, string>}} told the templates that a file to take away is put together from
- * @param {(event: string) => void} trigger
  */
-export function mount(root, told, trigger) {
-  link.mount(root, told, trigger);
+export function mount(root, told) {
+  link.mount(root);
   /** @type {Record<Format, () => Promise<string | Blob>>} */
   const make = {
     csv,

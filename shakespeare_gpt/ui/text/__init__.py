@@ -1,1 +1,1 @@
-"""The text, a character at a time: the strip, the read-out, the replay, the candidates."""
+"""The text, a character at a time: the strip, the read-out, the replay, the next character."""

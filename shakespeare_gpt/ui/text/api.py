@@ -3,6 +3,7 @@
 As in writing/api.py, annotations are real types: Gradio reads them for the API page.
 """
 
+import secrets
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ from shakespeare_gpt.ui.text import payloads
 
 
 class Text:
-    """What the strip, the read-out and the candidates ask for.
+    """What the strip, the read-out and the next character ask for.
 
     Args:
         trace: makes or remembers the Trace of a text.
@@ -21,7 +22,7 @@ class Text:
 
     def __init__(self, model: GPT, trace: TraceCache) -> None:
         self.model, self.trace = model, trace
-        self.endpoints: list[Callable[..., Any]] = [self.overview, self.candidates]
+        self.endpoints: list[Callable[..., Any]] = [self.overview, self.logits, self.numbers]
 
     def overview(self, text: str) -> dict[str, Any]:
         """The text as the model sees it, a thumbnail of every head, and what the model would write next.
@@ -42,22 +43,32 @@ class Text:
         seen = self.trace.window(text)
         return payloads.overview(self.trace(seen), self.model, seen.before)
 
-    def candidates(
-        self, text: str, temperature: float = 0.8, top_k: int = 0, top_p: float = 1.0
-    ) -> dict[str, Any]:
-        """How the next character after a text is chosen: all 65 with logit, probability, kept or cut.
+    def logits(self, text: str, position: int = 0) -> dict[str, Any]:
+        """The logits of the character that comes next, from which the browser makes what it is drawn from.
 
         Args:
             text: At most 2,000 characters; its last 256 are what the model sees.
-            temperature: 0 always takes the most likely character, 1 draws as the model says; up to 5.
-            top_k: Draw only from this many most likely characters, 1 to 65; 0 turns it off.
-            top_p: Draw only from the fewest characters that together reach this probability; 1 turns it off.
+            position: The logits of what comes after this character of the text, counted from 1 and among those
+                that the model sees; 0 is the last one.
 
         Returns:
-            "candidates": all 65, the likeliest first, each with "character", "logit", "tempered" (its probability
-            after the temperature), "kept", "cut_by" ("top-k", "top-p" or null) and "probability" (in what is drawn
-            from; 0 for one that was cut).
+            "logits": one for each of the 65 characters, in the order of the vocabulary.
         """
         text = limits.text("text", text)
-        how = limits.sampling(temperature, top_k, top_p, self.model.config.vocab_size)
-        return payloads.candidates(self.trace(text), self.model, how)
+        seen = self.trace.window(text)
+        place = limits.position("position", position, len(seen.before), len(seen.text))
+        return payloads.logits(self.trace(seen), place)
+
+    def numbers(self, seed: int = -1, after: int = 0) -> dict[str, Any]:
+        """The random numbers that a seed draws with, one for each character, as in /generate.
+
+        Args:
+            seed: 0 to 2,147,483,647; -1 draws one.
+            after: How many numbers are passed over, 0 to 2,000.
+
+        Returns:
+            "seed": the seed. "numbers": the next 100 of its numbers, each from 0 to below 1.
+        """
+        seeded = limits.seed(seed)
+        after = limits.whole("after", after, 0, limits.MAX_NEW)
+        return payloads.numbers(secrets.randbelow(limits.NEW_SEEDS) if seeded is None else seeded, after)

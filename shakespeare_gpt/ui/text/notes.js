@@ -12,16 +12,8 @@ const [, , WHAT_IF] = facts.tabs;
 export function mount(root) {
   const notes = find(root, "#notes");
   const draw = () => {
-    const { notes: changes, window: seen, written, streaming, error } = session.get();
+    const { notes: changes, error } = session.get();
     const sentences = [...changes];
-    // Always one line once something was written: the slider below stays where it is while the writing is replayed.
-    if (written && seen) {
-      sentences.push(
-        seen.start === 0 || streaming
-          ? `The model sees at most ${seen.context_length} characters at once.`
-          : `The model saw the characters ${seen.start + 1} to ${seen.start + seen.length} at once; what is pale it no longer saw.`,
-      );
-    }
     const { intervention, tab } = view.get();
     if (Object.keys(intervention).length && tab !== WHAT_IF)
       sentences.push("In “What if?” something is switched off; what you see here is the model as trained.");

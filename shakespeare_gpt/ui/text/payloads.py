@@ -5,16 +5,18 @@ Counting is a person's here: layers, heads and positions from 1. Lists and packe
 
 from __future__ import annotations
 
-from dataclasses import replace
+import random
 from typing import Any
 
 import numpy as np
 
 from shakespeare_gpt.checkpoint import sha256_of
 from shakespeare_gpt.model import GPT
-from shakespeare_gpt.sampling import Sampling, distribution
+from shakespeare_gpt.sampling import distribution
 from shakespeare_gpt.trace import Trace
 from shakespeare_gpt.ui.core.packing import figure, thumbnails
+
+NUMBERS = 100  # random numbers in one answer
 
 
 def overview(trace: Trace, model: GPT, before: str = "") -> dict[str, Any]:
@@ -51,27 +53,22 @@ def overview(trace: Trace, model: GPT, before: str = "") -> dict[str, Any]:
     }
 
 
-def candidates(trace: Trace, model: GPT, sampling: Sampling) -> dict[str, Any]:
-    """How the character after the text is chosen: all of the vocabulary, the most likely first.
+def logits(trace: Trace, place: int) -> dict[str, Any]:
+    """Of the character after the one at `place` of the window (from 0).
 
     Returns:
-        "candidates": one dict each: "character", "logit", "tempered" (probability after the temperature),
-        "kept", "cut_by" ("top-k", "top-p" or null), "probability" (in the distribution that is drawn from;
-        exactly 0 for one that was cut). They add up to 1.
+        "logits": vocab_size numbers, in nine digits, which is all that a float32 has.
     """
-    told = distribution(trace.logits[-1], sampling)
-    after_top_k = distribution(trace.logits[-1], replace(sampling, top_p=None)).kept
-    listed = []
-    for i in np.argsort(told.rank).tolist():
-        cut_by = None if told.kept[i] else "top-p" if after_top_k[i] else "top-k"
-        listed.append(
-            {
-                "character": model.tokenizer.vocabulary[i],
-                "logit": figure(told.logits[i]),
-                "tempered": float(told.tempered[i]),
-                "kept": cut_by is None,
-                "cut_by": cut_by,
-                "probability": float(told.probabilities[i]),
-            }
-        )
-    return {"candidates": listed}
+    return {"logits": [float(f"{value:.9g}") for value in trace.logits[place]]}
+
+
+def numbers(seed: int, after: int) -> dict[str, Any]:
+    """What a seed draws with, as `generation.stream` does: its k-th character with the k-th number.
+
+    Returns:
+        "seed"; "numbers": a hundred, of which the first is number after + 1 of the seed. JSON carries them bit for bit.
+    """
+    generator = random.Random(seed)
+    for _ in range(after):
+        generator.random()
+    return {"seed": seed, "numbers": [generator.random() for _ in range(NUMBERS)]}

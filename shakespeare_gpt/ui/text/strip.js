@@ -9,6 +9,7 @@ import { perFrame } from "../core/tasks.js";
 import { around, element, find } from "../core/text.js";
 import { drawArcs } from "../core/arcs.js";
 
+const STRONG = 0.55; // of a shading: a letter on it is dark, or light
 let [strip, prompt, continuation, box] = /** @type {HTMLElement[]} */ ([]); // see mount
 /** @type {SVGElement} */
 let arcs;
@@ -225,6 +226,7 @@ const draw = perFrame(() => {
     if (!inside) names.push("sg-outside");
     if (newest !== null && position === newest) names.push("sg-newest");
     if (newest !== null && position > newest && !alpha) names.push("sg-later");
+    if (alpha > STRONG) names.push("sg-strong");
     if (cell.textContent === "\n") names.push("sg-break");
     const className = names.join(" ");
     if (cell.className !== className) cell.className = className;

@@ -1,4 +1,4 @@
-"""The text, the read-out, the sentence, the replay and the candidates: a static template, filled by this folder's scripts.
+"""The text, its numbers, the sentence, the replay and the next character: a static template, filled by the scripts here.
 
 Templates hold no data: Gradio evaluates `{{...}}` and `${...}` in them, and would run a visitor's text. What is shown
 travels as a JSON value, and reaches the page through textContent and canvases alone.
@@ -11,6 +11,8 @@ from typing import Any
 import gradio as gr
 
 from shakespeare_gpt.ui.gradio_seam.pieces import piece
+from shakespeare_gpt.ui.text import next_character
+from shakespeare_gpt.ui.text.next_character import NEXT_CHARACTER
 
 STRIP = """
 <section class="sg sg-strip" data-piece="strip" aria-label="The text">
@@ -35,18 +37,17 @@ STRIP = """
       <p id="said" aria-live="polite"></p>
     </div>
   </div>
-  <div id="notes" role="status"></div>
-  <div id="scrub" hidden>
-    <label for="scrub-slider">Replay the writing</label>
+  <div id="scrub">
+    <label for="scrub-slider">Replay</label>
     <input id="scrub-slider" type="range" min="1" max="1" step="1">
-    <button type="button" hidden>End the replay</button>
     <p class="sg-step"></p>
-    <div class="sg-others"></div>
+    <button type="button" hidden aria-label="End the replay">End</button>
   </div>
+  <div id="notes" role="status"></div>
 </section>
 """
 
-NUMBERS = """
+NUMBERS = f"""
 <section class="sg sg-numbers" data-piece="numbers" aria-label="Numbers">
   <div class="sg-read">
     <div id="readout"></div>
@@ -55,15 +56,13 @@ NUMBERS = """
       them all; then point at another one. Keys: arrows, Shift + arrows, Esc.</span><span class="sg-by-touch">Tap a
       character twice to hold it, then tap another to read the weight between the two.</span></p>
   </div>
-  <details id="candidates">
-    <summary></summary>
-    <div class="sg-candidates"></div>
-  </details>
+  {NEXT_CHARACTER}
 </section>
 """
 
 # What the "?" beside a heading says, by the heading's selector: at most three sentences.
 HELP = {
+    **next_character.HELP,
     ".sg-strip legend": [
         (
             "The model reads one character after the other and says at each place which character could come "

@@ -61,12 +61,7 @@ class Writing:
         self,
         prompt: str,
         place: dict[str, int],
-        samples: int,
-        length: int,
-        temperature: float,
-        top_k: int,
-        top_p: float,
-        seed: int | None,
+        settings: dict[str, float],
     ) -> Generator[str, None, None]:
         """Write on from a prompt, for the page: the account of a run as a growing list of lines of JSON.
 
@@ -76,9 +71,8 @@ class Writing:
             prompt: as in `generate`.
             place: where the prompt stands in the text on the page, handed through: "offset" characters come
                 before it, and its last "before" ones were written earlier ("Write on").
-            samples: how many continuations, side by side, 1 to 4.
-            length, temperature, top_k, top_p: as in `generate`.
-            seed: -1 or None draws one.
+            settings: "samples" (how many continuations, side by side, 1 to 4), "length", "temperature", "top_k",
+                "top_p", "seed" (-1 draws one): as in `generate`.
 
         Yields:
             All lines so far. The first: "run" (a name), "offset", "before", "prompt" (as the model reads it),
@@ -89,12 +83,14 @@ class Writing:
         """
         prompt = limits.text("Your text", prompt)
         place = limits.place(place)
-        samples = limits.whole("Continuations", samples, 1, limits.MAX_SAMPLES)
-        length = limits.whole("Length", length, 1, limits.MAX_NEW)
+        told: dict[str, Any] = settings if isinstance(settings, dict) else {}
+        samples = limits.whole("Continuations", told.get("samples"), 1, limits.MAX_SAMPLES)
+        length = limits.whole("Length", told.get("length"), 1, limits.MAX_NEW)
+        temperature, top_k, top_p = (told.get(name) for name in ("temperature", "top_k", "top_p"))
         how = limits.sampling(temperature, top_k, top_p, self.model.config.vocab_size)
-        first = None if seed is None else limits.seed(seed)
+        first = limits.seed(told.get("seed"))
         if first is None:
-            first = secrets.randbelow(10**6)  # short enough to be typed again
+            first = secrets.randbelow(limits.NEW_SEEDS)
         normalized, notes = self.model.tokenizer.normalize(prompt)
         begun, count = time.monotonic(), 0
 

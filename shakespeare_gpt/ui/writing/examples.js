@@ -1,6 +1,7 @@
-// The texts to begin with: a button each.
+// The texts to begin with: a button each. And the settings, which lie over the page while they are open.
 
 import { facts } from "../core/facts.js";
+import { around, find } from "../core/text.js";
 import { fillBox, setText } from "../gradio_seam/pickers.js";
 
 /** @param {HTMLElement} root */
@@ -10,5 +11,14 @@ export function mount(root) {
     if (!name) return;
     setText(facts.examples[name]);
     fillBox(facts.examples[name]);
+  });
+  const settings = find(root, "#settings", HTMLDetailsElement);
+  document.addEventListener("pointerdown", (event) => {
+    if (!around(event, "#settings")) settings.open = false;
+  });
+  settings.addEventListener("keydown", ({ key }) => {
+    if (key !== "Escape") return;
+    settings.open = false;
+    find(settings, "summary").focus();
   });
 }

@@ -118,29 +118,14 @@ function newCard(i) {
 
 // --- what Gradio's events call -----------------------------------------------------------------------------------
 
-/**
- * The inputs of Write on, from those of Generate.
- * @param {string} _prompt
- * @param {object} _place
- * @param {unknown[]} settings
- */
-export function writeOn(_prompt, _place, ...settings) {
+/** The inputs of Generate: the prompt, where it stands in the text on the page, the settings. @param {string} prompt */
+export const generate = (prompt) => [prompt, { offset: 0, before: 0 }, view.get().sampling];
+
+/** The inputs of Write on. */
+export function writeOn() {
   const { text, promptLength } = shown();
   const { prompt, place } = endOf(text, promptLength, facts.limits.prompt);
-  return [prompt, place, ...settings];
-}
-
-/**
- * The sampler's settings are part of the View: what a link carries, and what the candidates are drawn with.
- * @param {number} samples
- * @param {number} length
- * @param {number} temperature
- * @param {number} top_k
- * @param {number} top_p
- * @param {number} seed
- */
-export function sampling(samples, length, temperature, top_k, top_p, seed) {
-  view.set({ sampling: { temperature, top_k, top_p, seed, length, samples } });
+  return [prompt, place, view.get().sampling];
 }
 
 /** The run was broken off: by a message that Gradio shows, or by a lost connection. */

@@ -7,8 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from shakespeare_gpt.model import GPTConfig
-from shakespeare_gpt.ui.core.facts import sampling
+from shakespeare_gpt.ui.core.limits import MAX_SAMPLES
 from shakespeare_gpt.ui.gradio_seam.endpoints import STREAMING
 from shakespeare_gpt.ui.gradio_seam.events import event, on_load
 from shakespeare_gpt.ui.gradio_seam.lanes import Lane
@@ -24,10 +23,28 @@ EXAMPLES = {
 }
 FIRST = next(iter(EXAMPLES.values()))
 
+# The sampler's other settings, temperature, top-k and top-p, stand beside the bars that they move (text/next_character.py).
+SETTINGS = f"""
+  <details id="settings">
+    <summary>Settings</summary>
+    <div class="run-settings">
+      <label>Length <input type="number" data-setting="length"> <span>characters to write</span></label>
+      <label>Seed <input type="number" data-setting="seed"> <span>the same seed writes the same text again; -1
+        draws a new one each time</span></label>
+      <label>Continuations <select data-setting="samples">
+        {"".join(f"<option>{count}</option>" for count in range(1, MAX_SAMPLES + 1))}
+        </select> <span>side by side, to choose from</span></label>
+    </div>
+  </details>
+"""
+
 BEGIN = f"""
-<section class="sg sg-begin" data-piece="begin" aria-label="Texts to begin with">
-  <span>Begin with</span>
-  {"".join(f'<button type="button" data-example="{name}">{name}</button>' for name in EXAMPLES)}
+<section class="sg sg-before" data-piece="begin" aria-label="Texts to begin with, and settings">
+  <div class="sg-begin">
+    <span>Begin with</span>
+    {"".join(f'<button type="button" data-example="{name}">{name}</button>' for name in EXAMPLES)}
+  </div>
+  {SETTINGS}
 </section>
 """
 
@@ -37,31 +54,10 @@ RUN = """
 <div class="run-cards"></div>
 """
 
-# What stands at each setting, by its name: the label, and a line of help.
-WORDS = {
-    "samples": ("Continuations", "Side by side, to choose from."),
-    "length": ("Length", "Characters to write."),
-    "temperature": (
-        "Temperature",
-        "0 always takes the likeliest character, 1 draws as the model says, more is wilder.",
-    ),
-    "top_k": ("Top-k", "Draw from this many likeliest characters only; 0 is off."),
-    "top_p": (
-        "Top-p",
-        "Draw only from the likeliest characters that together reach this probability; 1 is off.",
-    ),
-    "seed": ("Seed", "The same seed writes the same text again; -1 draws a new one each time."),
-}
-ROWS = (("samples", "length", "seed"), ("temperature", "top_k", "top_p"))
-
 
 @dataclass(frozen=True)
 class Controls:
-    """What is pressed and filled in, and where the account of a run goes.
-
-    Attributes:
-        settings: in the order that Writing.write takes them.
-    """
+    """What is pressed and filled in, and where the account of a run goes."""
 
     prompt: gr.Textbox
     generate: gr.Button
@@ -69,11 +65,10 @@ class Controls:
     write_on: gr.Button
     clear: gr.Button
     copy: gr.Button
-    settings: list[gr.Radio | gr.Slider | gr.Number]
     result: gr.HTML
 
 
-def build(config: GPTConfig) -> Controls:
+def build() -> Controls:
     """Where one writes: the text box with its buttons, texts to begin with, the settings, and what became of a run."""
     with gr.Row(elem_id="desk"):
         prompt = gr.Textbox(
@@ -94,40 +89,19 @@ def build(config: GPTConfig) -> Controls:
             copy = gr.Button("Copy text", size="sm", elem_id="copy")
     with gr.Row(elem_id="how"):
         piece(BEGIN, elem_id="examples")
-        settings = build_settings(config)
     result = gr.HTML(html_template=RUN, js_on_load=on_load("result"), elem_id="run")
-    return Controls(prompt, generate, stop, write_on, clear, copy, settings, result)
-
-
-def build_settings(config: GPTConfig) -> list[gr.Radio | gr.Slider | gr.Number]:
-    """The settings of the sampler, each with a line of help, in the order that Writing.write takes them."""
-    ranges = sampling(config.vocab_size)
-    made: dict[str, gr.Radio | gr.Slider | gr.Number] = {}
-    with gr.Accordion("Settings", open=False, elem_id="settings"):
-        for names in ROWS:
-            with gr.Row():
-                for name in names:
-                    made[name] = setting(name, ranges[name])
-    return [made[name] for name in ranges]
-
-
-def setting(name: str, told: dict[str, float]) -> gr.Radio | gr.Slider | gr.Number:
-    """One setting, with the range that facts.py tells."""
-    label, info = WORDS[name]
-    least, most, usual = told["least"], told["most"], told["usual"]
-    if name == "samples":
-        return gr.Radio(list(range(int(least), int(most) + 1)), value=usual, label=label, info=info)
-    if name == "seed":
-        return gr.Number(usual, label=label, info=info)
-    return gr.Slider(least, most, usual, step=told["step"], label=label, info=info)
+    return Controls(prompt, generate, stop, write_on, clear, copy, result)
 
 
 def connect(controls: Controls, lane: Lane, api: Writing) -> None:
     """What the buttons do."""
-    place = gr.JSON({"offset": 0, "before": 0}, visible=False)
+    place, settings = (
+        gr.JSON(visible=False),
+        gr.JSON(visible=False),
+    )  # run.js fills them in when a button is pressed
     write: dict[str, Any] = {
         "fn": lane.stream(api.write),
-        "inputs": [controls.prompt, place, *controls.settings],
+        "inputs": [controls.prompt, place, settings],
         "outputs": controls.result,
         "preprocess": False,  # limits.py checks what comes in, with its own messages
         "show_progress": "minimal",
@@ -135,7 +109,7 @@ def connect(controls: Controls, lane: Lane, api: Writing) -> None:
         **STREAMING,
     }
     runs = [
-        gr.on([controls.generate.click, controls.prompt.submit], **write),
+        gr.on([controls.generate.click, controls.prompt.submit], **write, js=event("generate")),
         controls.write_on.click(**write, js=event("writeOn")),
     ]
     for run in runs:
@@ -145,5 +119,3 @@ def connect(controls: Controls, lane: Lane, api: Writing) -> None:
     controls.clear.click(None, None, emptied, cancels=runs, js="() => ['', null]")
     controls.copy.click(None, None, None, js=event("copy"))
     controls.prompt.change(None, controls.prompt, None, js=event("typed"))
-    changes = [setting.change for setting in controls.settings]
-    gr.on(changes, None, controls.settings, js=event("sampling"))

@@ -140,7 +140,7 @@ const BAD_RUNS = [
   ...[
     "21_0.8_0.5_0.95_12",
     "21_0.8_0_0_12",
-    "21_0.8_0_0.95_-1",
+    "21_0.8_0_0.95_-2",
     "0_0.8_0_0.95_12",
     "21_0.8_0_0.95_2147483648",
   ],
@@ -191,10 +191,11 @@ test("what is no link is none", () => {
 
 test("the steps of a writing tell its runs", () => {
   const settings = { temperature: 0.8, top_k: 0, top_p: 0.95 };
-  const step = (/** @type {string} */ run, /** @type {number} */ seed) => ({ run, seed, settings });
+  const step = (/** @type {string} */ run, /** @type {number | null} */ seed) => ({ run, seed, settings });
   assert.deepEqual(runsOf([]), []);
   assert.deepEqual(runsOf([step("a", 1), step("a", 1), step("b", 1)]), [
     [2, 0.8, 0, 0.95, 1],
     [1, 0.8, 0, 0.95, 1],
   ]);
+  assert.deepEqual(runsOf([step("a", null)]), [[1, 0.8, 0, 0.95, -1]]); // the visitor chose it
 });

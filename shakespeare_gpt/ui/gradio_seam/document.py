@@ -31,7 +31,7 @@ def head(title: str, description: str, facts: dict[str, Any], told: files.Told) 
         [
             f"<title>{html.escape(title)}</title>",
             f'<meta name="description" content="{html.escape(description)}">',
-            f'<link rel="stylesheet" href="{files.url(files.SHEET)}">',
+            f'<link rel="preload" as="style" href="{files.url(files.SHEET)}">',
             f'<link rel="preload" as="fetch" crossorigin id="page-told" href="{told.url}">',
             f'<link rel="modulepreload" href="{files.url(files.SCRIPT)}">',
             data_tag("page-facts", facts),
@@ -50,6 +50,8 @@ def completed(document: bytes, tags: str) -> bytes:
     place, body = HEAD.search(document), BODY.search(document)
     if not place or not body:
         return document
+    # Behind every sheet of the head, also those that Gradio's scripts put there later: of equal rules ours holds.
+    sheet = f'<link rel="stylesheet" href="{files.url(files.SHEET)}">'
     # As soon as it is here, and in nobody's way: Gradio's own script comes before or after it.
     script = f'<script type="module" async src="{files.url(files.SCRIPT)}"></script>'
     return b"".join(
@@ -57,7 +59,7 @@ def completed(document: bytes, tags: str) -> bytes:
             document[: place.end()],
             tags.encode(),
             document[place.end() : body.start()],
-            (NO_SCRIPT + script).encode(),
+            (sheet + NO_SCRIPT + script).encode(),
             document[body.start() :],
         ]
     )

@@ -3,13 +3,13 @@
 from typing import TYPE_CHECKING
 
 from shakespeare_gpt.checkpoint import load
-from shakespeare_gpt.effects import effects, knockout
+from shakespeare_gpt.effects import effects, knockout, through
 from shakespeare_gpt.trace import trace
 
 if TYPE_CHECKING:
     from shakespeare_gpt.generation import generate, stream
 
-__all__ = ["effects", "generate", "knockout", "load", "stream", "trace"]
+__all__ = ["effects", "generate", "knockout", "load", "stream", "through", "trace"]
 
 
 def __getattr__(name: str) -> object:

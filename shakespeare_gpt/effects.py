@@ -96,7 +96,6 @@ def effects(model: GPT, text: str, seen: Trace | None = None) -> Effects:
     return Effects(seen, helped[..., : T - 1], moved)
 
 
-@torch.inference_mode()
 def knockout(
     model: GPT,
     text: str,
@@ -108,8 +107,7 @@ def knockout(
     """Forbid the character at a position to look at key i, for each i up to it in turn.
 
     "Forbid": the key's score is minus infinity before the softmax, so its weight is shared out among the other keys; the
-    character that may look at nothing any more gets 0 from the head. Nothing changes before the position, so each i
-    is one row of a batch, against the keys and values of the Trace.
+    character that may look at nothing any more gets 0 from the head.
 
     Args:
         position: of the character that looks, from 0, in the window.
@@ -121,13 +119,62 @@ def knockout(
         ValueError: there is no such position, layer or head.
     """
     seen = trace(model, text) if seen is None else seen
-    n_layer, n_head, T, head_size = seen.query.shape
-    for name, value, size in (("position", position, T), ("layer", layer, n_layer), ("head", head, n_head)):
+    n_layer, n_head, T = seen.query.shape[:3]
+    check(position=(position, T), layer=(layer, n_layer), head=(head, n_head))
+    forbidden = torch.zeros(n_layer, n_head, position + 1, dtype=torch.bool)
+    forbidden[
+        slice(None) if layer is None else layer, slice(None) if head is None else slice(head, head + 1)
+    ] = True
+    helped, moved = forbid(model, seen, position, torch.arange(position + 1), forbidden)
+    return Knockout(seen, position, helped if position < T - 1 else None, moved)
+
+
+def through(model: GPT, text: str, position: int, key: int, seen: Trace | None = None) -> np.ndarray:
+    """Through which heads a character matters: forbid to look at it in each head alone, one at a time.
+
+    Args:
+        position: of the character that looks, from 0, in the window.
+        key: of the one that it may not look at, at most the position.
+        seen: the Trace of this text as trained, if it is known already.
+
+    Returns:
+        `moved` for each head, float32 (n_layer, n_head), nats: see `knockout`.
+
+    Raises:
+        ValueError: there is no such position or key.
+    """
+    seen = trace(model, text) if seen is None else seen
+    n_layer, n_head, T = seen.query.shape[:3]
+    check(position=(position, T), key=(key, position + 1))
+    each = torch.eye(n_layer * n_head, dtype=torch.bool).view(n_layer, n_head, -1)
+    _, moved = forbid(model, seen, position, torch.full((n_layer * n_head,), key), each)
+    return moved.reshape(n_layer, n_head)
+
+
+def check(**places: tuple[int | None, int]) -> None:
+    """ValueError for a place that there is not: name=(value, how many there are); None is all of them."""
+    for name, (value, size) in places.items():
         if value is not None and not 0 <= value < size:
             raise ValueError(f"There is no {name} {value}: they go from 0 to {size - 1}.")
+
+
+@torch.inference_mode()
+def forbid(
+    model: GPT, seen: Trace, position: int, keys: torch.Tensor, forbidden: torch.Tensor
+) -> tuple[np.ndarray, np.ndarray]:
+    """`helped` and `moved`, (B,) each, of B experiments: in the b-th the character may not look at keys[b].
+
+    Nothing changes before the position, so each experiment is one row of a batch, against the keys and values of the
+    Trace.
+
+    Args:
+        keys: (B,), from 0 to the position.
+        forbidden: bool (n_layer, n_head, B), True where it may not look.
+    """
     weight = model.token_embedding.weight
-    B = position + 1  # the i-th row may not look at key i
-    forbidden = torch.eye(B, dtype=torch.bool, device=weight.device)
+    n_head, head_size = seen.query.shape[1], seen.query.shape[3]
+    B, T = len(keys), position + 1
+    rows, keys, forbidden = (each.to(weight.device) for each in (torch.arange(B), keys, forbidden))
     x = torch.from_numpy(seen.residual[0, position]).to(weight).expand(B, -1)  # (B, C)
     for number, block in enumerate(model.blocks):
         normed, attention = block.norm_1(x), block.attention
@@ -135,29 +182,21 @@ def knockout(
             each(normed).view(B, n_head, head_size).transpose(0, 1)  # (n_head, B, head_size)
             for each in (attention.query, attention.key, attention.value)
         )
-        keys, values = (
-            torch.from_numpy(each[number, :, :B]).to(weight) for each in (seen.key, seen.value)
-        )  # (n_head, B, head_size), as trained; the last one, the character itself, is each row's own
-        scores = q @ keys.transpose(1, 2)  # (n_head, B, B)
+        all_keys, values = (
+            torch.from_numpy(each[number, :, :T]).to(weight) for each in (seen.key, seen.value)
+        )  # (n_head, T, head_size), as trained; the last one, the character itself, is each row's own
+        scores = q @ all_keys.transpose(1, 2)  # (n_head, B, T)
         scores[:, :, position] = (q * own_k).sum(-1)
         scores /= math.sqrt(head_size)
-        which = (
-            slice(0)
-            if layer not in (None, number)
-            else slice(None)
-            if head is None
-            else slice(head, head + 1)
-        )
-        scores[which] = scores[which].masked_fill(forbidden, -math.inf)
-        weights = scores.softmax(-1)  # (n_head, B, B), rows sum to 1
+        scores[:, rows, keys] = scores[:, rows, keys].masked_fill(forbidden[number], -math.inf)
+        weights = scores.softmax(-1)  # (n_head, B, T), rows sum to 1
         if position == 0:
-            weights[which] = 0  # there is no other key
+            weights[forbidden[number]] = 0  # there is no other key
         mixed = weights @ values + weights[:, :, position:] * (own_v - values[:, position:])
         x = x + attention.projection(mixed.transpose(0, 1).reshape(B, -1))
         x = x + block.feed_forward(block.norm_2(x))
     after = log_softmax(model.to_logits(x).float().cpu().numpy())  # (B, vocab_size)
-    helped, moved = compared(model, seen, position, after)
-    return Knockout(seen, position, helped if position < T - 1 else None, moved)
+    return compared(model, seen, position, after)
 
 
 def compared(

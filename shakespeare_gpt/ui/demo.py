@@ -23,6 +23,7 @@ from shakespeare_gpt.ui.gradio_seam.page import Page
 from shakespeare_gpt.ui.inside import tab as inside_tab
 from shakespeare_gpt.ui.inside.api import Inside
 from shakespeare_gpt.ui.lessons import tab as lessons_tab
+from shakespeare_gpt.ui.mattered.api import Mattered
 from shakespeare_gpt.ui.model import tab as model_tab
 from shakespeare_gpt.ui.model.api import About
 from shakespeare_gpt.ui.stage import tab as stage_tab
@@ -59,6 +60,7 @@ def build_demo(model: GPT | None = None, folder: Path = ASSETS) -> Page:
         Text(model, traces),
         Attention(model, traces, snapshots, folder),
     )
+    mattered = Mattered(model, traces)
     inside, what_if = Inside(model, traces), WhatIf(model, traces, folder)
     about, score = About(model, snapshots, folder), Score(model)
     with Page(title="Shakespeare GPT", analytics_enabled=False, delete_cache=(3600, 3600)) as demo:
@@ -87,7 +89,9 @@ def build_demo(model: GPT | None = None, folder: Path = ASSETS) -> Page:
                 model_tab.build(model)
 
         looking_lane, writing_lane = Lane("looking"), Lane("writing")
-        for feature in (attention, text, score, inside, what_if, about):
+        for feature in (attention, mattered):
+            endpoints.register(looking_lane, feature.public, public=True)
+        for feature in (attention, mattered, text, score, inside, what_if, about):
             endpoints.register(looking_lane, feature.endpoints)
         for feature in (attention, about):
             endpoints.register(writing_lane, feature.slow_endpoints, later=True)

@@ -157,3 +157,22 @@ def test_a_character_with_no_other_key_gets_nothing(small):
 def test_what_does_not_exist_is_refused(small, where, name):
     with pytest.raises(ValueError, match=f"There is no {name} "):
         sg.knockout(small, TEXT, *where)
+
+
+# --- through which heads -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("position", "key"), [(0, 0), (1, 0), (20, 3), (20, 20)])
+def test_through_a_head_is_the_knockout_in_that_head_alone(small, position, key):
+    told = sg.through(small, TEXT, position, key)
+    assert told.shape == (3, 4) and told.dtype == np.float32
+    for layer, head in np.ndindex(3, 4):
+        alone = sg.knockout(small, TEXT, position, layer, head).moved[key]
+        np.testing.assert_allclose(told[layer, head], alone, atol=1e-5)
+
+
+def test_through_refuses_what_there_is_not(small):
+    with pytest.raises(ValueError, match="There is no key 6: they go from 0 to 5"):
+        sg.through(small, TEXT, 5, 6)
+    with pytest.raises(ValueError, match="There is no position"):
+        sg.through(small, SHORT, 6, 0)

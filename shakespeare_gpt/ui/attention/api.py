@@ -48,8 +48,9 @@ class Attention:
         self._snapshots = snapshots
         self._traces: dict[int, TraceCache] = {}  # the latest Trace of each earlier moment
         self._written: OrderedDict[tuple[str, int, int], str] = OrderedDict()
+        self.public: list[Callable[..., Any]] = [self.attention]
         self.endpoints: list[Callable[..., Any]] = [
-            self.attention, self.layer, self.logit_lens, self.roles, self.snapshot,
+            self.layer, self.logit_lens, self.roles, self.snapshot,
         ]  # fmt: skip
         self.slow_endpoints: list[Callable[..., Any]] = [self.snapshot_text]
 

@@ -3,8 +3,10 @@
 
 import { facts } from "../core/facts.js";
 import { cividis } from "../core/colours.js";
+import { focus } from "../core/focus.js";
+import { headEffects, mattered } from "../core/mattered.js";
 import { badge, measured } from "../core/measured.js";
-import { session, windowNow } from "../core/session.js";
+import { current, session, windowNow } from "../core/session.js";
 import { NOTHING, pointer, view } from "../core/store.js";
 import { later } from "../core/tasks.js";
 import { around, element, find, percent } from "../core/text.js";
@@ -33,9 +35,14 @@ export function mount(root) {
   view.subscribe((_, changed) => {
     if (changed.has("scale")) later("thumbnails", draw);
     mark();
+    later("worth", weigh);
   });
   measured.subscribe(badges);
-  pointer.subscribe((_, changed) => (changed.has("layer") || changed.has("head")) && tell());
+  pointer.subscribe((_, changed) => {
+    if (changed.has("layer") || changed.has("head")) tell();
+    later("worth", weigh);
+  });
+  mattered.subscribe(() => later("worth", weigh));
   if (session.get().window) draw();
 }
 
@@ -101,7 +108,6 @@ function badges() {
   if (!told) return;
   for (const button of buttons) {
     const role = roleOf(Number(button.dataset.layer), Number(button.dataset.head));
-    button.title = badge(role).sentence;
     if (role) button.dataset.badge = badge(role).short;
   }
   const given = new Set(told.heads.map(({ role }) => role));
@@ -123,8 +129,15 @@ function tell() {
   if (!told) return;
   const role = roleOf(layer, head);
   const found = told.heads.find((one) => one.layer === layer && one.head === head);
+  const button = buttons.find(
+    (one) => Number(one.dataset.layer) === layer && Number(one.dataset.head) === head,
+  );
+  const worth = button?.dataset.worth;
   about.replaceChildren(
     element("b", {}, `Layer ${layer}, head ${head}. `),
+    worth === undefined
+      ? ""
+      : element("span", { class: "sg-worth" }, `${effect(view.get().grid, Number(worth))}. `),
     role && found
       ? `${facts.roles[role].sentence} On validation text, ${percent(found[role] ?? 0)} of its weight does this.`
       : "It has no role that a simple rule describes.",
@@ -156,7 +169,40 @@ function draw() {
     canvas.getContext("2d")?.putImageData(image, 0, 0);
   });
   mark();
+  later("worth", weigh);
 }
+
+/**
+ * What each head was worth here, over its picture: for the prediction after the chosen character, or for the whole text.
+ * The largest one is full; a head that the text is better without stands out by its hatching.
+ */
+function weigh() {
+  const { grid: shown } = view.get();
+  const now = focus();
+  grid.classList.toggle("sg-weighed", shown !== "picture");
+  const told = shown !== "picture" && now && current() ? headEffects() : null;
+  const index = now ? now.chosen - windowNow().start : 0;
+  const worth =
+    told && (shown === "helped" ? told.helped : told.moved.map((row) => row.map((all) => all[index])));
+  const most = worth ? Math.max(...worth.flat().map(Math.abs)) || 1 : 1;
+  for (const button of buttons) {
+    const value = worth?.[Number(button.dataset.layer) - 1][Number(button.dataset.head) - 1];
+    const known = value !== undefined;
+    button.style.setProperty("--effect", known ? String(Math.sqrt(Math.abs(value) / most)) : "0");
+    button.classList.toggle("sg-hindered", known && value < 0);
+    if (known) button.dataset.worth = value.toFixed(3);
+    else delete button.dataset.worth;
+    const { sentence } = badge(roleOf(Number(button.dataset.layer), Number(button.dataset.head)));
+    button.title = known ? `${effect(shown, value)}. ${sentence}` : sentence;
+  }
+  tell();
+}
+
+/** @param {"picture" | "mattered" | "helped"} shown @param {number} value nats */
+const effect = (shown, value) =>
+  shown === "helped"
+    ? `Without it the loss on this text ${value < 0 ? "falls" : "rises"} by ${Math.abs(value).toFixed(3)}`
+    : `Without it the prediction here moves by ${value.toFixed(3)} nats`;
 
 function mark() {
   const { layer, head } = view.get();

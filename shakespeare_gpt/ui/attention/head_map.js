@@ -3,8 +3,10 @@
 
 import { current, session, windowNow } from "../core/session.js";
 import { axisNames } from "../core/charts.js";
+import { pageColours } from "../core/colours.js";
 import { focus, layerNow } from "../core/focus.js";
-import { finish, headFigure } from "../core/head_figure.js";
+import { finish, headFigure, showEffects } from "../core/head_figure.js";
+import { knockout, knownRows, mattered } from "../core/mattered.js";
 import { withPlotly } from "../core/plotly.js";
 import { NOTHING, pointer, view, zoom } from "../core/store.js";
 import { later } from "../core/tasks.js";
@@ -40,6 +42,7 @@ export function mount(root) {
   });
   // Plotly writes colours into its figure, so a change of theme draws it again.
   onTheme(draw);
+  mattered.subscribe(() => view.get().map === "effect" && draw());
   draw();
 }
 
@@ -58,11 +61,15 @@ function drawMap() {
   const width = map.clientWidth;
   if (!layer || width === 0) return;
   title(now);
+  const { map: shown } = view.get();
+  // A row of effects is asked for when it is looked at; when it is here, the map is drawn again.
+  if (shown === "effect") knockout(now.chosen, now.layer, now.head);
   const question = JSON.stringify([
     windowKey(),
     now.layer,
     now.head,
     now.lens.over,
+    shown === "effect" && knownRows(now.layer, now.head).map(Boolean),
     circumstances(map, now.lens),
   ]);
   if (question === drawn) {
@@ -72,6 +79,7 @@ function drawMap() {
   drawn = question;
   const figure = headFigure(now, layer, width - 46);
   finish(figure.layout, map, now.lens);
+  if (shown === "effect") showEffects(figure, now, pageColours(map).mattered);
   Object.assign(figure.layout, {
     width,
     height: map.clientHeight, // the style sheet's, so that nothing moves when it is drawn

@@ -40,12 +40,25 @@ MAPS = """
 <section class="sg sg-maps" data-piece="maps" aria-label="Every head, and one of them large">
   <div class="sg-all">
     <h2>All heads</h2>
+    <fieldset class="sg-choices sg-over">
+      <legend>Over each picture</legend>
+      <label><input type="radio" name="sg-over" data-view="grid" value="picture"><span>picture</span></label>
+      <label title="How far the prediction moves without the head">
+        <input type="radio" name="sg-over" data-view="grid" value="mattered"><span>mattered</span></label>
+      <label title="By how much the head raises the probability of this text, on average">
+        <input type="radio" name="sg-over" data-view="grid" value="helped"><span>helped</span></label>
+    </fieldset>
     <div id="head-grid" role="group" aria-label="Every head: rows are layers, columns are heads"></div>
     <p class="sg-legend sg-quiet"></p>
     <p class="sg-about"></p>
   </div>
   <div class="sg-one">
     <h2 id="head-map-heading"></h2>
+    <fieldset class="sg-choices sg-of-map">
+      <legend>The map shows</legend>
+      <label><input type="radio" name="sg-map" data-view="map" value="weight"><span>weight</span></label>
+      <label><input type="radio" name="sg-map" data-view="map" value="effect"><span>effect</span></label>
+    </fieldset>
     <div class="sg-pickers">
       {pickers}
     </div>

@@ -40,10 +40,8 @@ export function pageColours(place = find(document, ".sg")) {
     const said = style.getPropertyValue(`--sg-${name}`).trim();
     return forced && /^[a-z]+$/i.test(said) ? system(said) : said;
   };
-  const [ink, quiet, line, accent, paper, shade] = ["ink", "quiet", "line", "accent", "paper", "shade"].map(
-    read,
-  );
-  return { ink, quiet, line, accent, paper, shade };
+  const [ink, quiet, line, accent, paper] = ["ink", "quiet", "line", "accent", "paper"].map(read);
+  return { ink, quiet, line, accent, paper, shade: read("shade"), mattered: read("mattered") };
 }
 
 /** One of the visitor's own colours, such as CanvasText, in numbers: Plotly does not know their names. @param {string} name */

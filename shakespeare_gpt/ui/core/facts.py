@@ -26,9 +26,11 @@ TABS = ("The layer", "Inside a head", "What if?", "The model")
 # The lenses, and what else has a few values only.
 FLAGS = ("hide_first", "keep_most", "by_moved")
 CHOICES = {
-    "direction": ("looks at", "looked at by", "how sure"),
+    "direction": ("looks at", "looked at by", "how sure", "what mattered"),
     "over": ("head", "mean", "max"),
     "scale": ("sqrt", "linear"),
+    "grid": ("picture", "mattered", "helped"),
+    "map": ("weight", "effect"),
     "tab": TABS,
 }
 RENAMED = {"Attention": TABS[0]}  # what older links call it
@@ -102,6 +104,8 @@ def view(vocab_size: int) -> dict[str, Any]:
         **dict.fromkeys(FLAGS, False),
         "over": "head",  # over the heads of the layer
         "scale": "sqrt",  # what a colour follows
+        "grid": "picture",  # what stands over the thumbnails
+        "map": "weight",  # what the large map shows
         "tab": TABS[0],
         "training_step": 0,  # the moment of the training in "Watch this head form"
         "intervention": {},  # what is switched off in "What if?", as Intervention.to_json writes it

@@ -2,6 +2,7 @@
 
 import { current, session } from "./session.js";
 import { matrix, shownRow } from "./lenses.js";
+import { knockout } from "./mattered.js";
 import { pointer, view } from "./store.js";
 
 /** @import { Focus, Pointer, SessionState, View } from "./types.d.ts" */
@@ -65,6 +66,20 @@ export function focusOf(state, chosenView, at) {
     // A range is looked at as a whole: no single link of it is told.
     ...(end > chosen ? whole : alone),
   };
+}
+
+/**
+ * What each character was worth for the prediction after the chosen one, nats, one for each character of the window; null
+ * while it is on its way, or where a range is held.
+ */
+export function worth(now = focus()) {
+  const { window: seen } = session.get();
+  if (!seen || !now || now.end > now.chosen || !current()) return null;
+  const told = knockout(now.chosen);
+  if (!told) return null;
+  const out = new Float32Array(seen.length);
+  out.set(told.moved);
+  return out;
 }
 
 /** The numbers of a layer if they are here; else null, and they are sent for. @param {number} layer */

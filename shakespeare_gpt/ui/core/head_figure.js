@@ -5,12 +5,13 @@ import { axisNames, wholeRange } from "./charts.js";
 import { session, windowNow } from "./session.js";
 import { matrix } from "./lenses.js";
 import { copy, hoverTexts } from "./plotly.js";
+import { knownRows } from "./mattered.js";
 import { linkLines } from "./said.js";
 import { escaped } from "./text.js";
 
 const { narrow: NARROW } = facts.breakpoints;
 
-/** @import { Focus, Layer, Lens, Spec, Window } from "./types.d.ts" */
+/** @import { Focus, Layer, Lens, Spec, Specification, Window } from "./types.d.ts" */
 
 const BAR = 46; // px of the colour bar with its numbers and its title
 
@@ -45,6 +46,47 @@ export function headFigure(now, layer, px) {
   layout.margin.b += BAR;
   return { data, layout };
 }
+
+/**
+ * Let the large map show the effects of the head's links in place of their weights, as far as they are known: a row is asked
+ * for when it is looked at. In the colour of effects, the largest one full.
+ * @param {Specification} figure the map of the head
+ * @param {Focus} now
+ * @param {string} colour of the largest effect, "r g b"
+ */
+export function showEffects({ data, layout }, now, colour) {
+  const rows = knownRows(now.layer, now.head);
+  const most = rows.reduce((found, row) => Math.max(found, ...(row ?? [])), 0) || 1;
+  const { length } = rows;
+  const ticks = [0, 0.1, 0.25, 0.5, 1].map((share) => share * most);
+  Object.assign(data[0], {
+    z: rows.map((row, query) =>
+      Float32Array.from({ length }, (_, key) => (key > query ? NaN : (row?.[key] ?? 0))),
+    ),
+    hovertext: hoverTexts((query, key) => {
+      const { start } = windowNow();
+      if (key > query) return undefined;
+      const effect = rows[query]?.[key];
+      const moved =
+        effect === undefined
+          ? "its effect is being worked out"
+          : `without this link the prediction moves by ${effect.toFixed(4)} nats`;
+      return [...linkLines(now.layer, now.head, start + query, start + key, now.lens).slice(0, 2), moved]
+        .flatMap(folded)
+        .map(escaped)
+        .join("<br>");
+    }),
+  });
+  // The colour follows the square root: more stops at the beginning of the scale.
+  const shares = Array.from({ length: 17 }, (_, i) => i / 16);
+  Object.assign(layout.coloraxis, { cmin: 0, cmax: most });
+  layout.coloraxis.colorscale = shares.map((share) => [share ** 2, mixed(colour, share)]);
+  Object.assign(layout.coloraxis.colorbar, { tickvals: ticks, ticktext: ticks.map((tick) => tick.toFixed(3)), tickangle: 0 });
+  layout.coloraxis.colorbar.title.text = "effect in nats (the colour follows its square root)";
+}
+
+/** From nothing to a colour, "r g b". @param {string} colour @param {number} share */
+const mixed = (colour, share) => `rgba(${colour.split(/\s+/).join(",")},${(0.06 + 0.94 * share).toFixed(3)})`;
 
 /**
  * One of the maps of a layer.

@@ -2,8 +2,9 @@
 
 import { current, promptLength, session, windowNow } from "./session.js";
 import { facts } from "./facts.js";
-import { focus, layerNow, links } from "./focus.js";
+import { focus, layerNow, links, worth } from "./focus.js";
 import { altered, lensNames, plainRow, rank, shownRow, strongest } from "./lenses.js";
+import { through } from "./mattered.js";
 import { four, glyph, named, percent, two } from "./text.js";
 
 /** @import { Focus, Lens } from "./types.d.ts" */
@@ -111,7 +112,32 @@ export function sentence() {
     return where + linkLines(now.layer, now.head, now.query, now.key, now.lens).join("; ") + ".";
   const weights = links(now);
   if (!weights) return where + lower(missing(now.layer));
+  const effects = now.direction === "what mattered" ? worth(now) : null;
+  if (effects)
+    return `${where}${looking(now, weights).replace(/\.$/, "")}; ${matteredMost(now.chosen, effects)}.`;
   return where + looking(now, weights);
+}
+
+/**
+ * What mattered most to the prediction after a character, and through which head.
+ * @param {number} position index into the whole text
+ * @param {Float32Array} effects of each character of the window
+ */
+export function matteredMost(position, effects) {
+  const [most] = strongest(effects, 1);
+  if (most === undefined) return "no character mattered to this prediction";
+  const key = most + windowNow().start;
+  const heads = through(position, key)?.moved;
+  const by = heads ? `, through layer ${largest(heads).join(" head ")}` : "";
+  return `what mattered most to the prediction was ${at(key)}${by}`;
+}
+
+/** The layer and the head, from 1, of the largest number. @param {number[][]} heads */
+function largest(heads) {
+  const all = heads.flatMap((row, layer) =>
+    row.map((moved, head) => ({ moved, place: [layer + 1, head + 1] })),
+  );
+  return all.reduce((best, one) => (one.moved > best.moved ? one : best)).place;
 }
 
 /**

@@ -41,7 +41,7 @@ export interface Distribution {
   entropy: number; // of these, in bits
 }
 
-export type Direction = "looks at" | "looked at by" | "how sure";
+export type Direction = "looks at" | "looked at by" | "how sure" | "what mattered";
 export type Over = "head" | "mean" | "max";
 export type Scale = "sqrt" | "linear";
 
@@ -63,6 +63,8 @@ export interface View extends Lens {
   position: number | null;
   until: number | null;
   direction: Direction;
+  grid: "picture" | "mattered" | "helped";
+  map: "weight" | "effect";
   step: number | null;
   tab: string;
   training_step: number;
@@ -335,7 +337,7 @@ export interface Facts {
   limits: { prompt: number; new: number; link: number; runs: number; seed: number };
   sampling: Record<keyof Settings, { least: number; most: number; usual: number; step: number }>;
   view: View;
-  choices: Record<"direction" | "over" | "scale" | "tab", string[]>;
+  choices: Record<"direction" | "over" | "scale" | "grid" | "map" | "tab", string[]>;
   renamed: Record<string, string>;
   flags: ("hide_first" | "keep_most" | "by_moved")[];
   tabs: string[];

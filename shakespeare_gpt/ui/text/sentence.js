@@ -2,6 +2,7 @@
 
 import { session } from "../core/session.js";
 import { altered } from "../core/lenses.js";
+import { mattered } from "../core/mattered.js";
 import { sentence } from "../core/said.js";
 import { pointer, view } from "../core/store.js";
 import { perFrame } from "../core/tasks.js";
@@ -27,6 +28,7 @@ export function mount(root) {
   view.subscribe(draw);
   pointer.subscribe(draw);
   session.subscribe(draw);
+  mattered.subscribe(draw);
   draw();
 }
 

@@ -2,7 +2,8 @@
 
 import { strength } from "../core/colours.js";
 import { current, promptLength, session, windowNow } from "../core/session.js";
-import { focus, held, links } from "../core/focus.js";
+import { focus, held, links, worth } from "../core/focus.js";
+import { mattered } from "../core/mattered.js";
 import { sureness } from "../core/said.js";
 import { NOTHING, pointer, view } from "../core/store.js";
 import { perFrame } from "../core/tasks.js";
@@ -43,6 +44,7 @@ export function mount(root) {
   });
   view.subscribe(draw);
   pointer.subscribe(draw);
+  mattered.subscribe(draw);
   if (session.get().window) {
     write();
     draw();
@@ -209,15 +211,18 @@ const draw = perFrame(() => {
   const { scale, step } = view.get();
   const here = current(); // else the weights are another text's, or another window's
   const sure = session.get().streaming || now.direction === "how sure";
-  const weights = sure ? null : links(now);
+  const mattering = !sure && now.direction === "what mattered";
+  const weights = sure || mattering ? null : links(now);
+  const effects = mattering ? worth(now) : null;
+  const most = effects ? Math.max(...effects) || 1 : 1;
   const holding = held();
   const newest = step ? promptLength() + step - 1 : null; // the character whose choice is replayed
   strip.classList.toggle("sg-held", holding !== null);
   cells.forEach((cell, position) => {
     const foretold = sure ? sureness(position) : null; // null also where the model did not tell
     const inside = inWindow(position) || foretold !== null;
-    const weight = inside && weights ? weights[position - start] : 0;
-    const alpha = sure ? (foretold?.[0] ?? 0) : strength(weight, scale);
+    const shown = weights?.[position - start] ?? (effects ? effects[position - start] / most : 0);
+    const alpha = sure ? (foretold?.[0] ?? 0) : strength(inside && shown ? shown : 0, scale);
     const names = [];
     if (now.end > now.chosen && position >= now.chosen && position <= now.end && here) names.push("sg-range");
     else if (position === now.chosen && here)
@@ -230,7 +235,7 @@ const draw = perFrame(() => {
     if (cell.textContent === "\n") names.push("sg-break");
     const className = names.join(" ");
     if (cell.className !== className) cell.className = className;
-    const shade = alpha > 0 ? `rgb(var(--sg-shade) / ${alpha.toFixed(4)})` : "";
+    const shade = alpha > 0 ? `rgb(var(--sg-${mattering ? "mattered" : "shade"}) / ${alpha.toFixed(4)})` : "";
     if (shades.get(cell) !== shade) {
       cell.style.backgroundColor = shade;
       shades.set(cell, shade);

@@ -20,11 +20,13 @@ STRIP = """
     <fieldset class="sg-choices">
       <legend>The shading shows, for a character,</legend>
       <label><input type="radio" name="sg-direction" data-view="direction" value="looks at">
-        <span>what it looks at</span></label>
+        <span>looks at</span></label>
       <label><input type="radio" name="sg-direction" data-view="direction" value="looked at by">
-        <span>who looks at it</span></label>
+        <span>looked at by</span></label>
       <label><input type="radio" name="sg-direction" data-view="direction" value="how sure">
-        <span>how sure it was</span></label>
+        <span>how sure</span></label>
+      <label><input type="radio" name="sg-direction" data-view="direction" value="what mattered">
+        <span>what mattered</span></label>
     </fieldset>
     <!-- lenses -->
   </div>

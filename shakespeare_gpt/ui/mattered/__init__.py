@@ -1,0 +1,1 @@
+"""What mattered for a prediction: each head, and each earlier character."""

@@ -58,11 +58,13 @@ def tools(url: str) -> dict[str, types.Tool]:
     return {tool.name: tool for tool in session(url, lambda opened: opened.list_tools()).tools}
 
 
-def test_both_tools_are_there_and_explain_themselves(tools: dict[str, types.Tool]):
+def test_three_tools_are_there_and_explain_themselves(tools: dict[str, types.Tool]):
     parameters = {
         "generate": ["prompt", "max_new_tokens", "temperature", "top_k", "top_p", "seed"],
         "attention": ["text", "layer", "head"],
+        "effects": ["text", "position"],
     }
+    assert set(tools) == set(parameters)  # and none of the page's own
     for name, names in parameters.items():
         tool = tools[name]
         assert len(tool.description) > 60

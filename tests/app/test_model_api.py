@@ -359,18 +359,3 @@ def test_over_http(http, model):
     assert len(answer("roles", PROMPT)["heads"]) in (0, 36)
     refused = http.post("/gradio_api/run/snapshot", json={"data": [PROMPT, -1]})
     assert refused.status_code == 500 and "whole number from 0" in refused.json()["error"]
-
-
-def test_the_api_page_describes_them(http):
-    endpoints = http.get("/gradio_api/info").json()["named_endpoints"]
-    for name, parameters in {
-        "/roles": ["text"],
-        "/snapshot": ["text", "step", "layer", "head"],
-        "/snapshot_text": ["text", "step", "seed"],
-        "/about": [],
-        "/samples": [],
-    }.items():
-        told = endpoints[name]
-        assert [p["parameter_name"] for p in told["parameters"]] == parameters
-        assert len(told["description"]) > 40
-        assert told["returns"][0]["type"]["type"] == "object"

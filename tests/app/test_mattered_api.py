@@ -62,7 +62,9 @@ def test_effects_are_worked_out_once_for_a_window(http, monkeypatch):
     first = answer(http, "head_effects", text)
     monkeypatch.setattr(sys.modules["shakespeare_gpt"], "effects", None)
     assert answer(http, "head_effects", text) == first
-    np.testing.assert_allclose(answer(http, "effects", text)["heads"], np.array(first["moved"])[..., -1], rtol=1e-4)
+    np.testing.assert_allclose(
+        answer(http, "effects", text)["heads"], np.array(first["moved"])[..., -1], atol=1e-5
+    )
 
 
 @pytest.mark.parametrize(("layer", "head"), [(0, 0), (2, 0), (0, 3), (4, 4)])

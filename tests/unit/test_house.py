@@ -46,7 +46,18 @@ TRAINING = [
 ]
 # Inside ui/ there is a room, a folder, for each feature, and two that they share. What stands directly in ui/ puts the
 # page together. It holds for Python and for JavaScript.
-FEATURES = {"writing", "text", "attention", "inside", "what_if", "model", "lessons", "take_away", "stage", "mattered"}
+FEATURES = {
+    "writing",
+    "text",
+    "attention",
+    "inside",
+    "what_if",
+    "model",
+    "lessons",
+    "take_away",
+    "stage",
+    "mattered",
+}
 SHARED = {"core", "gradio_seam"}
 COMPOSITION_IN_JAVASCRIPT = {"main.js", "events.js", "standalone.js"}
 

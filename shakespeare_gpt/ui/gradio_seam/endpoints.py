@@ -14,7 +14,9 @@ STREAMING: dict[str, Any] = {"concurrency_limit": STREAMS, "concurrency_id": "wr
 AT_ONCE: dict[str, Any] = {"queue": False, "concurrency_limit": None}  # the lane says whose turn it is
 
 PUBLIC: dict[str, Any] = {"api_visibility": "public"}
-OWN: dict[str, Any] = {"api_visibility": "undocumented"}  # the page's own: it may be called, and is not listed
+OWN: dict[str, Any] = {
+    "api_visibility": "undocumented"
+}  # the page's own: it may be called, and is not listed
 
 
 def register(

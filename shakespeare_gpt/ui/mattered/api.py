@@ -57,7 +57,10 @@ class Mattered:
             "start": seen.start + 1,
             "position": place + 1,
             "heads": self._all(seen).moved[..., place].astype(float).round(8).tolist(),
-            "looked_at": sg.knockout(self.model, text, place, seen=seen).moved.astype(float).round(8).tolist(),
+            "looked_at": sg.knockout(self.model, text, place, seen=seen)
+            .moved.astype(float)
+            .round(8)
+            .tolist(),
         }
 
     # --- what the page itself asks for -----------------------------------------------------------------------

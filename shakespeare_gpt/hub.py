@@ -186,10 +186,9 @@ def model_card(repo: str, parameters: int, assets: Path = ASSETS) -> str:
     losses["For comparison: guessing evenly"] = f"{math.log(len(config['vocabulary'])):.4f}"
     recipe = {f"`{name}`": value for name, value in facts.get("recipe", {}).items()}
     if "characters" in facts:
-        before = facts.get("recipe", {}).get("copying_characters", 0)
-        times = (facts["characters"] - before) / train_length()
-        strings = f"{before:,} of strings that repeat, then " if before else ""
-        recipe["Characters seen"] = f"{facts['characters']:,}, {strings}the training part {times:.1f} times"
+        text = facts.get("text_characters", facts["characters"])  # the others are strings that repeat
+        times = text / train_length()
+        recipe["Characters seen"] = f"{facts['characters']:,}, the training part {times:.1f} times"
     if "seconds" in facts:
         recipe["Time"] = f"{facts['seconds'] / 60:.0f} minutes"
     if facts.get("teachers"):

@@ -31,7 +31,7 @@ class Recipe:
     n_embd: int = setting(192, 1, 100_000, "width of the residual stream; a multiple of --n-head")
     context_length: int = setting(256, 1, 1_000_000, "how many characters the model sees")
     batch_size: int = setting(32, 1, MAX_STEP, "windows in a step")
-    characters: int = setting(14_000_000, 1, 10**12, "length of the run on the text, in characters seen")
+    characters: int = setting(14_000_000, 1, 10**12, "length of the run, in characters seen")
     muon_lr: float = setting(0.03, 0, 10**6, "peak rate of Muon, for the matrices inside the blocks")
     adamw_lr: float = setting(3e-3, 0, 10**6, "peak rate of AdamW, for embeddings and norms")
     momentum: float = setting(0.95, 0, 1, "of Muon")
@@ -56,15 +56,13 @@ class Recipe:
         "--generations trains are not",
     )  # fmt: skip
     copying_characters: int = setting(
-        0, 0, 10**12,
-        "length of the phase before the text, in characters of strings that repeat: there copying is learned",
-    )  # fmt: skip
-    copying_muon_lr: float = setting(0.004, 0, 10**6, "peak rate of Muon in that phase")
-    copying_adamw_lr: float = setting(1e-3, 0, 10**6, "peak rate of AdamW in that phase")
-    repeats_share: float = setting(0.0, 0, 1, "share of strings that repeat among the windows of the text")
-    renamed_share: float = setting(
-        0.0, 0, 1, "share of the text's windows in which most names are invented ones"
+        0, 0, 10**12, "length of the first part of the run, in which copying is learned"
     )
+    copying_repeats: float = setting(0.5, 0, 1, "share of strings that repeat among the windows of that part")
+    copying_muon_lr: float = setting(0.004, 0, 10**6, "rate of Muon in that part")
+    copying_adamw_lr: float = setting(1e-3, 0, 10**6, "rate of AdamW in that part")
+    repeats: float = setting(0.0, 0, 1, "share of strings that repeat among the windows after it")
+    renamed: float = setting(0.0, 0, 1, "share of the text's windows in which most names are invented ones")
     seed: int = setting(1337, 0, MAX_SEED, "of the first weights, the batches and dropout")
     precision: str = field(
         default="auto",
@@ -97,11 +95,22 @@ class Recipe:
             )
 
     @property
-    def copying_steps(self) -> int:
-        """How many steps of gradient descent the phase before the text has."""
-        return self.copying_characters // (self.batch_size * self.context_length)
+    def steps(self) -> int:
+        """How many steps of gradient descent make up the run, at least 1."""
+        return max(1, self.characters // (self.batch_size * self.context_length))
 
     @property
-    def steps(self) -> int:
-        """How many steps of gradient descent make up the run: the phase before the text, and at least 1 on the text."""
-        return self.copying_steps + max(1, self.characters // (self.batch_size * self.context_length))
+    def copying_steps(self) -> int:
+        """How many of them are the first part, in which copying is learned."""
+        return min(self.steps, self.copying_characters // (self.batch_size * self.context_length))
+
+    def repeats_at(self, step: int) -> float:
+        """The share of strings that repeat among the windows of a step."""
+        return self.copying_repeats if step < self.copying_steps else self.repeats
+
+    @property
+    def text_characters(self) -> int:
+        """How many of the characters seen are of the text, on average over the seeds."""
+        first, rest = self.copying_steps, self.steps - self.copying_steps
+        per_step = self.batch_size * self.context_length
+        return round(per_step * (first * (1 - self.copying_repeats) + rest * (1 - self.repeats)))

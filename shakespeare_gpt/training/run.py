@@ -27,7 +27,7 @@ from shakespeare_gpt.training.windows import Windows
 
 STATE = "state.safetensors"
 # What a run did whose record is older than these settings.
-BEFORE = {"copying_characters": 0, "repeats_share": 0.0, "renamed_share": 0.0}
+BEFORE = {"copying_characters": 0, "repeats": 0.0, "renamed": 0.0}
 
 
 class Diverged(RuntimeError):
@@ -122,7 +122,7 @@ class Run:
     def train_step(self) -> Tensor:
         """One step of gradient descent; returns the loss over all workers, a 0-d tensor in nats a character.
 
-        Each phase of the run has rates of its own, and its own warm-up and cosine.
+        Where copying is learned, at the beginning, teachers have no say yet.
 
         Raises:
             Diverged: the loss or its gradient is not finite; the weights are as they were before. Both are the same
@@ -136,7 +136,6 @@ class Run:
         self.model.train()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
             logits = self.forward(x)
-            # Strings that repeat say themselves what is right; teachers are asked about the text.
             taught = self.teachers and self.step >= recipe.copying_steps
             expected = soft_targets(self.teachers, x) if taught else None  # (B, T, vocab_size)
         logits = logits.flatten(0, 1).float()  # (B T, vocab_size)
@@ -167,21 +166,17 @@ class Run:
     def set_rates(self) -> None:
         """Give the optimizers the rates and the weight decay of the next step.
 
-        In the phase before the text the rates stay at their peak; on the text they fall along a cosine, and the weight
-        decay linearly.
+        Where copying is learned, at the beginning, the rates stay as they are; then they rise, and fall along a cosine.
+        The weight decay falls linearly over the whole run.
         """
         recipe, before = self.recipe, self.recipe.copying_steps
         if self.step < before:
-            peaks, step, steps, final = (
-                (recipe.copying_muon_lr, recipe.copying_adamw_lr),
-                self.step,
-                before,
-                1.0,
-            )
-            progress = 0.0
+            peaks, final = (recipe.copying_muon_lr, recipe.copying_adamw_lr), 1.0
+            step, steps = self.step, before
         else:
-            peaks, step, steps = (recipe.muon_lr, recipe.adamw_lr), self.step - before, recipe.steps - before
-            final, progress = recipe.final_lr, step / steps
+            peaks, final = (recipe.muon_lr, recipe.adamw_lr), recipe.final_lr
+            step, steps = self.step - before, recipe.steps - before
+        progress = self.step / recipe.steps
         share = schedule(step, steps, max(1, round(recipe.warmup * steps)), final)
         decay = recipe.weight_decay + (recipe.final_weight_decay - recipe.weight_decay) * progress
         for optimizer, peak in zip(self.optimizers, peaks, strict=True):

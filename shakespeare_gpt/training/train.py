@@ -27,12 +27,12 @@ from shakespeare_gpt.training.evaluate import windowed_loss
 from shakespeare_gpt.training.recipe import Recipe
 from shakespeare_gpt.training.run import STATE, Diverged, Run, check_same, read_state
 
-SNAPSHOTS = (0.01, 0.03, 0.1, 0.3)  # shares of the run on the text, evenly spaced on a logarithmic scale
+SNAPSHOTS = (0.01, 0.03, 0.1, 0.3)  # shares of the run, evenly spaced on a logarithmic scale
 COPYING_SNAPSHOTS = (
     0.5,
     0.75,
     1,
-)  # shares of the phase before it, around the moment at which copying appears
+)  # shares of the part in which copying is learned, around the moment when it is
 
 
 def train(run: Run, folder: Path, evaluations: int = 20, save_minutes: float = 3.0) -> bool:
@@ -112,9 +112,9 @@ def finite(loss: float, what: str) -> float:
 
 def snapshots_of(recipe: Recipe) -> set[int]:
     """The steps after which the weights are kept, for those who want to watch the model learn."""
-    before, text = recipe.copying_steps, recipe.steps - recipe.copying_steps
-    steps = {before + max(1, round(share * text)) for share in SNAPSHOTS}
-    return steps | ({max(1, round(share * before)) for share in COPYING_SNAPSHOTS} if before else set())
+    steps = {max(1, round(share * recipe.steps)) for share in SNAPSHOTS}
+    copying = recipe.copying_steps
+    return steps | ({max(1, round(share * copying)) for share in COPYING_SNAPSHOTS} if copying else set())
 
 
 def snapshot(run: Run, folder: Path) -> dict[str, Any]:
@@ -161,6 +161,7 @@ def finish(run: Run, folder: Path) -> None:
             "recipe": asdict(run.recipe),
             "teachers": run.meaning()["teachers"],
             "characters": run.step * run.recipe.batch_size * run.recipe.context_length,
+            "text_characters": run.recipe.text_characters,
             "validation_loss": loss,
             "seconds": round(run.seconds),
             "teachers_seconds": run.teachers_seconds,

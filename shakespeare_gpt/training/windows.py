@@ -3,7 +3,7 @@
 Shakespeare hardly ever asks for copying: a name that stands a few lines above is one that the model knows by heart.
 Where the names are new in each window, and in strings without any sense, the only help is to look at what came
 before. The circuit that does it (a head that marks "what came before me", a later one that looks for it: Elhage et
-al. 2021, Olsson et al. 2022) forms on such strings first; see the log in README.md.
+al. 2021, Olsson et al. 2022) forms where such strings and the text are mixed; see the log in README.md.
 """
 
 from __future__ import annotations
@@ -46,30 +46,18 @@ class Windows:
     def batch(self, step: int, rank: int = 0, world_size: int = 1) -> Tensor:
         """The ids of one worker's windows in a step, and of the character that follows each, (B / world_size, T + 1)."""
         recipe = self.recipe
-        share = recipe.batch_size // world_size
-        first = step * recipe.batch_size + rank * share
-        draws = [np.random.default_rng((recipe.seed, number)) for number in range(first, first + share)]
-        if step < recipe.copying_steps:
-            return torch.from_numpy(np.stack([self.repeats(rng) for rng in draws]))
+        first = step * recipe.batch_size + rank * (recipe.batch_size // world_size)
         places = corpus.tiled_windows(
-            len(self.ids),
-            step - recipe.copying_steps,
-            recipe.batch_size,
-            recipe.context_length,
-            recipe.seed,
-            rank,
-            world_size,
+            len(self.ids), step, recipe.batch_size, recipe.context_length, recipe.seed, rank, world_size
         )
         rows = []
-        for start, rng in zip(places[:, 0].tolist(), draws, strict=True):
-            kind = rng.random()
-            if kind < recipe.repeats_share:
+        for number, start in enumerate(places[:, 0].tolist(), first):
+            rng = np.random.default_rng((recipe.seed, number))
+            if rng.random() < recipe.repeats_at(step):
                 rows.append(self.repeats(rng))
                 continue
             row = self.ids[start : start + recipe.context_length + 1]
-            if kind < recipe.repeats_share + (1 - recipe.repeats_share) * recipe.renamed_share:
-                row = self.names.renamed(row, start, rng)
-            rows.append(row)
+            rows.append(self.names.renamed(row, start, rng) if rng.random() < recipe.renamed else row)
         return torch.from_numpy(np.stack(rows))
 
     def repeats(self, rng: np.random.Generator) -> np.ndarray:
@@ -81,12 +69,20 @@ class Windows:
         size = rng.integers(min(8, self.vocab_size), self.vocab_size + 1)
         alphabet = rng.permutation(self.vocab_size)[:size]
         gap = max(1, T // 32)
-        string = rng.choice(alphabet, rng.integers(gap, max(gap, T // 2 - gap) + 1))
-        parts, length = [rng.choice(alphabet, rng.integers(gap + 1))], 0
-        while length < T + 1:
+        string = random_string(alphabet, int(rng.integers(gap, max(gap, T // 2 - gap) + 1)), rng)
+        parts, filled = [rng.choice(alphabet, rng.integers(gap + 1))], 0
+        while filled < T + 1:
             parts += [string, rng.choice(alphabet, rng.integers(gap + 1))]
-            length += len(parts[-2]) + len(parts[-1])
+            filled += len(parts[-2]) + len(parts[-1])
         return np.concatenate(parts)[: T + 1]
+
+
+def random_string(alphabet: np.ndarray, length: int, rng: np.random.Generator) -> np.ndarray:
+    """A string of so many characters; half of the time none comes twice, and it is no longer than the alphabet.
+
+    Where none comes twice, what followed a character the last time is the whole answer: there copying is learned first.
+    """
+    return rng.choice(alphabet, length) if rng.random() < 0.5 else rng.permutation(alphabet)[:length]
 
 
 class Names:

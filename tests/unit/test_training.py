@@ -121,9 +121,9 @@ def test_snapshots_show_the_model_on_the_way(uninterrupted: Path):
         assert loss == pytest.approx(snapshot["validation_loss"], abs=0.02), "int8 costs little"
 
 
-def test_snapshots_show_the_phase_before_the_text_too():
+def test_snapshots_show_the_moment_at_which_copying_is_learned():
     recipe = replace(RECIPE, copying_characters=20 * 64, characters=100 * 64)
-    assert module.snapshots_of(recipe) == {10, 15, 20, 21, 23, 30, 50}
+    assert module.snapshots_of(recipe) == {1, 3, 10, 15, 20, 30}
     assert module.snapshots_of(replace(recipe, copying_characters=0)) == {1, 3, 10, 30}
 
 
@@ -137,9 +137,12 @@ def test_it_learns(tmp_path: Path):
     assert json.loads((tmp_path / "training.json").read_text())["validation_loss"] < 0.5
 
 
-def test_each_phase_has_its_own_rates():
-    """By hand: before the text a warm-up and then the peak; on the text a warm-up, then a cosine, and less weight decay."""
-    recipe = replace(RECIPE, copying_characters=20 * 64, warmup=0.2, weight_decay=0.3, final_weight_decay=0.1)
+def test_the_part_in_which_copying_is_learned_has_its_own_rates():
+    """By hand: a warm-up and then its rates; after it a warm-up, then a cosine; less weight decay all along."""
+    recipe = replace(
+        RECIPE, copying_characters=20 * 64, characters=60 * 64, warmup=0.2, weight_decay=0.3,
+        final_weight_decay=0.0,
+    )  # fmt: skip
     assert (recipe.copying_steps, recipe.steps) == (20, 60)
     run, rates, decays = fresh(recipe), [], []
     for run.step in range(60):
@@ -148,13 +151,25 @@ def test_each_phase_has_its_own_rates():
         rates.append((muon["lr"], adamw["lr"]))
         decays.append(muon["weight_decay"])
         assert adamw["weight_decay"] == 0
-    before, text = (recipe.copying_muon_lr, recipe.copying_adamw_lr), (recipe.muon_lr, recipe.adamw_lr)
-    assert rates[0] == pytest.approx([peak / 4 for peak in before])
-    assert all(rate == pytest.approx(before) for rate in rates[3:20])
-    assert rates[20] == pytest.approx([peak / 8 for peak in text])
-    assert rates[28] == pytest.approx(text), "the warm-up is over"
-    assert rates[44] == pytest.approx([peak / 2 for peak in text]), "half-way down the cosine"
-    assert decays[:21] == pytest.approx([0.3] * 21) and decays[40] == pytest.approx(0.2)
+    first, then = (recipe.copying_muon_lr, recipe.copying_adamw_lr), (recipe.muon_lr, recipe.adamw_lr)
+    assert rates[0] == pytest.approx([peak / 4 for peak in first])
+    assert all(rate == pytest.approx(first) for rate in rates[3:20])
+    assert rates[20] == pytest.approx([peak / 8 for peak in then])
+    assert rates[28] == pytest.approx(then), "the warm-up is over"
+    assert rates[44] == pytest.approx([peak / 2 for peak in then]), "half-way down the cosine"
+    assert decays == pytest.approx([0.3 * (1 - step / 60) for step in range(60)])
+
+
+@pytest.mark.parametrize(
+    ("copying", "text"), [(0, 0.8 * 2560), (640, 0.5 * 640 + 0.8 * 1920), (10**6, 0.5 * 2560)]
+)
+def test_how_much_of_a_run_is_text(copying: int, text: float, tmp_path: Path):
+    recipe = replace(RECIPE, copying_characters=copying, repeats=0.2)
+    assert recipe.text_characters == text and recipe.characters == recipe.steps * 64 == 2560
+    if copying == 640:
+        assert train(fresh(recipe), tmp_path)
+        record = json.loads((tmp_path / "training.json").read_text())
+        assert (record["characters"], record["text_characters"]) == (2560, text)
 
 
 def test_the_averaged_weights_are_the_ones_kept(tmp_path: Path):
@@ -221,10 +236,8 @@ def test_a_stop_saves_and_resuming_ends_at_the_same_bits(number: int, uninterrup
 
 @pytest.mark.parametrize("at", [5, 17])
 def test_a_run_with_all_kinds_of_windows_resumes_at_the_same_bits(at: int, tmp_path: Path):
-    """Stopped on the strings that repeat, and on the text."""
-    recipe = replace(
-        RECIPE, copying_characters=10 * 64, characters=20 * 64, repeats_share=0.2, renamed_share=0.6
-    )
+    """Stopped in the first part, and after it."""
+    recipe = replace(RECIPE, copying_characters=10 * 64, characters=30 * 64, repeats=0.2, renamed=0.6)
     assert train(fresh(recipe), tmp_path / "whole")
     run = fresh(recipe)
     stop_after(run, at)
@@ -342,7 +355,7 @@ def test_soft_targets_are_the_mean_of_what_the_teachers_expect(teachers: list[Pa
             assert torch.allclose(targets[row, place], (each[0] + each[1]) / 2, atol=1e-5)
 
 
-@pytest.mark.parametrize("shares", [{}, {"renamed_share": 1.0, "repeats_share": 0.5}])
+@pytest.mark.parametrize("shares", [{}, {"renamed": 1.0, "repeats": 0.5}])
 def test_the_loss_is_a_mixture_of_the_character_and_the_teachers(shares: dict, teachers: list[Path]):
     """The gradient of the first step by hand: softmax(logits) - mixture, at each position of what is seen."""
     run = taught(teachers, dropout=0.0, clip=1e9, **shares)
@@ -361,8 +374,7 @@ def test_the_loss_is_a_mixture_of_the_character_and_the_teachers(shares: dict, t
         assert torch.allclose(p.grad, by_hand[name], atol=1e-6), name
 
 
-def test_teachers_have_no_say_before_the_text(teachers: list[Path], monkeypatch: pytest.MonkeyPatch):
-    """Strings that repeat say themselves what is right."""
+def test_teachers_have_no_say_where_copying_is_learned(teachers: list[Path], monkeypatch: pytest.MonkeyPatch):
     asked: list[int] = []
     run = taught(teachers, copying_characters=3 * 4 * 16)
     monkeypatch.setattr(

@@ -183,7 +183,7 @@ def test_a_run_that_was_begun_before_there_were_other_windows_had_none(
     tmp_path: Path, begun: dict[str, Path]
 ):
     then, _ = read_state(begun[VALIDATION])
-    shares = ("copying_characters", "repeats_share", "renamed_share")
+    shares = ("copying_characters", "repeats", "renamed")
     old = {
         **then,
         "recipe": {name: value for name, value in then["recipe"].items() if not name.startswith(shares)},

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from shakespeare_gpt.training.corpus import CorpusError, tiled_windows
 from shakespeare_gpt.training.recipe import Recipe
-from shakespeare_gpt.training.windows import INVENTED, NAME, Names, Windows, names_in
+from shakespeare_gpt.training.windows import INVENTED, NAME, Names, Windows, names_in, random_string
 from support import TOKENIZER
 
 PLAY = """First Citizen:
@@ -124,7 +124,7 @@ def test_a_text_without_names_has_none_to_invent():
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 def test_a_share_of_the_windows_is_renamed(share: float):
-    windows = Windows(TEXT, TOKENIZER, replace(RECIPE, renamed_share=share))
+    windows = Windows(TEXT, TOKENIZER, replace(RECIPE, renamed=share))
     changed = []
     for step in range(40):
         plain = torch.from_numpy(IDS)[tiled_windows(len(IDS), step, 8, 64, RECIPE.seed)]
@@ -135,18 +135,15 @@ def test_a_share_of_the_windows_is_renamed(share: float):
     assert share * 0.6 <= np.mean(changed) <= share * 1.05
 
 
-def test_strings_that_repeat_come_first_and_then_in_their_share():
-    recipe = replace(RECIPE, copying_characters=5 * 8 * 64, repeats_share=0.25)
+def test_strings_that_repeat_have_their_share_in_each_part():
+    recipe = replace(RECIPE, copying_characters=25 * 8 * 64, copying_repeats=0.6, repeats=0.2)
     windows = Windows(TEXT, TOKENIZER, recipe)
-    repeats = []
-    for step in range(recipe.copying_steps, recipe.steps):
-        text = step - recipe.copying_steps
-        plain = torch.from_numpy(IDS)[tiled_windows(len(IDS), text, 8, 64, RECIPE.seed)]
-        repeats += (windows.batch(step) != plain).any(1).tolist()
-    assert np.mean(repeats) == pytest.approx(0.25, abs=0.06)
-    for step in range(recipe.copying_steps):
-        for row in windows.batch(step):
-            assert decoded(row.numpy()) not in TEXT
+    for steps, share in ((range(25), 0.6), (range(25, 50), 0.2)):
+        repeats = []
+        for step in steps:
+            plain = torch.from_numpy(IDS)[tiled_windows(len(IDS), step, 8, 64, RECIPE.seed)]
+            repeats += (windows.batch(step) != plain).any(1).tolist()
+        assert np.mean(repeats) == pytest.approx(share, abs=0.1)
 
 
 def period(row: np.ndarray) -> int:
@@ -170,8 +167,16 @@ def test_a_row_of_repeats_is_one_string_again_and_again():
     assert len(distances) > 20, "no distance is the usual one"
 
 
+def test_in_half_of_the_strings_no_character_comes_twice():
+    alphabet = np.arange(10, 40)
+    strings = [random_string(alphabet, 20, rng(seed)).tolist() for seed in range(200)]
+    assert all(len(string) == 20 and set(string) <= set(alphabet.tolist()) for string in strings)
+    assert np.mean([len(set(string)) == 20 for string in strings]) == pytest.approx(0.5, abs=0.1)
+    assert {len(random_string(alphabet[:5], 20, rng(seed))) for seed in range(20)} == {5, 20}
+
+
 def test_what_a_step_sees_depends_on_the_seed_and_the_step_alone():
-    recipe = replace(RECIPE, copying_characters=3 * 8 * 64, renamed_share=0.5, repeats_share=0.2)
+    recipe = replace(RECIPE, copying_characters=3 * 8 * 64, renamed=0.5, repeats=0.2)
     forwards = Windows(TEXT, TOKENIZER, recipe)
     one = [forwards.batch(step) for step in range(20)]
     backwards = Windows(TEXT, TOKENIZER, recipe)
@@ -184,7 +189,7 @@ def test_what_a_step_sees_depends_on_the_seed_and_the_step_alone():
 @pytest.mark.parametrize("world_size", [2, 4])
 def test_workers_share_one_batch(world_size: int):
     windows = Windows(
-        TEXT, TOKENIZER, replace(RECIPE, copying_characters=2 * 8 * 64, renamed_share=0.5, repeats_share=0.3)
+        TEXT, TOKENIZER, replace(RECIPE, copying_characters=2 * 8 * 64, renamed=0.5, repeats=0.3)
     )
     for step in (0, 1, 2, 9):
         parts = [windows.batch(step, rank, world_size) for rank in range(world_size)]

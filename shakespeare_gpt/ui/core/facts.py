@@ -72,7 +72,7 @@ BREAKPOINTS = {"narrow": 560, "cards": 640, "medium": 900, "figure": 480}
 
 
 def sampling(vocab_size: int) -> dict[str, dict[str, float]]:
-    """The sampler's settings on the page, in the order that /write takes them, each with its range and usual value.
+    """The settings on the page that one writes with, each with its range and usual value.
 
     Returns:
         by name "least", "most", "usual" and "step" (1: a whole number). The outside may ask for more (limits.py).

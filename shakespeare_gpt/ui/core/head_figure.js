@@ -81,7 +81,11 @@ export function showEffects({ data, layout }, now, colour) {
   const shares = Array.from({ length: 17 }, (_, i) => i / 16);
   Object.assign(layout.coloraxis, { cmin: 0, cmax: most });
   layout.coloraxis.colorscale = shares.map((share) => [share ** 2, mixed(colour, share)]);
-  Object.assign(layout.coloraxis.colorbar, { tickvals: ticks, ticktext: ticks.map((tick) => tick.toFixed(3)), tickangle: 0 });
+  Object.assign(layout.coloraxis.colorbar, {
+    tickvals: ticks,
+    ticktext: ticks.map((tick) => tick.toFixed(3)),
+    tickangle: 0,
+  });
   layout.coloraxis.colorbar.title.text = "effect in nats (the colour follows its square root)";
 }
 

@@ -57,6 +57,15 @@ class Comparison:
         return self.after.attention - self.before.attention
 
     @property
+    def looked_elsewhere(self) -> np.ndarray:
+        """The share of its weight that each head moved to other characters, mean over the rows, (n_layer, n_head).
+
+        The total variation distance of a row before and after, half the sum of what its weights changed by: 0 where a
+        head looks as before, 1 where it looks at none of the same characters.
+        """
+        return np.abs(self.attention_difference).sum(-1).mean(-1) / 2
+
+    @property
     def entropies(self) -> tuple[np.ndarray, np.ndarray]:
         """Entropy of each row of attention in nats, before and after, each (n_layer, n_head, T)."""
         return entropy(self.before.attention), entropy(self.after.attention)

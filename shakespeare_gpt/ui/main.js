@@ -11,6 +11,7 @@ import * as kept from "./core/kept.js";
 import * as help from "./core/help.js";
 import * as inside from "./inside/inside.js";
 import { read, url } from "./core/link.js";
+import * as limit from "./writing/limit.js";
 import * as logitLens from "./attention/logit_lens.js";
 import * as headMap from "./attention/head_map.js";
 import * as layerMaps from "./attention/layer_maps.js";
@@ -37,7 +38,7 @@ import * as whatIf from "./what_if/what_if.js";
 /** @type {Record<string, {mount: (piece: HTMLElement, told: any) => void}[]>} */
 const VIEWS = {
   projector: [stage],
-  begin: [examples],
+  begin: [examples, limit],
   strip: [strip, pin, sentence, notes, scrub],
   numbers: [readout, nextCharacter],
   lenses: [{ mount: pickers.mountLenses }],

@@ -48,6 +48,21 @@ CHANGES = [
 ]
 
 
+def test_on_request_the_attention_is_that_of_the_head_that_looks_elsewhere_most(small, api):
+    told = {"heads_off": [[1, 2]]}
+    moved = compare(small, TEXT, Intervention.from_json(told, 3, 4)).looked_elsewhere
+    moved[0, 1] = 0  # it is off
+    layer, head = np.unravel_index(moved.argmax(), moved.shape)
+    answer = api.what_if(TEXT, told, 1, 2, most=True)
+    assert (answer["layer"], answer["head"]) == (layer + 1, head + 1)
+    assert answer["attention"] == api.what_if(TEXT, told, int(layer) + 1, int(head) + 1)["attention"]
+    # Nothing comes behind the last layer's heads: none looks elsewhere, and the named one is shown.
+    answer = api.what_if(TEXT, {"heads_off": [[3, 1]]}, 2, 4, most=True)
+    assert (answer["layer"], answer["head"]) == (2, 4)
+    with pytest.raises(Refused, match="true or false"):
+        api.what_if(TEXT, told, 1, 2, most=1)
+
+
 @pytest.mark.parametrize("told", CHANGES, ids=str)
 def test_the_numbers_are_those_of_the_comparison(small, api, told):
     change = Intervention.from_json(told, 3, 4)

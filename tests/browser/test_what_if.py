@@ -8,8 +8,8 @@ import re
 import numpy as np
 import pytest
 
-from pages import held, settle, type_text, z
-from shakespeare_gpt.experiments import compare, read_prices
+from pages import glyph, held, settle, type_text, z
+from shakespeare_gpt.experiments import compare, read_prices, text_loss
 from shakespeare_gpt.intervention import Intervention
 from shakespeare_gpt.sampling import Sampling
 from shakespeare_gpt.ui.what_if.claims import CLAIMS
@@ -27,7 +27,10 @@ def what_if(page):
     page.get_by_role("tab", name="What if?").first.click()
     page.wait_for_selector("#what-if-grid button")
     yield page
-    page.evaluate("shakespeare.view.set({intervention: {}})")
+    page.evaluate(
+        "() => { document.querySelector('[name=wi-whose][value=most]').checked = true;"
+        " shakespeare.view.set({intervention: {}}); }"
+    )
 
 
 def compared(page, **intervention) -> None:
@@ -96,6 +99,7 @@ def test_several_switches_compose_and_the_banner_names_them(what_if):
 @pytest.mark.parametrize("told", [{"heads_off": [[1, 5]]}, {"no_mask": True, "no_scale": True}], ids=str)
 def test_the_comparison_shows_both_models_numbers(what_if, model, told):
     page = what_if
+    page.evaluate("document.querySelector('[name=wi-whose][value=chosen]').checked = true")
     page.evaluate("told => shakespeare.view.set({layer: 2, head: 1, position: 30, intervention: told})", told)
     compared(page, **told)
     page.wait_for_function(
@@ -133,6 +137,36 @@ def test_the_comparison_shows_both_models_numbers(what_if, model, told):
     assert [before, after] == near(p.max(), q[p.argmax()])
     bars = page.evaluate("document.querySelector('#what-if-divergence').data[0].y")
     np.testing.assert_allclose(bars, wanted.divergence, rtol=1e-3, atol=1e-6)
+
+
+def test_the_banner_says_what_came_of_it_and_the_maps_show_the_head_that_changed_most(what_if, model):
+    page = what_if
+    page.locator("[data-switch='heads_off'][data-at='[1,6]']").click()
+    compared(page, heads_off=[[1, 6]])
+    wanted = expected(page, model, {"heads_off": [[1, 6]]})
+    verdict = page.locator("#what-if-verdict").text_content()
+    losses = [text_loss(model, seen).mean() for seen in (wanted.before, wanted.after)]
+    assert f"Loss on this text {losses[0]:.2f} → {losses[1]:.2f} nats a character" in verdict
+    p = wanted.probabilities[0][-1]
+    best = int(p.argmax())
+    assert f"'{glyph(model.tokenizer.vocabulary[best])}' after" in verdict and f"{p[best]:.0%}" in verdict
+    moved = wanted.looked_elsewhere
+    moved[0, 5] = 0
+    layer, head = np.unravel_index(moved.argmax(), moved.shape)
+    assert f"layer {layer + 1} head {head + 1}" in page.locator("#what-if-maps-heading").text_content()
+    page.locator("[name=wi-whose][value=chosen]").check()
+    page.wait_for_function(
+        "document.querySelector('#what-if-maps-heading').textContent.includes('layer 1 head 1')"
+    )
+    # In sight of the switches, under the text.
+    page.locator("#what-if-grid").scroll_into_view_if_needed()
+    page.evaluate("document.querySelector('#what-if-grid').scrollIntoView({block: 'end'})")
+    settle(page)
+    box = page.locator("#what-if-verdict").bounding_box()
+    assert 0 < box["y"] < page.viewport_size["height"] - box["height"]
+    page.locator("#what-if-banner button").click()
+    settle(page)
+    assert page.locator("#what-if-banner").is_hidden()
 
 
 def test_both_continuations_have_the_same_seed(what_if, model):
@@ -186,6 +220,7 @@ def test_a_claim_is_one_click(what_if, claim):
     if claim == "head":
         # Looked at from another head, the experiment stays the same.
         page.evaluate("shakespeare.view.set({head: 5})")
+        page.locator("[name=wi-whose][value=chosen]").check()
         compared(page, heads_off=[[3, 2]])
         assert np.nanmax(np.abs(z(page, "what-if-difference"))) == 0
     if claim == "positions":

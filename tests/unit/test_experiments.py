@@ -60,6 +60,16 @@ def test_divergence_by_hand(small):
     assert told.divergence.shape == (24,) and (told.divergence >= 0).all()
 
 
+def test_looking_elsewhere_by_hand(small):
+    told = experiments.compare(small, TEXT, OFF)
+    before, after = told.before.attention[2, 1], told.after.attention[2, 1]
+    moved = [
+        sum(max(b - a, 0) for a, b in zip(*rows, strict=True)) for rows in zip(before, after, strict=True)
+    ]
+    assert told.looked_elsewhere[2, 1] == pytest.approx(sum(moved) / len(moved), rel=1e-4)
+    assert not told.looked_elsewhere[0].any() and told.looked_elsewhere.max() <= 1
+
+
 def test_text_loss_by_hand(small):
     t = sg.trace(small, TEXT)
     told = experiments.text_loss(small, t)

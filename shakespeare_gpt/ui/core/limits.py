@@ -82,6 +82,13 @@ def whole(name: str, value: Any, least: int, most: int) -> int:
     raise Refused(f"{name} must be a whole number from {least:,} to {most:,}.")
 
 
+def flag(name: str, value: Any) -> bool:
+    """The value, if it is true or false."""
+    if not isinstance(value, bool):
+        raise Refused(f"{name} must be true or false.")
+    return value
+
+
 def place(value: Any) -> dict[str, int]:
     """Where the prompt stands in the text on the page: "offset" and "before", whole numbers from 0."""
     value = value if isinstance(value, dict) else {}

@@ -1,4 +1,5 @@
-// What was changed in the text, what was cut, and what went wrong.
+// What was changed in the text, what was cut, and what went wrong. An empty text invites; what stands on the page while
+// the text in the box is refused is dimmed.
 
 import { facts } from "../core/facts.js";
 import { beginAnew, notice } from "../core/kept.js";
@@ -8,11 +9,16 @@ import { element, find } from "../core/text.js";
 
 const [, , WHAT_IF] = facts.tabs;
 
+/** That is said at the box itself (writing/limit.js). */
+const tooLong = () => [...view.get().text].length > facts.limits.prompt;
+
 /** @param {HTMLElement} root */
 export function mount(root) {
   const notes = find(root, "#notes");
   const draw = () => {
-    const { notes: changes, error } = session.get();
+    const { notes: changes, window: seen, error, status } = session.get();
+    document.documentElement.classList.toggle("sg-empty", seen !== null && view.get().text === "");
+    document.documentElement.classList.toggle("sg-refused", status.text.state === "failed");
     const sentences = [...changes];
     const { intervention, tab } = view.get();
     if (Object.keys(intervention).length && tab !== WHAT_IF)
@@ -20,12 +26,13 @@ export function mount(root) {
     notes.replaceChildren(
       ...told(notice.get().said),
       ...sentences.map((sentence) => element("p", {}, sentence)),
-      ...(error ? [element("p", { class: "sg-error" }, error)] : []),
+      ...(error && !tooLong() ? [element("p", { class: "sg-error" }, error)] : []),
     );
   };
   session.subscribe(draw);
   notice.subscribe(draw);
-  view.subscribe((_, changed) => (changed.has("intervention") || changed.has("tab")) && draw());
+  const read = /** @type {const} */ (["intervention", "tab", "text"]);
+  view.subscribe((_, changed) => read.some((name) => changed.has(name)) && draw());
   draw();
 }
 

@@ -37,6 +37,8 @@ STRIP = """
         aria-label="The text, one character at a time" aria-describedby="strip-help"><span
         class="sg-prompt" role="presentation"></span><span id="continuation" role="presentation"></span></div>
       <p id="said" aria-live="polite"></p>
+      <p class="sg-invitation">Write something in the box above, or begin with one of the texts under it: its characters
+        will stand here.</p>
     </div>
   </div>
   <div id="scrub">

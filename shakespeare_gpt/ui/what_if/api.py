@@ -22,6 +22,7 @@ from shakespeare_gpt.ui.what_if.claims import CLAIMS
 
 MAX_LENGTH = 200  # characters that each of the two continuations may have
 TIME_LIMIT = 10.0  # seconds for one of them
+LEAST_CHANGE = 1e-5  # of a head's weight: less is rounding
 PIECE = 10  # characters written before others in the lane have their turn
 
 
@@ -46,6 +47,7 @@ class WhatIf:
         layer: int = 1,
         head: int = 1,
         position: int = 0,
+        most: bool = False,
     ) -> dict[str, Any]:
         """The model as trained beside the model with something switched off, on one text.
 
@@ -57,6 +59,8 @@ class WhatIf:
             layer: Whose attention is compared, counted from 1.
             head: Which head of it, counted from 1.
             position: Behind which character the prediction is compared, counted from 1; 0 is the last one.
+            most: Compare the attention of the head that is on and looks elsewhere most, whichever it is; of the
+                one that layer and head name, if none does.
 
         Returns:
             "characters", "start", "notes", "position", "layer", "head", "intervention".
@@ -79,6 +83,8 @@ class WhatIf:
         told = Comparison(before, self.trace(seen, change))
         rows, columns = np.tril_indices(len(before.characters))
         where = layer - 1, head - 1
+        if limits.flag("most", most):
+            where = most_changed(told, change) or where
         p, q = (probabilities[index] for probabilities in told.probabilities)
         losses = [text_loss(self.model, seen) for seen in (told.before, told.after)]
         measured = {"entropy": told.entropies, "largest": told.largest_weights}
@@ -88,8 +94,8 @@ class WhatIf:
             "start": before.start + 1,
             "notes": before.notes,
             "position": before.start + index + 1,
-            "layer": layer,
-            "head": head,
+            "layer": where[0] + 1,
+            "head": where[1] + 1,
             "intervention": change.to_json(),
             "next": [
                 [self.model.tokenizer.vocabulary[i], numbers(p[i]), numbers(q[i])]
@@ -185,3 +191,15 @@ class WhatIf:
 
     def _intervention(self, value: Any) -> Intervention:
         return limits.intervention("intervention", value, self.model.config.n_layer, self.model.config.n_head)
+
+
+def most_changed(told: Comparison, change: Intervention) -> tuple[int, int] | None:
+    """Layer and head, from 0, of the head that looks elsewhere most; None if each looks as before.
+
+    A head that is off does not count: what it finds is dropped, wherever it looks.
+    """
+    moved = told.looked_elsewhere
+    for at in change.heads_off:
+        moved[at] = 0
+    layer, head = np.unravel_index(moved.argmax(), moved.shape)
+    return (int(layer), int(head)) if moved[layer, head] > LEAST_CHANGE else None

@@ -30,7 +30,8 @@ CHECKBOXES = "".join(
 
 TEMPLATE = f"""
 <section class="sg sg-what-if" data-piece="what-if" aria-label="What if?">
-  <div id="what-if-banner" role="status" hidden><p></p><button type="button">Everything on again</button></div>
+  <div id="what-if-banner" role="status" hidden>
+    <p></p><div id="what-if-verdict"></div><button type="button">Everything on again</button></div>
   <div class="wi-desk">
     <div class="wi-switches">
       <h2 id="what-if-switches-heading">Switch something off</h2>
@@ -39,7 +40,7 @@ TEMPLATE = f"""
       <fieldset class="wi-whole"><legend>In the whole model</legend>{CHECKBOXES}</fieldset>
       <fieldset><legend>In single layers</legend>
         <div id="what-if-grid"></div>
-        <p class="sg-quiet">The framed head is the chosen one, whose attention is compared below. FF: feed-forward; res:
+        <p class="sg-quiet">The framed head is the chosen one. FF: feed-forward; res:
           residual connections; norm: layer norms.</p>
         <label id="what-if-prices"><input type="checkbox"> Show what each part is worth
           <small>by how much the loss on validation text rises without it, in thousandths; the loss is minus the natural
@@ -63,7 +64,7 @@ TEMPLATE = f"""
         <p class="sg-quiet">The likeliest next characters of either model, with their probabilities.</p>
         <ol id="what-if-next"></ol></div>
       <div><h2 id="what-if-numbers-heading">In numbers</h2>
-        <table id="what-if-numbers"><thead><tr><th></th><th scope="col">as trained</th>
+        <table id="what-if-numbers"><thead><tr><td></td><th scope="col">as trained</th>
           <th scope="col">changed</th></tr></thead><tbody></tbody></table></div>
     </div>
     <h2 id="what-if-written-heading">What it writes on <span class="sg-quiet" id="what-if-seed"></span></h2>
@@ -72,6 +73,9 @@ TEMPLATE = f"""
       <figure><figcaption>changed</figcaption><div class="wi-text" id="what-if-written-after"></div></figure>
     </div>
     <h2 id="what-if-maps-heading"></h2>
+    <fieldset class="sg-choices"><legend>Whose attention is compared</legend>
+      <label><input type="radio" name="wi-whose" value="most" checked><span>the head that changed most</span></label>
+      <label><input type="radio" name="wi-whose" value="chosen"><span>the chosen head</span></label></fieldset>
     <div class="wi-maps">
       <figure><figcaption>as trained</figcaption><div id="what-if-before"></div></figure>
       <figure><figcaption>changed</figcaption><div id="what-if-after"></div></figure>

@@ -61,6 +61,8 @@ let [root, result, problem] = /** @type {HTMLElement[]} */ ([]); // see mount
 let prices;
 /** @type {Shown | null} */
 let shown = null;
+/** @type {HTMLInputElement} */
+let most; // is the attention of the head that changed most compared, or that of the chosen one?
 let drawing = 0;
 let asked = { comparison: "", writing: "" };
 
@@ -71,6 +73,8 @@ export function mount(piece, told) {
   [result, problem] = [part("result"), part("problem")];
   switches.mount(root, told);
   claims.mount(root, told);
+  most = find(root, "[name=wi-whose][value=most]", HTMLInputElement);
+  for (const choice of root.querySelectorAll("[name=wi-whose]")) choice.addEventListener("change", update);
   view.subscribe(update);
   session.subscribe(update);
   whenShown(root, () => {
@@ -106,7 +110,7 @@ async function compare() {
   const seen = windowNow();
   const { intervention, layer, head } = view.get();
   const index = chosen();
-  const now = JSON.stringify([seen.start, seen.text, intervention, layer, head, index]);
+  const now = JSON.stringify([seen.start, seen.text, intervention, layer, head, index, most.checked]);
   if (now === asked.comparison) {
     if (shown?.question === now) shown = { ...shown, window: seen }; // the same text, asked for again
     later("what if maps", drawMaps);
@@ -114,9 +118,11 @@ async function compare() {
   }
   asked.comparison = now;
   result.setAttribute("aria-busy", "true");
+  part("verdict").textContent = "";
   try {
+    const which = most.checked;
     /** @type {Comparison} */
-    const compared = await ask("what_if", seen.text, intervention, layer, head, index + 1);
+    const compared = await ask("what_if", seen.text, intervention, layer, head, index + 1, which);
     if (now !== asked.comparison) return;
     problem.hidden = true;
     shown = {
@@ -126,6 +132,7 @@ async function compare() {
       question: now,
       maps: unpack(compared.attention, seen.length),
     };
+    part("verdict").textContent = verdict(shown);
     drawNext(shown);
     drawNumbers(shown);
     drawFigures();
@@ -193,6 +200,15 @@ async function write() {
 
 /** @param {Shown} now @param {number} index in the window */
 const name = (now, index) => at(now.window.start + index, now.window);
+
+/** What came of it, in a line: it stands in the banner, in sight of the switches. @param {Shown} now */
+function verdict(now) {
+  const [character, p, q] = now.next[0]; // the likeliest as trained
+  const next = `'${glyph(character)}' after ${name(now, now.index)} ${percent(p)} → ${percent(q)}`;
+  if (!now.loss) return `${next}.`;
+  const [before, after] = now.loss.map((loss) => loss.toFixed(2));
+  return `Loss on this text ${before} → ${after} nats a character; ${next}.`;
+}
 
 /** @param {Shown} now */
 function drawNext(now) {
@@ -310,23 +326,30 @@ const drawMaps = drawn((now) => {
   const { left, right, difference } = now.maps;
   const { scale } = view.get();
   part("maps-heading").textContent = `Attention in layer ${now.layer} head ${now.head}`;
-  const most =
+  const largest =
     difference.reduce((found, row) => row.reduce((a, b) => (Math.abs(b) > a ? Math.abs(b) : a), found), 0) ||
     1e-9;
   const off = now.intervention.heads_off?.some(([layer, head]) => layer === now.layer && head === now.head);
   part("difference-caption").textContent =
     "changed less as trained" +
-    (most > 1e-9 ? "" : ": no difference in this head") +
+    (largest > 1e-9 ? "" : `: no difference in ${most.checked ? "any" : "this"} head`) +
     (off ? "; a head that is off still looks, but what it finds is dropped" : "");
   const weights = { cmin: 0, cmax: 1, colorscale: facts.colours.weights[scale] };
   const title = `weight (colour follows ${scale === "sqrt" ? "its square root" : "it"})`;
   drawMap(now, "before", left, title, [0, 0.1, 0.25, 0.5, 1], weights);
   drawMap(now, "after", right, title, [0, 0.1, 0.25, 0.5, 1], weights);
-  drawMap(now, "difference", difference, "change of the weight", most > 1e-9 ? [-most, 0, most] : [0], {
-    cmin: -most,
-    cmax: most,
-    colorscale: signedScale(),
-  });
+  drawMap(
+    now,
+    "difference",
+    difference,
+    "change of the weight",
+    largest > 1e-9 ? [-largest, 0, largest] : [0],
+    {
+      cmin: -largest,
+      cmax: largest,
+      colorscale: signedScale(),
+    },
+  );
 });
 
 /**

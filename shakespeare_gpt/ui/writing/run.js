@@ -53,6 +53,12 @@ export function result(root, props, watch) {
   document.addEventListener("click", (event) => {
     if (around(event, "#stop")) stop();
   });
+  // What was written belongs to its prompt: with another text it goes.
+  view.subscribe(({ generated_from }, news) => {
+    if (!news.has("text") || generated_from !== null || !account.run) return;
+    [account, stopped] = [{ ...account, run: null }, true];
+    draw();
+  });
   changed();
 }
 

@@ -26,7 +26,7 @@ FIRST = next(iter(EXAMPLES.values()))
 # The sampler's other settings, temperature, top-k and top-p, stand beside the bars that they move (text/next_character.py).
 SETTINGS = f"""
   <details id="settings">
-    <summary>Settings</summary>
+    <summary>Length, seed</summary>
     <div class="run-settings">
       <label>Length <input type="number" data-setting="length"> <span>characters to write</span></label>
       <label>Seed <input type="number" data-setting="seed"> <span>the same seed writes the same text again; -1
@@ -41,6 +41,7 @@ SETTINGS = f"""
 BEGIN = f"""
 <section class="sg sg-before" data-piece="begin" aria-label="Texts to begin with, and settings">
   <div class="sg-begin">
+    <p id="prompt-limit" role="status" hidden></p>
     <span>Begin with</span>
     {"".join(f'<button type="button" data-example="{name}">{name}</button>' for name in EXAMPLES)}
   </div>

@@ -154,6 +154,13 @@ export function mount(root) {
   notes = find(root, "#link-notes");
   field = find(root, "#link-text", HTMLInputElement);
   find(root, "#copy-link").addEventListener("click", copy);
+  // The downloads unfold where the link stands.
+  const downloads = find(root, ".ta-downloads", HTMLDetailsElement);
+  downloads.addEventListener("toggle", () => {
+    if (!downloads.open) return;
+    field.hidden = true;
+    say();
+  });
   if (facts.space) {
     const href = `https://huggingface.co/spaces/${facts.space}?duplicate=true`;
     const how = { class: "ta-duplicate", target: "_blank", rel: "noopener", href };

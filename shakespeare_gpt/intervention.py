@@ -68,6 +68,17 @@ class Intervention:
                 changed[field.name] = value
         return changed
 
+    def singly(self) -> list[Intervention]:
+        """Its parts, each alone: a head, a layer's feed-forward, a flag, ...; together they are this Intervention."""
+        parts: list[dict[str, Any]] = []
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, frozenset):
+                parts += [{field.name: {each}} for each in sorted(value)]
+            elif value:
+                parts.append({field.name: True})
+        return [Intervention(**part) for part in parts]
+
     @classmethod
     def from_json(cls, written: Mapping, n_layer: int, n_head: int) -> Intervention:
         """The Intervention that `to_json` wrote, for a model of this many layers and heads.

@@ -89,12 +89,12 @@ def build_demo(model: GPT | None = None, folder: Path = ASSETS) -> Page:
                 model_tab.build(model)
 
         looking_lane, writing_lane = Lane("looking"), Lane("writing")
-        for feature in (attention, mattered):
-            endpoints.register(looking_lane, feature.public, public=True)
+        for public in (attention.public, mattered.public):
+            endpoints.register(looking_lane, public, public=True)
         for feature in (attention, mattered, text, score, inside, what_if, about):
             endpoints.register(looking_lane, feature.endpoints)
-        for feature in (attention, about):
-            endpoints.register(writing_lane, feature.slow_endpoints, later=True)
+        for slow in (attention.slow_endpoints, about.slow_endpoints):
+            endpoints.register(writing_lane, slow, later=True)
         endpoints.register_in_turns(writing_lane, what_if.in_turns)
         endpoints.register_streams(writing_lane, writing.streams)
         writing_tab.connect(controls, writing_lane, writing)

@@ -301,3 +301,29 @@ def test_the_calls_are_wired(http):
     assert len(both["before"]) == 12 and both["before"] == both["after"]
     refused = http.post("/gradio_api/run/what_if", json={"data": [TEXT, {"no_mask": 3}]})
     assert refused.status_code == 500 and "no_mask must be true or false" in refused.json()["error"]
+
+
+# --- single effects beside the joint one -------------------------------------------------------------------------
+
+
+def test_what_each_thing_costs_alone_stands_beside_the_whole(small, api):
+    off = {"heads_off": [[1, 2], [3, 4]], "feed_forward_off": [2]}
+    told = api.what_if(TEXT, off)["alone"]
+    singles = [{"heads_off": [[1, 2]]}, {"heads_off": [[3, 4]]}, {"feed_forward_off": [2]}]
+    assert [each["intervention"] for each in told] == singles
+    for each in told:
+        after = sg.trace(small, TEXT, Intervention.from_json(each["intervention"], 3, 4))
+        assert each["loss"] == pytest.approx(text_loss(small, after).mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("text", "off"),
+    [
+        (TEXT, {"heads_off": [[1, 2]]}),  # alone it is already
+        ("a", {"heads_off": [[1, 2], [1, 3]]}),  # a single character has no loss
+        (TEXT, {"heads_off": [[1, head] for head in range(1, 5)], "feed_forward_off": [1, 2, 3],
+                "residual_off": [1, 2, 3], "norm_off": [1, 2, 3]}),  # too many
+    ],
+)  # fmt: skip
+def test_where_there_is_nothing_to_set_beside_each_other_it_is_empty(api, text, off):
+    assert api.what_if(text, off)["alone"] == []

@@ -8,6 +8,7 @@ import re
 import numpy as np
 import pytest
 
+import shakespeare_gpt as sg
 from pages import glyph, held, settle, type_text, z
 from shakespeare_gpt.experiments import compare, read_prices, text_loss
 from shakespeare_gpt.intervention import Intervention
@@ -167,6 +168,27 @@ def test_the_banner_says_what_came_of_it_and_the_maps_show_the_head_that_changed
     page.locator("#what-if-banner button").click()
     settle(page)
     assert page.locator("#what-if-banner").is_hidden()
+
+
+def test_what_each_thing_costs_alone_stands_beside_what_they_cost_together(what_if, model):
+    page = what_if
+    page.locator("[data-switch='heads_off'][data-at='[1,6]']").click()
+    compared(page, heads_off=[[1, 6]])
+    assert page.locator("#what-if-alone").is_hidden()  # a single thing is alone already
+    page.locator("[data-switch='heads_off'][data-at='[4,4]']").click()
+    compared(page, heads_off=[[1, 6], [4, 4]])
+    text = page.evaluate("shakespeare.session.get().window.text")
+    before, one, other, both = (
+        text_loss(model, sg.trace(model, text, Intervention(heads_off=heads))).mean()
+        for heads in ((), {(0, 5)}, {(3, 3)}, {(0, 5), (3, 3)})
+    )
+    wanted = [one - before, other - before, one + other - 2 * before, both - before]
+    page.wait_for_function("document.querySelectorAll('#what-if-alone tr').length === 4")
+    shown = page.locator("#what-if-alone td").all_text_contents()
+    assert [float(each.replace("−", "-")) for each in shown] == pytest.approx(wanted, abs=6e-4)
+    said = page.locator("#what-if-alone-said").text_content()
+    gap = wanted[3] - wanted[2]
+    assert ("add up" if abs(gap) < 0.01 else "more than the sum" if gap > 0 else "less than the sum") in said
 
 
 def test_both_continuations_have_the_same_seed(what_if, model):

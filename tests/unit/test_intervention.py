@@ -296,3 +296,15 @@ def test_norm_off_feeds_the_stream_as_it_is():
     assert np.abs(t.query[0] - q.numpy()).max() < 1e-5
     middle = x + torch.tensor(t.attention_added[0], dtype=torch.float64)
     assert np.abs(t.feed_forward_added[0] - MODEL.blocks[0].feed_forward(middle).numpy()).max() < 1e-4
+
+
+def test_its_parts_are_each_one_thing_and_together_the_whole():
+    whole = Intervention(heads_off={(2, 1), (0, 3)}, no_mask=True, norm_off={1})
+    parts = whole.singly()
+    assert parts == [
+        Intervention(heads_off={(0, 3)}),
+        Intervention(heads_off={(2, 1)}),
+        Intervention(no_mask=True),
+        Intervention(norm_off={1}),
+    ]
+    assert Intervention().singly() == []

@@ -215,6 +215,7 @@ export interface Comparison {
   loss: Pair | null;
   price: Price | null;
   attention: { before: string; after: string; full: boolean };
+  alone: { intervention: Intervention; loss: number }[];
   entropy: Pair<number[]>;
   largest: Pair<number[]>;
   future: number[];

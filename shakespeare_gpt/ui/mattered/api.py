@@ -95,14 +95,16 @@ class Mattered:
         """
         seen = self.trace(limits.text("text", text))
         place = self._position(seen, position)
-        where = [
-            None if number == 0 else number - 1
-            for number in (
-                limits.whole("layer", layer, 0, self.model.config.n_layer),
-                limits.whole("head", head, 0, self.model.config.n_head),
-            )
-        ]
-        told = sg.knockout(self.model, text, place, *where, seen=seen)
+        in_layer = limits.whole("layer", layer, 0, self.model.config.n_layer)
+        in_head = limits.whole("head", head, 0, self.model.config.n_head)
+        told = sg.knockout(
+            self.model,
+            text,
+            place,
+            layer=in_layer - 1 if in_layer else None,
+            head=in_head - 1 if in_head else None,
+            seen=seen,
+        )
         return {
             "moved": numbers(told.moved),
             "helped": None if told.helped is None else numbers(told.helped),

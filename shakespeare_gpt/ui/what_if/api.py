@@ -15,6 +15,7 @@ from shakespeare_gpt.experiments import PRICES, Comparison, price, read_prices, 
 from shakespeare_gpt.generation import stream_samples
 from shakespeare_gpt.intervention import Intervention
 from shakespeare_gpt.model import GPT
+from shakespeare_gpt.trace import Window
 from shakespeare_gpt.ui.core import limits
 from shakespeare_gpt.ui.core.packing import numbers, pack
 from shakespeare_gpt.ui.core.traces import TraceCache
@@ -23,6 +24,7 @@ from shakespeare_gpt.ui.what_if.claims import CLAIMS
 MAX_LENGTH = 200  # characters that each of the two continuations may have
 TIME_LIMIT = 10.0  # seconds for one of them
 LEAST_CHANGE = 1e-5  # of a head's weight: less is rounding
+MAX_ALONE = 12  # things whose single effects are worked out beside the joint one
 PIECE = 10  # characters written before others in the lane have their turn
 
 
@@ -71,7 +73,8 @@ class WhatIf:
             "attention": the head's weights, packed as 24-bit numbers: "before" row by row up to the diagonal,
             "after" too, or whole rows if "full". "entropy", "largest": of each row, before and after;
             "future": the weight of each row that lies on later characters, after. "mean": the same three as
-            means over all rows and heads.
+            means over all rows and heads. "alone": where 2 to 12 things are off, the loss on this text with each of
+            them off alone, ["intervention", "loss"]; else empty.
         """
         change = self._intervention(intervention)
         text = limits.text("text", text)
@@ -113,7 +116,21 @@ class WhatIf:
             "future": numbers(told.future_weight[where]),
             "mean": {name: [numbers(values.mean()) for values in pair] for name, pair in measured.items()}
             | {"future": numbers(told.future_weight.mean())},
+            "alone": self._alone(seen, change) if len(losses[0]) else [],
         }
+
+    def _alone(self, seen: Window, change: Intervention) -> list[dict[str, Any]]:
+        """The loss on a window with each part of an Intervention off alone, if it has several and not too many."""
+        parts = change.singly()
+        if not 2 <= len(parts) <= MAX_ALONE:
+            return []
+        return [
+            {
+                "intervention": part.to_json(),
+                "loss": numbers(text_loss(self.model, self.trace(seen, part)).mean()),
+            }
+            for part in parts
+        ]
 
     def what_if_continuation(
         self,

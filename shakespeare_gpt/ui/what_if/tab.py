@@ -67,6 +67,12 @@ TEMPLATE = f"""
         <table id="what-if-numbers"><thead><tr><td></td><th scope="col">as trained</th>
           <th scope="col">changed</th></tr></thead><tbody></tbody></table></div>
     </div>
+    <div id="what-if-alone" hidden>
+      <h2>Each alone, and all together</h2>
+      <p class="sg-quiet">By how much the loss on this text rises, in nats a character.</p>
+      <table><tbody></tbody></table>
+      <p id="what-if-alone-said"></p>
+    </div>
     <h2 id="what-if-written-heading">What it writes on <span class="sg-quiet" id="what-if-seed"></span></h2>
     <div class="wi-two">
       <figure><figcaption>as trained</figcaption><div class="wi-text" id="what-if-written-before"></div></figure>

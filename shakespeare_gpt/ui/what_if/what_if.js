@@ -52,6 +52,7 @@ const ask = answers(12, {
     future: NUMBERS,
     mean: { entropy: PAIR, largest: PAIR, future: "number" },
     attention: { before: "string", after: "string", full: "boolean" },
+    alone: [{ intervention: "object", loss: "number" }],
   },
   what_if_continuation: { before: "string", after: "string" },
 });
@@ -135,6 +136,7 @@ async function compare() {
     part("verdict").textContent = verdict(shown);
     drawNext(shown);
     drawNumbers(shown);
+    drawAlone(shown);
     drawFigures();
   } catch (error) {
     failed(error, "comparison", now);
@@ -207,7 +209,8 @@ function verdict(now) {
   const next = `'${glyph(character)}' after ${name(now, now.index)} ${percent(p)} → ${percent(q)}`;
   if (!now.loss) return `${next}.`;
   const [before, after] = now.loss.map((loss) => loss.toFixed(2));
-  return `Loss on this text ${before} → ${after} nats a character; ${next}.`;
+  const cost = now.price ? ` (on validation text ${signed(now.price.price, 2)})` : "";
+  return `Loss on this text ${before} → ${after} nats a character${cost}; ${next}.`;
 }
 
 /** @param {Shown} now */
@@ -274,6 +277,29 @@ function drawNumbers(now) {
       ),
     ),
   );
+}
+
+/** Where several things are off: what each costs alone, beside what they cost together. @param {Shown} now */
+function drawAlone({ alone, loss }) {
+  part("alone").hidden = !alone.length || !loss;
+  if (!alone.length || !loss) return;
+  const [before, after] = loss;
+  const costs = alone.map((single) => single.loss - before);
+  const sum = costs.reduce((a, b) => a + b, 0);
+  const line = (/** @type {string} */ what, /** @type {number} */ cost, /** @type {string} */ name = "") =>
+    element("tr", { class: name }, element("th", { scope: "row" }, what), element("td", {}, signed(cost, 3)));
+  find(part("alone"), "tbody").replaceChildren(
+    ...alone.map(({ intervention }, i) => line(switches.words(intervention), costs[i])),
+    line("the sum of these", sum, "wi-sum"),
+    line("all of them off together", after - before, "wi-sum"),
+  );
+  const gap = after - before - sum;
+  part("alone-said").textContent =
+    Math.abs(gap) < 0.01
+      ? "On this text they add up: each does its work apart from the others."
+      : gap > 0
+        ? "Together they cost more than the sum: while only one is off, others take over a part of its work."
+        : "Together they cost less than the sum: they need each other, so without one the other has less to do.";
 }
 
 /** @param {number} x @param {number} digits */

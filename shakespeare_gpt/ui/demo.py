@@ -68,7 +68,7 @@ def build_demo(model: GPT | None = None, folder: Path = ASSETS) -> Page:
         demo.description = stage_tab.DESCRIPTION
         with gr.Row(elem_id="top"):
             stage_tab.build()
-            lessons_tab.build()
+            lessons_tab.build(writing_tab.FIRST, attention.clearest(writing_tab.FIRST))
             take_away_tab.build(standalone(config))
             stage_tab.projector()
         first = first_view(text, attention)

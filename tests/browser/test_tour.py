@@ -6,7 +6,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from pages import TIMEOUT, press, ready, settle, type_text
-from shakespeare_gpt.heads import read_heads
+from shakespeare_gpt.heads import ROLES, read_heads
+from shakespeare_gpt.trace import trace
 
 STOPS = 6
 
@@ -36,9 +37,21 @@ def test_six_stops_one_after_the_other(tour, model):
             assert f"layer {head['layer']} head {head['head']}" in tour.locator("#tour-say").text_content()
             assert view(tour)["position"] is not None
             expect(tour.locator("#head-map")).to_be_in_viewport()
+        if number == 5:  # a head is off, and the banner says what came of it
+            assert view(tour)["intervention"] == {"heads_off": [[view(tour)["layer"], view(tour)["head"]]]}
+            expect(tour.locator("#what-if-verdict")).to_contain_text("Loss on this text")
+        settle(tour)
+        expect(tour.locator("#text-strip")).to_be_in_viewport()
+        card = tour.locator("#tour-card").bounding_box()
+        strip = tour.locator("#text-strip").bounding_box()
+        assert card["y"] >= strip["y"] + strip["height"] or card["x"] >= strip["x"] + strip["width"]
         assert tour.locator("#tour-title").evaluate("element => element === document.activeElement")
         tour.locator(".sg-tour-next").click()
     expect(tour.locator("#tour-card")).to_be_hidden()
+    assert view(tour)["lesson"] is None
+    settle(tour)
+    expect(tour.locator("#prompt textarea")).to_be_in_viewport()
+    expect(tour.locator("#prompt textarea")).to_be_focused()
     assert tabs == ["The layer"] * 3 + ["Inside a head", "What if?", "The model"]
 
 
@@ -49,6 +62,35 @@ def test_back_and_forth_with_keys(tour):
     expect(tour.locator("#tour-card")).to_contain_text("Stop 2")
     tour.get_by_role("button", name="Back", exact=True).press("Enter")
     expect(tour.locator("#tour-card")).to_contain_text("Stop 1")
+
+
+def test_a_clicker_and_arrow_keys_step(tour):
+    for key, number in (("PageDown", 2), ("ArrowRight", 3), ("Space", 4), ("PageUp", 3), ("ArrowLeft", 2)):
+        tour.keyboard.press(key)
+        expect(tour.locator("#tour-card")).to_contain_text(f"Stop {number} of {STOPS}")
+    # What has keys of its own keeps them.
+    tour.locator("#text-strip").focus()
+    position = view(tour)["position"]
+    tour.keyboard.press("ArrowLeft")
+    expect(tour.locator("#tour-card")).to_contain_text("Stop 2")
+    assert view(tour)["position"] == position - 1
+
+
+def test_a_held_character_shows_what_its_stop_says(tour, model):
+    told = read_heads(model)
+    for number in (2, 3, 4):
+        tour.keyboard.press("PageDown")
+        expect(tour.locator("#tour-card")).to_contain_text(f"Stop {number} of {STOPS}")
+        if not told:
+            continue
+        now = view(tour)
+        roles = next(
+            h["roles"] for h in told["heads"] if (h["layer"], h["head"]) == (now["layer"], now["head"])
+        )
+        seen = trace(model, now["text"])
+        row = seen.attention[now["layer"] - 1, now["head"] - 1, now["position"] - 1]
+        targets = [ROLES[role].targets(seen.characters)[now["position"] - 1, row.argmax()] for role in roles]
+        assert any(targets) and row.max() > 0.5
 
 
 def test_each_stop_has_a_link_that_opens_it(tour, open_page):
@@ -63,6 +105,12 @@ def test_each_stop_has_a_link_that_opens_it(tour, open_page):
     assert {key: view(opened)[key] for key in wanted if key != "sampling"} == {
         key: value for key, value in wanted.items() if key != "sampling"
     }
+    # With its words; and leaving leaves what is shown.
+    expect(opened.locator("#tour-card")).to_contain_text(f"Stop 3 of {STOPS}")
+    assert opened.locator("#tour-say").text_content() == tour.locator("#tour-say").text_content()
+    opened.keyboard.press("Escape")
+    expect(opened.locator("#tour-card")).to_be_hidden()
+    assert view(opened) == {**view(opened), "text": wanted["text"], "head": wanted["head"], "lesson": None}
 
 
 def test_leaving_gives_a_written_text_back_with_its_probabilities(page):
@@ -105,16 +153,12 @@ def test_leaving_gives_the_visitors_view_back(page, how):
     assert page.locator("#tour-start").evaluate("element => element === document.activeElement")
 
 
-def test_the_stops_are_whole_views(page):
-    stops = page.evaluate(
-        "import(document.querySelector('link[href$=\"/tour.js\"]').href).then(tour => tour.stops())"
-    )
-    known = set(view(page))
-    assert len(stops) == STOPS
-    for stop in stops:
-        assert set(stop["view"]) == known
-        assert stop["view"]["text"].startswith("ROMEO")
-        assert 1 <= stop["say"].count(". ") + 1 <= 5
+def test_each_stop_says_a_few_sentences_about_the_text_that_the_page_opens_with(tour, first_text):
+    for number in range(1, STOPS + 1):
+        expect(tour.locator("#tour-card")).to_contain_text(f"Stop {number} of {STOPS}")
+        assert view(tour)["text"] == first_text and view(tour)["lesson"] == number
+        assert 1 <= tour.locator("#tour-say").text_content().count(". ") + 1 <= 6
+        tour.locator(".sg-tour-next").click()
 
 
 def test_the_card_is_named_and_does_not_trap_the_page(tour):

@@ -60,6 +60,8 @@ SWITCHED_OFF = {
     "norm_off": ("norm", "layer norms"),
 }
 
+LESSONS = 6  # stops of the tour
+
 MARK = "#ff5d5d"  # the row and the cell that are pointed at, in a map
 # Of signed numbers. Red below 0, blue above, told apart by colour-blind readers too; 0 has the colour of the paper.
 SIGNED = {
@@ -107,6 +109,7 @@ def view(vocab_size: int) -> dict[str, Any]:
         "grid": "picture",  # what stands over the thumbnails
         "map": "weight",  # what the large map shows
         "tab": TABS[0],
+        "lesson": None,  # the stop of the tour that is told of, or None
         "training_step": 0,  # the moment of the training in "Watch this head form"
         "intervention": {},  # what is switched off in "What if?", as Intervention.to_json writes it
         "sampling": {name: setting["usual"] for name, setting in sampling(vocab_size).items()},
@@ -157,6 +160,7 @@ def page_facts(model: GPT, help: dict[str, list[str]], examples: dict[str, str])
         "renamed": RENAMED,
         "flags": list(FLAGS),
         "tabs": list(TABS),
+        "lessons": LESSONS,
         "keep_most": KEEP_MOST,
         "roles": {
             key: {"name": role.name, "sentence": role.sentence, "object": role.object, "badge": BADGES[key]}

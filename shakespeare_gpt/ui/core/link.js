@@ -16,7 +16,7 @@ import { VIEW, view as shownView } from "./store.js";
 const { choices, flags, limits, sampling } = facts;
 const LAST = ["layer", "head"]; // so that no link ends with a sign that a chat program takes for its own
 const NAMES = new Set([
-  ...["text", "generated_from", "run", "step", "position", "until", "training_step", "model", ...LAST],
+  ...["text", "generated_from", "run", "step", "position", "until", "lesson", "training_step", "model", ...LAST],
   ...[choices, facts.intervention, sampling].flatMap(Object.keys),
   ...flags,
 ]);
@@ -67,6 +67,7 @@ export function parameters(view, runs, checkpoint) {
   }
   for (const name of named(choices)) if (view[name] !== VIEW[name]) put(name, view[name]);
   for (const name of flags) if (view[name]) put(name, 1);
+  if (view.lesson) put("lesson", view.lesson);
   if (view.training_step) put("training_step", view.training_step);
   for (const [name, value] of Object.entries(canonical(view.intervention))) {
     const pairs = Array.isArray(value) && value.map((entry) => [entry].flat().join("-"));
@@ -164,6 +165,7 @@ export function read(given, shown, model = facts.model) {
     found[name] = take(name, known, VIEW[name]);
   }
   for (const name of flags) found[name] = take(name, flag, VIEW[name]);
+  found.lesson = take("lesson", (said) => integer(said, 1, facts.lessons), null);
   found.training_step = take("training_step", (said) => integer(said, 0, 1e9), VIEW.training_step);
   /** @type {Record<string, any>} */
   const off = {};

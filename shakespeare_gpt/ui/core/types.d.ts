@@ -67,6 +67,7 @@ export interface View extends Lens {
   map: "weight" | "effect";
   step: number | null;
   tab: string;
+  lesson: number | null;
   training_step: number;
   intervention: Intervention;
   sampling: Settings;
@@ -342,6 +343,7 @@ export interface Facts {
   renamed: Record<string, string>;
   flags: ("hide_first" | "keep_most" | "by_moved")[];
   tabs: string[];
+  lessons: number;
   keep_most: number;
   roles: Record<string, { name: string; sentence: string; object: string; badge: string }>;
   intervention: Record<

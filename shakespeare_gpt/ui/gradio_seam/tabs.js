@@ -1,6 +1,7 @@
 // Gradio's tabs and the View, kept the same in both directions; and how a part of the page is brought into sight.
 
 import { view } from "../core/store.js";
+import { around, find } from "../core/text.js";
 import { onDraw } from "./dom.js";
 
 /** The buttons of the page's tabs. */
@@ -23,6 +24,12 @@ export function mount() {
     if (!now || nameOf(now) === open) return;
     if (open !== null) view.set({ tab: nameOf(now) });
     open = nameOf(now);
+  });
+  // One that the visitor presses comes into view, under the text; one that a View opens is looked for by who set it.
+  document.addEventListener("click", (event) => {
+    const tab = around(event, '#deeper [role="tab"]');
+    if (tab && event.isTrusted)
+      find(document, "#deeper").scrollIntoView({ block: "start", behavior: behavior() });
   });
   view.subscribe((chosen, changed) => {
     if (changed.has("tab")) openTab(chosen.tab);
@@ -58,7 +65,8 @@ async function found(selector) {
 /** @param {HTMLDetailsElement} details */
 const closestAbove = ({ parentElement }) => parentElement?.closest("details") ?? null;
 
-const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+/** @returns {ScrollBehavior} */
+const behavior = () => (matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth");
 
 /**
  * Bring a part of the page into sight and mark it for a moment: open its tab and the details around it, and scroll.
@@ -70,8 +78,8 @@ export async function reveal({ tab, at }, { block = "center", focus = false } = 
   if (tab) view.set({ tab });
   const element = await found(at);
   if (!element) return null;
-  for (let around = element.closest("details"); around; around = closestAbove(around)) around.open = true;
-  element.scrollIntoView({ block, behavior: calm() ? "auto" : "smooth" });
+  for (let box = element.closest("details"); box; box = closestAbove(box)) box.open = true;
+  element.scrollIntoView({ block, behavior: behavior() });
   element.classList.add("sg-shown");
   setTimeout(() => element.classList.remove("sg-shown"), 1600);
   if (focus) {

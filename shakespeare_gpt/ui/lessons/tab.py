@@ -13,6 +13,11 @@ TOUR = """
 """
 
 
-def build() -> gr.HTML:
-    """The button that starts the guided tour. Belongs near the title."""
-    return piece(TOUR, elem_id="tour")
+def build(text: str, clearest: dict[str, dict[str, int]]) -> gr.HTML:
+    """The button that starts the guided tour. Belongs near the title.
+
+    Args:
+        text: that it is about.
+        clearest: see Attention.clearest.
+    """
+    return piece(TOUR, {"text": text, "clearest": clearest}, elem_id="tour")

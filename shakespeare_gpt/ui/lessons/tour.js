@@ -1,4 +1,5 @@
-// The guided tour: six stops, each a View, so that each can be handed out as a link. It can be left at any time.
+// The guided tour: six stops, each a View, so that each can be handed out as a link, which tells its words too. It can be
+// left at any time; a clicker, or the arrow keys, go from stop to stop.
 
 import { facts } from "../core/facts.js";
 import { session } from "../core/session.js";
@@ -7,11 +8,17 @@ import { measured } from "../core/measured.js";
 import { url } from "../core/link.js";
 import { pointer, NOTHING, VIEW, view } from "../core/store.js";
 import { reveal } from "../gradio_seam/tabs.js";
-import { element, find } from "../core/text.js";
+import { around, element, find } from "../core/text.js";
 
 /** @import { SessionState, View } from "../core/types.d.ts" */
 
-/** @typedef {{layer: number, head: number, words: string}} Head that a stop shows, with what is said of it */
+/**
+ * @typedef {object} Head that a stop shows
+ * @property {number} layer
+ * @property {number} head
+ * @property {string} words what is said of it
+ * @property {number | null} position of the character, from 1, at which it does this most clearly
+ */
 
 /**
  * @typedef {object} Stop
@@ -19,13 +26,14 @@ import { element, find } from "../core/text.js";
  * @property {string | ((head: Head) => string)} say
  * @property {Partial<View>} view what is shown
  * @property {string[]} [role] chooses the head: the one that does this most clearly; of several roles the first that any
- *   head has
- * @property {string} [after] the held character is the last of these
+ *   head has. The held character is the one at which it shows
+ * @property {boolean} [off] is the head switched off?
  * @property {string} at what is brought into sight
  */
 
 const [ATTENTION, INSIDE_TAB, WHAT_IF_TAB, MODEL] = facts.tabs;
-const TEXT = "ROMEO:\nBut, soft! what light through yonder window breaks?\nIt is the east, and Juliet is";
+/** What the piece is told. @type {{text: string, clearest: Record<string, Record<string, number>>}} */
+let told = { text: "", clearest: {} };
 
 /** @type {Stop[]} */
 const STOPS = [
@@ -41,7 +49,6 @@ const STOPS = [
       `To foretell what comes next, a character looks back at earlier ones and gives each a weight; all its weights add up to 1. This is how one head does it: ${head.words} Each row of the map is a character that looks, and the held character's row is marked.`,
     view: { tab: ATTENTION, direction: "looks at" },
     role: ["previous_character"],
-    after: "yonder wind",
     at: "#head-map",
   },
   {
@@ -58,7 +65,6 @@ const STOPS = [
       "induction",
       "first_character",
     ],
-    after: "yonder wind",
     at: "#head-grid",
   },
   {
@@ -66,13 +72,15 @@ const STOPS = [
     say: "Where do the weights come from? Each character has a query, what it looks for, and a key, what it offers; their product says how well the two fit. Here every step of this arithmetic stands with its real numbers, so that you can check it.",
     view: { tab: INSIDE_TAB, direction: "looks at" },
     role: ["previous_character"],
-    after: "yonder wind",
     at: '[data-piece="inside"]',
   },
   {
     title: "What if?",
-    say: "What is a head worth? Switch it off, or take away the positions or the mask that hides the future, and compare: on the left the model as trained, on the right the changed one. The other views keep showing the model as trained.",
-    view: { tab: WHAT_IF_TAB },
+    say: ({ layer, head }) =>
+      `What is a head worth? Here layer ${layer} head ${head} is switched off, and the framed line says what came of it. Other parts can be switched off too: on the left stands the model as trained, on the right the changed one. The other views keep showing the model as trained.`,
+    view: { tab: WHAT_IF_TAB, direction: "looks at" },
+    role: ["previous_character"],
+    off: true,
     at: '[data-piece="what-if"]',
   },
   {
@@ -89,29 +97,39 @@ const STOPS = [
  * @returns {Head}
  */
 function headFor(roles) {
-  const { told } = measured.get();
-  const heads = told?.heads ?? [];
+  const { told: about } = measured.get();
+  const heads = about?.heads ?? [];
   const role = roles.find((key) => heads.some((head) => head.roles.includes(key))) ?? roles[0];
   const best = [...heads].sort((a, b) => (b[role] ?? 0) - (a[role] ?? 0))[0];
-  if (!told || !best) return { layer: 1, head: 1, words: "look at the map." };
-  const { sentence, name } = told.roles[role];
+  if (!about || !best) return { layer: 1, head: 1, words: "look at the map.", position: null };
+  const { sentence, name } = about.roles[role];
   const place = `layer ${best.layer} head ${best.head}`;
   const words = best.roles.includes(role)
     ? `${place}. ${sentence}`
     : `${place} comes closest to the role “${name}”, but not close enough to be given it.`;
-  return { layer: best.layer, head: best.head, words };
+  const position = told.clearest[role]?.[`${best.layer}.${best.head}`] ?? null;
+  return { layer: best.layer, head: best.head, words, position };
 }
 
 /** A stop as the page shows it, its View complete. @param {number} index */
 export function stop(index) {
-  const { title, say, view: shown, role, after, at } = STOPS[index];
-  const head = headFor(role ?? ["previous_character"]);
-  const { layer, head: number } = role ? head : VIEW;
-  const position = after ? TEXT.indexOf(after) + after.length : null;
+  const { title, say, view: shown, role, off, at } = STOPS[index];
+  const found = headFor(role ?? ["previous_character"]);
+  const { layer, head } = role ? found : VIEW;
   const { sampling } = view.get();
   /** @type {View} */
-  const complete = { ...VIEW, sampling, text: TEXT, layer, head: number, position, ...shown };
-  return { title, at, say: typeof say === "function" ? say(head) : say, view: complete };
+  const complete = {
+    ...VIEW,
+    sampling,
+    text: told.text,
+    layer,
+    head,
+    position: role ? found.position : null,
+    intervention: off ? { heads_off: [[layer, head]] } : {},
+    lesson: index + 1,
+    ...shown,
+  };
+  return { title, at, say: typeof say === "function" ? say(found) : say, view: complete };
 }
 
 export const stops = () => STOPS.map((_, index) => stop(index));
@@ -125,23 +143,47 @@ let now = null; // index of the stop, null outside of the tour
 /** @type {{view: View, session: SessionState, typed: string | undefined} | null} */
 let before = null; // what the visitor looked at when the tour began, and the text box
 
-/** @param {HTMLElement} root */
-export function mount(root) {
+/** @param {HTMLElement} root @param {typeof told} given */
+export function mount(root, given) {
+  told = given;
   start = find(root, "#tour-start");
   start.addEventListener("click", begin);
   document.querySelector("#tour-card")?.remove();
   card = build();
   document.body.append(card.root);
-  document.addEventListener(
-    "keydown",
-    (event) => {
-      if (now === null || event.key !== "Escape") return;
-      event.preventDefault();
-      event.stopPropagation();
-      leave();
-    },
-    true,
-  );
+  document.addEventListener("keydown", pressed, true);
+  // A link, or the way back, may bring a stop, or take it away.
+  view.subscribe(({ lesson }, changed) => {
+    if (!changed.has("lesson") || (lesson === null ? now === null : now === lesson - 1)) return;
+    if (lesson === null) hide();
+    else tell(lesson - 1);
+  });
+  measured.subscribe(() => now !== null && tell(now)); // which head has a role may be known later
+  const linked = view.get().lesson;
+  if (linked) tell(linked - 1);
+}
+
+/** @type {Record<string, number>} */
+const STEPS = { ArrowRight: 1, PageDown: 1, " ": 1, ArrowLeft: -1, PageUp: -1 };
+
+/** Escape leaves; a clicker's keys step, the others where nothing else takes them. @param {KeyboardEvent} event */
+function pressed(event) {
+  if (now === null) return;
+  const paging = event.key.startsWith("Page") && !around(event, "textarea, input, select");
+  const taken = around(event, "textarea, input, select, a, button, summary, [tabindex='0'], [role=tab]");
+  const step = paging || !taken ? STEPS[event.key] : undefined;
+  if (event.key !== "Escape" && !step) return;
+  event.preventDefault();
+  event.stopPropagation();
+  if (event.key === "Escape") leave();
+  else if (step === 1 || now > 0) move(step ?? 0);
+}
+
+/** To the next stop or the one before; behind the last the tour ends. @param {number} step */
+function move(step) {
+  const to = (now ?? 0) + step;
+  if (to >= STOPS.length) leave();
+  else if (to >= 0) go(to);
 }
 
 /** The card and its parts. */
@@ -152,10 +194,10 @@ function build() {
     place: element("p", { class: "sg-quiet" }),
     title: element("h2", { tabindex: -1, id: "tour-title" }),
     say: element("p", { id: "tour-say" }),
-    back: button("Back", () => go((now ?? 0) - 1)),
-    next: button("Next", () => (now === STOPS.length - 1 ? leave() : go((now ?? 0) + 1))),
+    back: button("Back", () => move(-1)),
+    next: button("Next", () => move(1)),
     leave: button("Leave the tour", leave),
-    link: element("a", { class: "sg-tour-link", target: "_blank" }, "Link to this stop"),
+    link: element("a", { class: "sg-tour-link", target: "_blank", href: "#" }, "Link to this stop"),
   };
   parts.next.classList.add("sg-tour-next");
   const root = element(
@@ -186,9 +228,16 @@ function begin() {
 /** @param {number} index of a stop */
 function go(index) {
   now = index;
-  const { title, say, at, view: shown } = stop(index);
   pointer.set(NOTHING);
-  view.set(shown);
+  view.set(stop(index).view);
+  tell(index);
+}
+
+/** The words of a stop, and what they are about. @param {number} index */
+function tell(index) {
+  const { title, say, at, view: shown } = stop(index);
+  const first = now !== index || card.root.hidden || card.title.textContent !== title;
+  now = index;
   card.place.textContent = `Stop ${index + 1} of ${STOPS.length}`;
   card.title.textContent = title;
   card.say.textContent = say;
@@ -196,20 +245,34 @@ function go(index) {
   card.next.textContent = index === STOPS.length - 1 ? "Finish" : "Next";
   card.link.href = url(shown);
   card.root.hidden = false;
+  // Beside what it speaks of: over the numbers, which stand to the left, or over the right end of a tab.
+  const onStage = shown.tab === facts.tabs[0];
+  card.root.classList.toggle("sg-left", onStage);
+  if (!first) return;
   card.title.focus({ preventScroll: true });
-  reveal({ tab: shown.tab, at }, { block: "start" });
+  const wide = globalThis.innerWidth >= facts.breakpoints.medium;
+  if (onStage && wide) scrollTo({ top: 0 });
+  reveal({ tab: shown.tab, at }, { block: onStage && wide ? "nearest" : "start" });
 }
 
-/** Back to what the visitor looked at before; the keyboard stands where the tour began. */
-function leave() {
-  const finished = now === STOPS.length - 1;
+function hide() {
   now = null;
   card.root.hidden = true;
-  if (!before) return;
+}
+
+/** Back to what the visitor looked at before; the keyboard stands where the tour began, or, at its end, in the text box. */
+function leave() {
+  const finished = now === STOPS.length - 1;
+  hide();
   pointer.set(NOTHING);
-  const { text, generated_from } = before.view;
-  view.set(finished ? { text, generated_from, position: null, step: null } : before.view);
-  session.restore(before.session);
-  if (before.typed !== undefined) fillBox(before.typed);
-  start.focus({ preventScroll: finished });
+  if (before) {
+    const { text, generated_from } = before.view;
+    const own = { text, generated_from, position: null, step: null, lesson: null };
+    view.set(finished ? own : before.view);
+    session.restore(before.session);
+    if (before.typed !== undefined) fillBox(before.typed);
+  } else view.set({ lesson: null }); // it began with a link
+  before = null;
+  if (finished) reveal({ at: "#prompt textarea" }, { focus: true });
+  else start.focus();
 }

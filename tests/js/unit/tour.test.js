@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
+import { facts } from "../../../shakespeare_gpt/ui/core/facts.js";
 import { parameters, read } from "../../../shakespeare_gpt/ui/core/link.js";
 import { measured } from "../../../shakespeare_gpt/ui/core/measured.js";
 import { VIEW } from "../../../shakespeare_gpt/ui/core/store.js";
@@ -37,5 +38,6 @@ test("a stop about a role shows a head that has it", () => {
   );
   const [, back] = stops();
   assert.ok(roles.get(`${back.view.layer}.${back.view.head}`).includes("previous_character"));
-  assert.equal(back.view.text.slice(0, back.view.position ?? 0).slice(-4), "wind");
+  assert.equal(back.view.lesson, 2);
+  assert.equal(stops().length, facts.lessons);
 });

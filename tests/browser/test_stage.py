@@ -1,0 +1,114 @@
+"""Where things stand: the stage in the first screen of each size, the text in sight of every tab, projector, zoom, print."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from playwright.sync_api import Page
+
+from pages import press, ready, settle, type_text
+
+STAGE = ("prompt", "generate", "text-strip", "readout", "next-character", "head-grid", "head-map")
+TABS = ("The layer", "Inside a head", "What if?", "The model")
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+
+BOXES = """ids => Object.fromEntries(ids.map(id => {
+  const {left, top, right, bottom} = document.getElementById(id).getBoundingClientRect();
+  return [id, [left, top, right, bottom]];
+}))"""
+
+
+def boxes(page: Page, *ids: str) -> dict[str, list[float]]:
+    """Left, top, right and bottom of elements, in the window."""
+    settle(page)
+    return page.evaluate(BOXES, list(ids))
+
+
+def overlap(one: list[float], other: list[float]) -> bool:
+    across = min(one[2], other[2]) - max(one[0], other[0])
+    down = min(one[3], other[3]) - max(one[1], other[1])
+    return across > 0.5 and down > 0.5
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (1440, 900)])
+def test_the_whole_stage_is_in_the_first_screen(open_page, width, height, theme):
+    page = open_page(f"?__theme={theme}", viewport={"width": width, "height": height})
+    ready(page)
+    found = boxes(page, *STAGE)
+    outside = {
+        name: box
+        for name, box in found.items()
+        if box[0] < 0 or box[1] < 0 or box[2] > width or box[3] > height or box[2] - box[0] < 20
+    }
+    assert outside == {}
+    assert [
+        pair for pair in itertools.combinations(STAGE, 2) if overlap(*(found[each] for each in pair))
+    ] == []
+    # Nothing in it is cut off, but for what scrolls.
+    cut = page.evaluate(
+        """() => [...document.querySelectorAll('#readout, #next-character, #head-grid, .sg-next')]
+          .filter(e => e.scrollHeight > e.clientHeight + 1 && getComputedStyle(e).overflowY === 'hidden').map(e => e.id)"""
+    )
+    assert cut == []
+
+
+def test_on_a_small_screen_text_numbers_and_map_are_in_the_first_screen(open_page):
+    page = open_page(viewport={"width": 1024, "height": 768})
+    found = boxes(page, "text-strip", "readout", "head-map")
+    assert {name: box for name, box in found.items() if box[1] < 0 or box[2] > 1024 or box[3] > 768} == {}
+    assert not any(overlap(*pair) for pair in itertools.combinations(found.values(), 2))
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1024
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (390, 844)], ids=["wide", "phone"])
+def test_the_text_stays_in_sight_in_every_tab(open_page, size):
+    width, height = size
+    page = open_page(viewport={"width": width, "height": height})
+    for tab in TABS:
+        button = page.locator("#deeper").get_by_role("tab", name=tab)
+        button.scroll_into_view_if_needed()
+        button.click()
+        settle(page)
+        # A click on a tab brings what it shows into view, under the text.
+        page.wait_for_function(
+            "height => document.querySelector('#deeper').getBoundingClientRect().top < height / 2", arg=height
+        )
+        page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+        page.wait_for_function("document.querySelector('.sg-paper').classList.contains('sg-pinned')")
+        left, top, right, bottom = boxes(page, "text-strip")["text-strip"]
+        assert 0 <= top and bottom <= height / 3 and right - left > width / 2
+        assert page.evaluate(
+            "([x, y]) => Boolean(document.elementFromPoint(x, y).closest('.sg-paper'))", [left + 5, top + 5]
+        )
+        page.evaluate("scrollTo(0, 0)")
+        page.wait_for_function("!document.querySelector('.sg-paper').classList.contains('sg-pinned')")
+
+
+def test_a_phone_shows_the_text_first_and_the_map_a_swipe_away(open_page):
+    page = open_page(**PHONE)
+    found = boxes(page, "text-strip", "head-map", "deeper")
+    assert 0 < found["text-strip"][1] and found["text-strip"][3] <= 844
+    assert found["head-map"][3] <= 2 * 844  # after a swipe of at most one screen all of it is in sight
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    # All tabs stand in a row that a finger moves; nothing hides in a menu.
+    tabs = page.locator("#deeper [role=tab] >> visible=true")
+    assert [name.strip() for name in tabs.all_text_contents()] == list(TABS)
+    assert page.locator("#deeper button[aria-label='More tabs'] >> visible=true").count() == 0
+    tabs.last.tap()
+    settle(page)
+    assert page.evaluate("shakespeare.view.get().tab") == "The model"
+
+
+def test_on_a_phone_what_generate_writes_comes_into_view(open_page):
+    page = open_page(**PHONE)
+    type_text(page, "\n".join(["To be, or not to be"] * 8))
+    page.evaluate("scrollTo(0, 0)")
+    press(page)
+    settle(page)
+    strip, last = page.evaluate(
+        """() => [document.getElementById('text-strip'), [...document.querySelectorAll('[data-position]')].at(-1)]
+          .map(e => e.getBoundingClientRect()).map(({top, bottom}) => [top, bottom])"""
+    )
+    assert 0 <= last[0] and last[1] <= 844 and strip[0] - 1 <= last[0] and last[1] <= strip[1] + 1

@@ -1,4 +1,4 @@
-"""Where things stand: the stage in the first screen of each size, the text in sight of every tab, projector, zoom, print."""
+"""Where things stand: the stage in the first screen, the text in sight of every tab, projector, zoom, print."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_the_text_stays_in_sight_in_every_tab(open_page, size):
         page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
         page.wait_for_function("document.querySelector('.sg-paper').classList.contains('sg-pinned')")
         left, top, right, bottom = boxes(page, "text-strip")["text-strip"]
-        assert 0 <= top and bottom <= height / 3 and right - left > width / 2
+        assert top >= 0 and bottom <= height / 3 and right - left > width / 2
         assert page.evaluate(
             "([x, y]) => Boolean(document.elementFromPoint(x, y).closest('.sg-paper'))", [left + 5, top + 5]
         )
@@ -89,7 +89,7 @@ def test_the_text_stays_in_sight_in_every_tab(open_page, size):
 def test_a_phone_shows_the_text_first_and_the_map_a_swipe_away(open_page):
     page = open_page(**PHONE)
     found = boxes(page, "text-strip", "head-map", "deeper")
-    assert 0 < found["text-strip"][1] and found["text-strip"][3] <= 844
+    assert found["text-strip"][1] > 0 and found["text-strip"][3] <= 844
     assert found["head-map"][3] <= 2 * 844  # after a swipe of at most one screen all of it is in sight
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     # All tabs stand in a row that a finger moves; nothing hides in a menu.
@@ -111,4 +111,4 @@ def test_on_a_phone_what_generate_writes_comes_into_view(open_page):
         """() => [document.getElementById('text-strip'), [...document.querySelectorAll('[data-position]')].at(-1)]
           .map(e => e.getBoundingClientRect()).map(({top, bottom}) => [top, bottom])"""
     )
-    assert 0 <= last[0] and last[1] <= 844 and strip[0] - 1 <= last[0] and last[1] <= strip[1] + 1
+    assert last[0] >= 0 and last[1] <= 844 and strip[0] - 1 <= last[0] and last[1] <= strip[1] + 1

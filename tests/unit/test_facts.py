@@ -70,7 +70,7 @@ def test_the_drawing_has_every_part(told):
 
 def test_the_style_sheets_break_where_the_page_does():
     widths = {int(width) for text in STYLES.values() for width in re.findall(r"-width:\s*(\d+)px\)", text)}
-    wanted = {facts.BREAKPOINTS[name] - 1 for name in ("narrow", "cards", "medium")}
+    wanted = {facts.BREAKPOINTS[name] - 1 for name in ("narrow", "cards", "medium", "wide")}
     assert widths == wanted
 
 

@@ -69,8 +69,8 @@ SIGNED = {
     "dark": ("#ffa48c", "#b5503f", "#1d212b", "#3a80bd", "#9fd0ff"),
 }
 # In px, each for what is narrower: one head at a time; continuations that scroll beside each other; what stood side by
-# side stands under each other; a figure with short titles. A style sheet says max-width: 559px for the first.
-BREAKPOINTS = {"narrow": 560, "cards": 640, "medium": 900, "figure": 480}
+# side stands under each other; numbers under text and maps; a figure with short titles. A style sheet says max-width: 559px for the first.
+BREAKPOINTS = {"narrow": 560, "cards": 640, "medium": 900, "wide": 1200, "figure": 480}
 
 
 def sampling(vocab_size: int) -> dict[str, dict[str, float]]:

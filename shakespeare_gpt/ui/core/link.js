@@ -16,7 +16,18 @@ import { VIEW, view as shownView } from "./store.js";
 const { choices, flags, limits, sampling } = facts;
 const LAST = ["layer", "head"]; // so that no link ends with a sign that a chat program takes for its own
 const NAMES = new Set([
-  ...["text", "generated_from", "run", "step", "position", "until", "lesson", "training_step", "model", ...LAST],
+  ...[
+    "text",
+    "generated_from",
+    "run",
+    "step",
+    "position",
+    "until",
+    "lesson",
+    "training_step",
+    "model",
+    ...LAST,
+  ],
   ...[choices, facts.intervention, sampling].flatMap(Object.keys),
   ...flags,
 ]);

@@ -214,6 +214,11 @@ function sentence(next, hit, number) {
   const { drawn, step } = place;
   if (!drawn) return step ? "You chose this one." : "You typed this one.";
   const which = drawn.seed === null ? "with a new seed" : `number ${drawn.count} of seed ${drawn.seed}`;
+  const { fallen } = play.state.get();
+  if (next && fallen !== null) {
+    const last = glyph(session.get().text[place.position - 1]);
+    return `${fallen.toFixed(4)} fell on ${last}. Next: ${which}.`;
+  }
   if (number === null) return `Step draws ${drawn.seed === null ? "one " : ""}${which}.`;
   return `${number.toFixed(4)} ${next ? "falls" : "fell"} on ${hit}${drawn.seed === null ? "" : `: ${which}`}.`;
 }
@@ -221,7 +226,7 @@ function sentence(next, hit, number) {
 function drawPlay() {
   const { playing, error: why } = play.state.get();
   playButton.textContent = playing ? "Stop" : "Play";
-  box.classList.toggle("sg-playing", playing);
+  told.setAttribute("aria-live", playing ? "off" : "polite"); // one after the other would be too many
   if (why || place) error.textContent = why;
   drawDraw(place && distribution(place.logits, place.settings));
 }

@@ -31,6 +31,7 @@ import { messageOf } from "../core/text.js";
  * @property {boolean} playing
  * @property {string} error why there was no other character
  * @property {number | null} falling the number that draws the next character right now
+ * @property {number | null} fallen the number that drew the last one, if it was written just now
  *
  * @typedef {{seed: number, run: string, count: number, start: number}} Run which it is, and how far; what it saw at last
  */
@@ -90,7 +91,7 @@ export function seenFrom(position, run, { context_length, kept }) {
  */
 export function makePlay({ call, ask, session, view, facts, typed, pause }) {
   const { vocabulary, model, limits } = facts;
-  const state = store(/** @type {State} */ ({ playing: false, error: "", falling: null }));
+  const state = store(/** @type {State} */ ({ playing: false, error: "", falling: null, fallen: null }));
   let turn = 0; // of what is being done; what is on its way for an earlier one is dropped
   let reading = false; // what was typed a moment ago: it is not what ends a play
   /** @type {object | null} */
@@ -174,7 +175,7 @@ export function makePlay({ call, ask, session, view, facts, typed, pause }) {
   async function turnOf(work) {
     const mine = ++turn;
     const still = () => mine === turn;
-    state.set({ error: "", falling: null });
+    state.set({ error: "", falling: null, fallen: null });
     try {
       await work(still);
     } catch (error) {
@@ -222,6 +223,7 @@ export function makePlay({ call, ask, session, view, facts, typed, pause }) {
       const told = distribution(logits, settings);
       const run = going?.run ?? newRun();
       join(draw(told.unnormalized, number), told, { start, run, settings, seed });
+      state.set({ falling: null, fallen: number });
     });
 
   /** A character that the visitor chose; no number is drawn for it. @param {number} id */
@@ -249,7 +251,6 @@ export function makePlay({ call, ask, session, view, facts, typed, pause }) {
   function join(id, { probabilities, rank, entropy }, about) {
     expected = session.get().text + vocabulary[id];
     session.append(vocabulary[id], { probability: probabilities[id], rank: rank[id], entropy, ...about });
-    state.set({ falling: null });
   }
 
   /** A name that no other run has, also after a reload. */
@@ -291,7 +292,7 @@ export function makePlay({ call, ask, session, view, facts, typed, pause }) {
   function stop() {
     turn++;
     playing = null;
-    state.set({ playing: false, error: "", falling: null });
+    state.set({ playing: false, error: "", falling: null, fallen: null });
   }
 
   // --- what ends it ------------------------------------------------------------------------------------------------

@@ -131,6 +131,19 @@ test("a step says how sure the model was", async () => {
   assert.ok(run);
 });
 
+test("the number that drew the last character is told until something else happens", async () => {
+  const { play, state } = begun();
+  await play.step(0);
+  assert.equal(play.state.get().fallen, numberOf(7, 0));
+  await settled();
+  assert.equal(play.state.get().fallen, numberOf(7, 0)); // the text that came of it is no reason
+  state.set({ text: "another" });
+  await settled();
+  assert.equal(play.state.get().fallen, null);
+  await play.choose(1);
+  assert.equal(play.state.get().fallen, null);
+});
+
 test("with another setting a new run begins, with the seed of the settings", async () => {
   const { play, view, written } = begun();
   await play.step(0);
@@ -253,7 +266,7 @@ test("when the server is away it says so, and the play ends; the next step works
   await play.play(PACE);
   assert.deepEqual(
     { ...play.state.get() },
-    { playing: false, error: "The server does not answer.", falling: null },
+    { playing: false, error: "The server does not answer.", falling: null, fallen: null },
   );
   assert.equal(written().length, 1);
   server.away = false;

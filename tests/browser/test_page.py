@@ -182,10 +182,10 @@ def test_a_phone_does_not_zoom_into_a_text_field(open_page):
     open_settings(page)
     sizes = page.evaluate(
         """() => Object.fromEntries([...document.querySelectorAll(
-          'textarea, input:not([type=radio], [type=checkbox], [type=range])')].map(field =>
-            [field.id || field.ariaLabel || field.closest('[id]').id, parseFloat(getComputedStyle(field).fontSize)]))"""
+          'textarea, select, input:not([type=radio], [type=checkbox], [type=range])')].map((field, i) =>
+            [`${i} ${field.outerHTML}`, parseFloat(getComputedStyle(field).fontSize)]))"""
     )
-    assert len(sizes) >= 6
+    assert len(sizes) >= 8
     assert {name: size for name, size in sizes.items() if size < 16} == {}
 
 

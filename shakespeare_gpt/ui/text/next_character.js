@@ -133,6 +133,7 @@ function move(event) {
 /** @param {boolean} [another] it is not the place that was shown before */
 function drawPlace(another = false) {
   list.hidden = !place;
+  list.tabIndex = place && place.position < session.get().text.length ? 0 : -1; // no button in it can be pressed then
   if (!place) return drawDraw(null);
   const { text } = session.get();
   const { position, logits } = place;

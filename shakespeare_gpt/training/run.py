@@ -122,21 +122,21 @@ class Run:
     def train_step(self) -> Tensor:
         """One step of gradient descent; returns the loss over all workers, a 0-d tensor in nats a character.
 
-        Where copying is learned, at the beginning, teachers have no say yet.
+        Where copying is learned, at the beginning, teachers have no say yet, and there is no dropout.
 
         Raises:
             Diverged: the loss or its gradient is not finite; the weights are as they were before. Both are the same
                 for all workers, so all of them stop.
         """
-        recipe = self.recipe
+        recipe, copying = self.recipe, self.step < self.recipe.copying_steps
         windows = self.windows.batch(self.step, self.rank, self.world_size).to(self.device)
         x, y = windows[:, :-1], windows[:, 1:]
         torch.manual_seed((recipe.seed * 1_000_003 + self.step) * 1024 + self.rank)  # dropout
         self.set_rates()
-        self.model.train()
+        self.model.train(not copying)  # with dropout, copying is learned later
         with torch.autocast(self.device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
             logits = self.forward(x)
-            taught = self.teachers and self.step >= recipe.copying_steps
+            taught = self.teachers and not copying
             expected = soft_targets(self.teachers, x) if taught else None  # (B, T, vocab_size)
         logits = logits.flatten(0, 1).float()  # (B T, vocab_size)
         loss = F.cross_entropy(logits, y.flatten())

@@ -374,6 +374,20 @@ def test_the_loss_is_a_mixture_of_the_character_and_the_teachers(shares: dict, t
         assert torch.allclose(p.grad, by_hand[name], atol=1e-6), name
 
 
+@pytest.mark.parametrize(("copying", "same"), [(64, True), (0, False)])
+def test_there_is_no_dropout_where_copying_is_learned(
+    copying: int, same: bool, monkeypatch: pytest.MonkeyPatch
+):
+    """The loss of a first step, with other random numbers than its own."""
+    losses, manual_seed = [], torch.manual_seed
+    for drawn in (1, 2):
+        run = fresh(replace(RECIPE, dropout=0.5, copying_characters=copying))
+        monkeypatch.setattr(torch, "manual_seed", lambda _, drawn=drawn: manual_seed(drawn))
+        losses.append(run.train_step().item())
+        monkeypatch.undo()
+    assert (losses[0] == losses[1]) is same
+
+
 def test_teachers_have_no_say_where_copying_is_learned(teachers: list[Path], monkeypatch: pytest.MonkeyPatch):
     asked: list[int] = []
     run = taught(teachers, copying_characters=3 * 4 * 16)

@@ -154,12 +154,13 @@ export function mount(root) {
   notes = find(root, "#link-notes");
   field = find(root, "#link-text", HTMLInputElement);
   find(root, "#copy-link").addEventListener("click", copy);
-  // The downloads unfold where the link stands.
+  // What is said of the downloads stands among them.
   const downloads = find(root, ".ta-downloads", HTMLDetailsElement);
+  const [told, formats] = [find(root, ".ta-told"), find(downloads, ".ta-formats")];
   downloads.addEventListener("toggle", () => {
-    if (!downloads.open) return;
     field.hidden = true;
     say();
+    (downloads.open ? formats : root).append(told);
   });
   if (facts.space) {
     const href = `https://huggingface.co/spaces/${facts.space}?duplicate=true`;

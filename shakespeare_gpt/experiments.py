@@ -123,6 +123,86 @@ def text_loss(model: GPT, trace: Trace) -> np.ndarray:
 
 
 @dataclass(frozen=True)
+class TextPair:
+    """Two texts beside each other, in the same model. They are aligned where they begin alike and where they end alike.
+
+    Attributes:
+        first, second: their Traces, of T and U characters.
+        beginning: how many characters they have in common at the beginning.
+        ending: and at the end, after that; what lies between is where they differ.
+    """
+
+    first: Trace
+    second: Trace
+    beginning: int
+    ending: int
+
+    @property
+    def aligned(self) -> tuple[np.ndarray, np.ndarray]:
+        """The positions that correspond to each other, in the first and in the second, each (beginning + ending,)."""
+        head = np.arange(self.beginning)
+        tail = np.arange(self.ending) - self.ending
+        one, other = (len(seen.characters) for seen in (self.first, self.second))
+        return np.concatenate([head, one + tail]), np.concatenate([head, other + tail])
+
+    @property
+    def behind(self) -> tuple[np.ndarray, np.ndarray]:
+        """The aligned positions behind the difference, the only ones that can tell the texts apart, each (ending,)."""
+        one, other = self.aligned
+        return one[self.beginning :], other[self.beginning :]
+
+    @property
+    def looked_elsewhere(self) -> np.ndarray:
+        """The share of its weight that each head moved, mean over the rows behind the difference, (n_layer, n_head).
+
+        The total variation distance of two rows, where the characters that differ count as one: 0 where a head looks at
+        the same in both texts. NaN where nothing stands behind the difference.
+        """
+        rows = [
+            seen.attention[:, :, at] for seen, at in zip((self.first, self.second), self.behind, strict=True)
+        ]
+        one, other = (row[..., at] for row, at in zip(rows, self.aligned, strict=True))
+        apart = [row.sum(-1) - kept.sum(-1) for row, kept in zip(rows, (one, other), strict=True)]
+        moved = (np.abs(one - other).sum(-1) + np.abs(apart[0] - apart[1])) / 2  # (n_layer, n_head, ending)
+        return moved.mean(-1) if self.ending else np.full(moved.shape[:2], np.nan)
+
+    @property
+    def on_the_difference(self) -> tuple[np.ndarray, np.ndarray]:
+        """The weight on the characters that differ, mean over the rows behind them, in each text, (n_layer, n_head).
+
+        A head that has a lot of it carries what the difference is on. NaN where nothing stands behind it.
+        """
+        told = []
+        for seen, rows in zip((self.first, self.second), self.behind, strict=True):
+            differing = slice(self.beginning, len(seen.characters) - self.ending)
+            weight = seen.attention[:, :, rows, differing].sum(-1)  # (n_layer, n_head, ending)
+            told.append(weight.mean(-1) if self.ending else np.full(weight.shape[:2], np.nan))
+        return told[0], told[1]
+
+    @property
+    def divergence(self) -> np.ndarray:
+        """How far the prediction of the second text is from that of the first, at the aligned positions, nats.
+
+        Kullback-Leibler divergence as in `Comparison`, (beginning + ending,); 0 in the common beginning.
+        """
+        p, q = (
+            log_softmax(seen.logits[at])
+            for seen, at in zip((self.first, self.second), self.aligned, strict=True)
+        )
+        return np.maximum((np.exp(p) * (p - q)).sum(-1), 0)
+
+
+def pair(first: Trace, second: Trace) -> TextPair:
+    """Align two texts by their common beginning and then their common end."""
+    one, other = first.characters, second.characters
+    most = min(len(one), len(other))
+    beginning = next((i for i in range(most) if one[i] != other[i]), most)
+    left = most - beginning
+    ending = next((i for i in range(left) if one[-1 - i] != other[-1 - i]), left)
+    return TextPair(first, second, beginning, ending)
+
+
+@dataclass(frozen=True)
 class Shuffle:
     """The last prediction of a text beside that of the same characters in another order; V = vocab_size.
 

@@ -31,13 +31,22 @@ from shakespeare_gpt.ui.take_away import tab as take_away_tab
 from shakespeare_gpt.ui.take_away.api import Score
 from shakespeare_gpt.ui.text import tab as text_tab
 from shakespeare_gpt.ui.text.api import Text
+from shakespeare_gpt.ui.two_texts import tab as two_texts_tab
+from shakespeare_gpt.ui.two_texts.api import TwoTexts
 from shakespeare_gpt.ui.what_if import tab as what_if_tab
 from shakespeare_gpt.ui.what_if.api import WhatIf
 from shakespeare_gpt.ui.writing import tab as writing_tab
 from shakespeare_gpt.ui.writing.api import Writing
 
 MAX_WAITING = 64  # for a place among those who write
-HELP = {**text_tab.HELP, **attention_tab.HELP, **inside_tab.HELP, **what_if_tab.HELP, **model_tab.HELP}
+HELP = {
+    **text_tab.HELP,
+    **attention_tab.HELP,
+    **inside_tab.HELP,
+    **what_if_tab.HELP,
+    **two_texts_tab.HELP,
+    **model_tab.HELP,
+}
 
 
 def build_demo(model: GPT | None = None, folder: Path = ASSETS) -> Page:
@@ -60,7 +69,7 @@ def build_demo(model: GPT | None = None, folder: Path = ASSETS) -> Page:
         Text(model, traces),
         Attention(model, traces, snapshots, folder),
     )
-    mattered = Mattered(model, traces)
+    mattered, two_texts = Mattered(model, traces), TwoTexts(model, traces)
     inside, what_if = Inside(model, traces), WhatIf(model, traces, folder)
     about, score = About(model, snapshots, folder), Score(model)
     with Page(title="Shakespeare GPT", analytics_enabled=False, delete_cache=(3600, 3600)) as demo:
@@ -85,13 +94,15 @@ def build_demo(model: GPT | None = None, folder: Path = ASSETS) -> Page:
                 inside_tab.build()
             with gr.Tab(TABS[2]):
                 what_if_tab.build(what_if)
+            with gr.Tab(TABS[4]):
+                two_texts_tab.build()
             with gr.Tab(TABS[3]):
                 model_tab.build(model)
 
         looking_lane, writing_lane = Lane("looking"), Lane("writing")
         for public in (attention.public, mattered.public):
             endpoints.register(looking_lane, public, public=True)
-        for feature in (attention, mattered, text, score, inside, what_if, about):
+        for feature in (attention, mattered, text, score, inside, what_if, two_texts, about):
             endpoints.register(looking_lane, feature.endpoints)
         for slow in (attention.slow_endpoints, about.slow_endpoints):
             endpoints.register(writing_lane, slow, later=True)

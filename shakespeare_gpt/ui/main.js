@@ -32,6 +32,7 @@ import * as strip from "./text/strip.js";
 import * as tabs from "./gradio_seam/tabs.js";
 import * as takeAway from "./take_away/take_away.js";
 import * as tour from "./lessons/tour.js";
+import * as twoTexts from "./two_texts/two_texts.js";
 import * as whatIf from "./what_if/what_if.js";
 
 // Which modules live in which piece; `data-piece` in the templates (tab.py) names it.
@@ -48,6 +49,7 @@ const VIEWS = {
   "logit-lens": [logitLens],
   inside: [inside],
   "what-if": [whatIf],
+  "two-texts": [twoTexts],
   roles: [roles],
   forming: [forming],
   model: [model],

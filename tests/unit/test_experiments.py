@@ -210,3 +210,49 @@ def test_json_counts_from_1_and_keeps_to_what_is_changed():
 def test_json_is_read_strictly(told, message):
     with pytest.raises(ValueError, match=message):
         Intervention.from_json(told, n_layer=3, n_head=4)
+
+
+# --- two texts -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "beginning", "ending"),
+    [
+        ("ROMEO:\nO", "JULIET:\nO", 0, 3),
+        ("a cat sat", "a dog sat", 2, 4),
+        ("abc", "abc", 3, 0),  # all of it is the beginning
+        ("abab", "ab", 2, 0),  # no character counts twice
+        ("aXb", "ab", 1, 1),
+        ("ab", "cd", 0, 0),
+    ],
+)
+def test_two_texts_are_aligned_by_their_beginning_and_their_end(small, one, other, beginning, ending):
+    told = experiments.pair(sg.trace(small, one), sg.trace(small, other))
+    assert (told.beginning, told.ending) == (beginning, ending)
+    at, there = told.aligned
+    assert [one[i] for i in at] == [other[i] for i in there]
+    assert len(set(at)) == len(at) == beginning + ending
+
+
+def test_what_is_told_of_two_texts_follows_from_their_weights(small):
+    first, second = sg.trace(small, "a cat sat"), sg.trace(small, "a goose sat")
+    told = experiments.pair(first, second)
+    moved, on = np.zeros((3, 4)), np.zeros((2, 3, 4))
+    for layer, head in np.ndindex(3, 4):
+        for step in range(1, 5):  # the rows of " sat"
+            a, b = first.attention[layer, head, -step], second.attention[layer, head, -step]
+            on[:, layer, head] += np.array([a[2:5].sum(), b[2:7].sum()]) / 4
+            same = np.abs(a[:2] - b[:2]).sum() + np.abs(a[5:] - b[7:]).sum()
+            moved[layer, head] += (same + abs(a[2:5].sum() - b[2:7].sum())) / 8
+    np.testing.assert_allclose(told.looked_elsewhere, moved, atol=1e-6)
+    np.testing.assert_allclose(told.on_the_difference, on, atol=1e-6)
+    p, q = softmax(first.logits), softmax(second.logits)
+    assert told.divergence[-1] == pytest.approx((p[-1] * np.log(p[-1] / q[-1])).sum(), abs=1e-6)
+    assert (told.divergence[:2] == 0).all() and (told.divergence[2:] > 0).all()
+
+
+def test_a_text_beside_itself_and_one_that_ends_with_the_difference(small):
+    same = experiments.pair(sg.trace(small, "abc"), sg.trace(small, "abc"))
+    assert (same.divergence == 0).all() and np.isnan(same.looked_elsewhere).all()
+    ended = experiments.pair(sg.trace(small, "abc"), sg.trace(small, "abd"))
+    assert np.isnan(ended.on_the_difference).all() and ended.looked_elsewhere.shape == (3, 4)

@@ -47,6 +47,7 @@ TRAINING = [
 # Inside ui/ there is a room, a folder, for each feature, and two that they share. What stands directly in ui/ puts the
 # page together. It holds for Python and for JavaScript.
 FEATURES = {
+    "two_texts",
     "writing",
     "text",
     "attention",

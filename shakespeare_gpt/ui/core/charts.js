@@ -51,6 +51,7 @@ export const wholeRange = ({ start, length } = windowNow()) => [start + 0.5, sta
 export function axisNames(px, range, { start, length, characters } = windowNow()) {
   const [low, high] = [Math.min(...range), Math.max(...range)];
   if (px < LETTER * (high - low)) return { tickmode: "auto", tickfont: {} };
+  const size = Math.min(12, Math.floor(px / (high - low)) - 1); // px: they stand under each other, too
   const first = Math.max(Math.ceil(low), start + 1);
   const last = Math.min(Math.floor(high), start + length);
   const positions = Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => first + i);
@@ -60,7 +61,7 @@ export function axisNames(px, range, { start, length, characters } = windowNow()
     ticktext: positions.map((position) => escaped(glyph(characters[position - start - 1]))),
     tickangle: 0,
     ticklabeloverflow: "allow", // all names fit; to measure each of them takes longer than to draw the figure
-    tickfont: { family: "monospace" },
+    tickfont: { family: "monospace", size },
   };
 }
 

@@ -67,6 +67,24 @@ export function cursor(figure, now, head) {
 }
 
 /**
+ * Frame one cell of a figure with a single map; an index below 0 frames none.
+ * @param {Figure} figure
+ * @param {number} start index of the first character of its window
+ * @param {number} query index in the window
+ * @param {number} key
+ */
+export function frameCell(figure, start, query, key) {
+  const { xaxis: x, yaxis: y } = figure._fullLayout ?? {};
+  if (!x || !y) return;
+  const at = (/** @type {Axis} */ axis, /** @type {number} */ position) => axis._offset + axis.l2p(position);
+  const [left, top] = [at(x, start + key + 0.5), at(y, start + query + 0.5)];
+  const size = at(x, start + key + 1.5) - left;
+  const style = `left:${left}px;top:${top}px;width:${size}px;height:${size}px`;
+  const marks = query < 0 || key < 0 ? [] : [element("div", { class: "sg-cell", style })];
+  over(figure, "sg-overlay").replaceChildren(...marks);
+}
+
+/**
  * Names above the subplots of a figure, one each. Plotly's annotations cost a sixth of drawing six maps.
  * @param {Figure} figure
  * @param {string[]} texts

@@ -21,7 +21,7 @@ from shakespeare_gpt.ui.core import limits
 from shakespeare_gpt.ui.core.figures import colorscale
 from shakespeare_gpt.ui.core.packing import LARGEST
 
-TABS = ("The layer", "Inside a head", "What if?", "The model")
+TABS = ("The layer", "Inside a head", "What if?", "The model", "Two texts")
 
 # The lenses, and what else has a few values only.
 FLAGS = ("hide_first", "keep_most", "by_moved")
@@ -96,6 +96,7 @@ def view(vocab_size: int) -> dict[str, Any]:
     """
     return {
         "text": "",
+        "other_text": "",  # that stands beside it in "Two texts"
         "generated_from": None,  # so many characters of the text are the prompt; None: all of it
         "layer": 1,
         "head": 1,

@@ -18,6 +18,7 @@ const LAST = ["layer", "head"]; // so that no link ends with a sign that a chat 
 const NAMES = new Set([
   ...[
     "text",
+    "other_text",
     "generated_from",
     "run",
     "step",
@@ -77,6 +78,7 @@ export function parameters(view, runs, checkpoint) {
     if (view.until) put("until", view.until);
   }
   for (const name of named(choices)) if (view[name] !== VIEW[name]) put(name, view[name]);
+  if (view.other_text) put("other_text", view.other_text);
   for (const name of flags) if (view[name]) put(name, 1);
   if (view.lesson) put("lesson", view.lesson);
   if (view.training_step) put("training_step", view.training_step);
@@ -166,6 +168,7 @@ export function read(given, shown, model = facts.model) {
   const text = take("text", (said) => (said.length <= limits.link ? said : undefined), null);
   /** @type {Record<string, any>} */
   const found = { ...VIEW, text: text ?? shown, sampling: { ...VIEW.sampling } };
+  found.other_text = take("other_text", (said) => (said.length <= limits.prompt ? said : undefined), "");
   found.layer = take("layer", layer, VIEW.layer);
   found.head = take("head", head, VIEW.head);
   for (const name of named(choices)) {

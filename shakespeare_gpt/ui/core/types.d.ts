@@ -58,6 +58,7 @@ export interface Lens {
 export interface View extends Lens {
   text: string;
   generated_from: number | null;
+  other_text: string;
   layer: number;
   head: number;
   position: number | null;
@@ -221,6 +222,20 @@ export interface Comparison {
   largest: Pair<number[]>;
   future: number[];
   mean: { entropy: Pair; largest: Pair; future: number };
+}
+
+/** /two_texts */
+export interface TextPair {
+  characters: string[]; // of the second
+  start: number;
+  notes: string[];
+  beginning: number; // characters in common
+  ending: number;
+  next: Next[];
+  divergence: number[];
+  attention: { first: string; second: string };
+  moved: number[][] | null; // [layer][head]
+  on: number[][][] | null; // [which][layer][head]
 }
 
 /** /what_if_continuation */

@@ -36,7 +36,7 @@ ALONE, ALONE_SHEET = "standalone.js", "standalone.css"
 INSTEAD = {"core/api.js": "take_away/standalone_api.js"}
 STYLES = (
     "core/core.css", "stage/stage.css", "writing/writing.css", "text/text.css", "text/next_character.css",
-    "attention/attention.css", "inside/inside.css", "what_if/what_if.css", "model/model.css",
+    "attention/attention.css", "inside/inside.css", "what_if/what_if.css", "two_texts/two_texts.css", "model/model.css",
     "lessons/tour.css", "take_away/take_away.css",
 )  # fmt: skip
 ALONE_STYLES = ("core/core.css", "text/text.css", "attention/attention.css")

@@ -69,7 +69,8 @@ SIGNED = {
     "dark": ("#ffa48c", "#b5503f", "#1d212b", "#3a80bd", "#9fd0ff"),
 }
 # In px, each for what is narrower: one head at a time; continuations that scroll beside each other; what stood side by
-# side stands under each other; numbers under text and maps; a figure with short titles. A style sheet says max-width: 559px for the first.
+# side stands under each other; numbers under text and maps; a figure with short titles. A style sheet says max-width:
+# 559px for the first.
 BREAKPOINTS = {"narrow": 560, "cards": 640, "medium": 900, "wide": 1200, "figure": 480}
 
 

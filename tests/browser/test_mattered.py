@@ -121,6 +121,28 @@ def test_the_thumbnails_carry_what_each_head_was_worth(held: Page, model: GPT):
     assert "Layer 1 head 6" in said(held)
 
 
+def test_the_heads_stand_in_the_order_of_their_worth_on_request(held: Page, model: GPT):
+    moved = sg.effects(model, text_of(held)).moved[..., POSITION]
+    held.locator("[data-view=grid][value=mattered]").check()
+    held.locator("[data-view=sorted]").check()
+    settle(held)
+    names = "[...document.querySelectorAll('#head-grid button')].map(each => each.dataset.name)"
+    order = np.argsort(-moved, axis=None)
+    wanted = [
+        f"{layer + 1}.{head + 1}" for layer, head in zip(*np.unravel_index(order, moved.shape), strict=True)
+    ]
+    told = held.evaluate(names)
+    # Six digits travel: of a few tiny ones the order may be another.
+    assert told[:12] == wanted[:12] and sorted(told) == sorted(wanted)
+    # The arrow keys follow what is seen.
+    held.locator("#head-grid button").first.focus()
+    held.keyboard.press("ArrowRight")
+    assert held.evaluate("document.activeElement.dataset.name") == wanted[1]
+    held.locator("[data-view=grid][value=picture]").check()
+    settle(held)
+    assert [name for name in held.evaluate(names) if name][:3] == ["1.1", "1.2", "1.3"]
+
+
 def test_the_large_map_shows_the_effects_of_the_rows_that_were_looked_at(held: Page, model: GPT):
     held.locator("[data-view=map][value=effect]").check()
     settle(held)

@@ -11,7 +11,7 @@ import pytest
 from shakespeare_gpt.heads import ROLES
 from shakespeare_gpt.intervention import Intervention
 from shakespeare_gpt.pictures import parts
-from shakespeare_gpt.ui.attention.tab import LENSES
+from shakespeare_gpt.ui.attention.tab import LENSES, MAPS
 from shakespeare_gpt.ui.core import facts, limits
 from shakespeare_gpt.ui.demo import HELP
 from shakespeare_gpt.ui.gradio_seam import files
@@ -92,7 +92,9 @@ def test_the_templates_offer_the_choices_of_the_view():
     for name in ("over", "scale"):
         (select,) = re.findall(rf'<select data-view="{name}".*?</select>', LENSES, re.DOTALL)
         assert tuple(re.findall(r'<option value="([^"]+)"', select)) == facts.CHOICES[name]
-    assert tuple(re.findall(r'type="checkbox" data-view="([^"]+)"', LENSES)) == facts.FLAGS
+    for name in ("grid", "map"):
+        assert tuple(re.findall(rf'data-view="{name}" value="([^"]+)"', MAPS)) == facts.CHOICES[name]
+    assert tuple(re.findall(r'type="checkbox" data-view="([^"]+)"', LENSES + MAPS)) == facts.FLAGS
     assert f"Keep what carries {facts.KEEP_MOST:.0%}" in LENSES
 
 

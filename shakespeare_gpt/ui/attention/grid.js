@@ -18,6 +18,8 @@ let [grid, legend, about] = /** @type {HTMLElement[]} */ ([]); // see mount
 let buttons = [];
 /** @type {HTMLCanvasElement[]} */
 let canvases = []; // of the buttons
+/** @type {HTMLElement[]} */
+let inPlace = []; // all that stands in the grid, a row for each layer
 
 /** @param {HTMLElement} root */
 export function mount(root) {
@@ -89,6 +91,7 @@ function build({ n_layer, n_head }) {
           type: "button",
           "data-layer": layer,
           "data-head": head,
+          "data-name": `${layer}.${head}`,
           "aria-label": `Layer ${layer} head ${head}`,
         },
         canvas,
@@ -98,6 +101,7 @@ function build({ n_layer, n_head }) {
       parts.push(button);
     }
   }
+  inPlace = parts;
   grid.replaceChildren(...parts);
   badges();
 }
@@ -195,7 +199,19 @@ function weigh() {
     const { sentence } = badge(roleOf(Number(button.dataset.layer), Number(button.dataset.head)));
     button.title = known ? `${effect(shown, value)}. ${sentence}` : sentence;
   }
+  arrange(worth !== null && view.get().sorted);
   tell();
+}
+
+/** The head that was worth most first, or each in its layer's row; the keyboard stays where it was. @param {boolean} sorted */
+function arrange(sorted) {
+  const worth = (/** @type {HTMLElement} */ button) => Number(button.dataset.worth);
+  const order = sorted ? [...buttons].sort((a, b) => worth(b) - worth(a)) : inPlace;
+  grid.classList.toggle("sg-sorted", sorted);
+  if (order.length === grid.childElementCount && order.every((one, i) => one === grid.children[i])) return;
+  const at = document.activeElement;
+  grid.replaceChildren(...order);
+  if (at instanceof HTMLElement && order.includes(at)) at.focus({ preventScroll: true });
 }
 
 /** @param {"picture" | "mattered" | "helped"} shown @param {number} value nats */
@@ -216,12 +232,14 @@ function mark() {
 
 /** @param {KeyboardEvent} event */
 function key(event) {
-  const index = buttons.findIndex((button) => button === document.activeElement);
+  const shown = [...grid.children].filter((one) => buttons.some((button) => button === one));
+  const index = shown.findIndex((button) => button === document.activeElement);
   const columns = session.get().window?.n_head ?? 1;
   /** @type {Record<string, number>} */
   const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns };
   const step = steps[event.key];
   if (index < 0 || !step) return;
-  buttons[index + step]?.focus();
+  const next = shown[index + step];
+  if (next instanceof HTMLElement) next.focus();
   event.preventDefault();
 }

@@ -47,6 +47,8 @@ MAPS = """
         <input type="radio" name="sg-over" data-view="grid" value="mattered"><span>mattered</span></label>
       <label title="By how much the head raises the probability of this text, on average">
         <input type="radio" name="sg-over" data-view="grid" value="helped"><span>helped</span></label>
+      <label class="sg-sort-heads" title="The head that was worth most first">
+        <input type="checkbox" data-view="sorted"><span>sorted</span></label>
     </fieldset>
     <div id="head-grid" role="group" aria-label="Every head: rows are layers, columns are heads"></div>
     <p class="sg-legend sg-quiet"></p>

@@ -24,7 +24,7 @@ from shakespeare_gpt.ui.core.packing import LARGEST
 TABS = ("The layer", "Inside a head", "What if?", "The model", "Two texts")
 
 # The lenses, and what else has a few values only.
-FLAGS = ("hide_first", "keep_most", "by_moved")
+FLAGS = ("hide_first", "keep_most", "by_moved", "sorted")  # sorted: the heads, by what they were worth
 CHOICES = {
     "direction": ("looks at", "looked at by", "how sure", "what mattered"),
     "over": ("head", "mean", "max"),

@@ -66,6 +66,7 @@ export interface View extends Lens {
   direction: Direction;
   grid: "picture" | "mattered" | "helped";
   map: "weight" | "effect";
+  sorted: boolean;
   step: number | null;
   tab: string;
   lesson: number | null;
@@ -356,7 +357,7 @@ export interface Facts {
   view: View;
   choices: Record<"direction" | "over" | "scale" | "grid" | "map" | "tab", string[]>;
   renamed: Record<string, string>;
-  flags: ("hide_first" | "keep_most" | "by_moved")[];
+  flags: ("hide_first" | "keep_most" | "by_moved" | "sorted")[];
   tabs: string[];
   lessons: number;
   keep_most: number;

@@ -132,11 +132,12 @@ class Watched:
 
 
 def ready(page: Page) -> None:
-    """Every layer is here, and both figures are drawn."""
+    """The chosen layer is here, and both figures are Plotly's: the visitor has turned to the large one."""
     page.wait_for_function(
         """() => {
+          document.querySelector('#head-map')?.dispatchEvent(new Event('pointerover'));
           const now = window.shakespeare?.session?.get();
-          return now?.window && !now.streaming && now.layers.every(layer => layer.state === 'ready')
+          return now?.window && !now.streaming && now.layers[shakespeare.view.get().layer - 1].state === 'ready'
             && document.querySelector('#head-map .hm image');
         }""",
         timeout=TIMEOUT,

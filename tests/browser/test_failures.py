@@ -95,7 +95,9 @@ def states(page: Page) -> list[str]:
 
 
 def others_are_ready(page: Page, text: str) -> None:
-    """Every layer of the text is here, but for the third."""
+    """Every layer of the text was asked for, and is here, but for the third."""
+    page.wait_for_function("text => shakespeare.session.get().text === text", arg=text)
+    page.evaluate("shakespeare.session.get().layers.forEach((_, i) => void shakespeare.session.layer(i + 1))")
     page.wait_for_function(
         """text => {
           const {layers, text: here} = shakespeare.session.get();

@@ -2,7 +2,8 @@
 
 import { current, session, windowNow } from "../core/session.js";
 import { lensNames } from "../core/lenses.js";
-import { CONFIG, withPlotly } from "../core/plotly.js";
+import { paint, unpaint } from "../core/painted.js";
+import { CONFIG, whenQuiet } from "../core/plotly.js";
 import { NOTHING, pointer, view } from "../core/store.js";
 import { element } from "../core/text.js";
 
@@ -52,28 +53,35 @@ export function label(line, lens) {
 }
 
 /**
- * Draw, and on the first time connect the mouse.
+ * Draw, or paint until Plotly is here, and on the first time connect the mouse.
  * @param {Figure} place
  * @param {Specification} figure
  * @param {(point: Cell) => Whose} whose
  * @param {() => void} then runs after it, and after each zoom
  */
 export function react(place, { data, layout }, whose, then) {
-  withPlotly(place, (Plotly) => {
+  owners.set(place, whose);
+  const hover = (/** @type {Cell} */ point) =>
+    pointer.set({ ...NOTHING, ...owners.get(place)?.(point), ...cell(point) });
+  const leave = () => pointer.set(NOTHING);
+  const click = (/** @type {Cell} */ point) => hold(owners.get(place)?.(point) ?? {}, cell(point));
+  if (!globalThis.Plotly) {
+    const named =
+      (/** @type {(point: Cell) => void} */ run) =>
+      (/** @type {[number, number, number]} */ ...at) =>
+        run({ pointIndex: [at[0], at[1]], curveNumber: at[2] });
+    paint(place, { data, layout }, { hover: named(hover), leave, click: named(click) });
+    then();
+  }
+  whenQuiet(place, (Plotly) => {
     const first = !place.classList.contains("js-plotly-plot");
+    unpaint(place);
     Plotly.react(place, data, layout, CONFIG);
-    owners.set(place, whose);
     if (first) {
-      place.on?.("plotly_hover", ({ points: [point] }) =>
-        pointer.set({ ...NOTHING, ...owners.get(place)?.(point), ...cell(point) }),
-      );
-      place.on?.("plotly_unhover", () => pointer.set(NOTHING));
-      place.on?.("plotly_click", ({ points: [point] }) =>
-        hold(owners.get(place)?.(point) ?? {}, cell(point)),
-      );
-      place.on?.("plotly_relayout", () => {
-        then();
-      });
+      place.on?.("plotly_hover", ({ points: [point] }) => hover(point));
+      place.on?.("plotly_unhover", leave);
+      place.on?.("plotly_click", ({ points: [point] }) => click(point));
+      place.on?.("plotly_relayout", then);
     }
     then();
   });

@@ -10,7 +10,7 @@ import { knockout, knownRows, mattered } from "../core/mattered.js";
 import { withPlotly } from "../core/plotly.js";
 import { NOTHING, pointer, view, zoom } from "../core/store.js";
 import { later } from "../core/tasks.js";
-import { find } from "../core/text.js";
+import { around, find } from "../core/text.js";
 import { onTheme } from "../core/theme.js";
 import { cursor } from "../core/cursor.js";
 import { magnify } from "./magnifier.js";
@@ -32,6 +32,10 @@ export function mount(root) {
   trouble = troubleLine(map);
   new ResizeObserver(draw).observe(map);
   map.addEventListener("keydown", press);
+  root.addEventListener("pointerover", (event) => {
+    const input = around(event, "#layer label")?.querySelector("input"); // whoever points at it may press it
+    if (input) void session.layer(Number(input.value));
+  });
   view.subscribe(draw);
   session.subscribe(draw);
   pointer.subscribe(() => {
@@ -103,7 +107,7 @@ function title(now) {
 }
 
 function placed() {
-  zoom.set({ x: map.layout?.xaxis.range, y: map.layout?.yaxis.range });
+  zoom.set({ x: map.layout?.xaxis.range ?? null, y: map.layout?.yaxis.range ?? null });
   name();
   mark();
 }

@@ -4,6 +4,7 @@
 import { MARK, cividis, strength } from "../core/colours.js";
 import { layerNow } from "../core/focus.js";
 import { matrix } from "../core/lenses.js";
+import { axesOf } from "../core/painted.js";
 import { windowNow } from "../core/session.js";
 import { element, glyph } from "../core/text.js";
 
@@ -21,7 +22,7 @@ const SMALL = 9; // px: cells below this are magnified
  * @param {Focus} now
  */
 export function magnify(map, now) {
-  const layout = map._fullLayout;
+  const layout = axesOf(map);
   const layer = layerNow(now.layer);
   const found = map.querySelector(".sg-magnifier");
   const canvas = found instanceof HTMLCanvasElement ? found : null;

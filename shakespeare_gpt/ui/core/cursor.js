@@ -1,8 +1,9 @@
 // Marks over a Plotly figure: the chosen row or column, the cell that is pointed at, the chosen head; and names. Plain
 // elements on top of the figure: asking Plotly for shapes would draw the figure again at every move of the mouse.
 
+import { axesOf } from "./painted.js";
 import { windowNow } from "./session.js";
-import { element, find } from "./text.js";
+import { element } from "./text.js";
 
 /** @import { Axis, Figure, Focus } from "./types.d.ts" */
 
@@ -33,7 +34,7 @@ export function selected(now) {
  * @param {number | null} head the subplot to frame, from 1
  */
 export function cursor(figure, now, head) {
-  const layout = figure._fullLayout;
+  const layout = axesOf(figure);
   if (!layout) return;
   const overlay = over(figure, "sg-overlay");
   /** @type {Mark[]} */
@@ -90,7 +91,7 @@ export function frameCell(figure, start, query, key) {
  * @param {string[]} texts
  */
 export function names(figure, texts) {
-  const layout = figure._fullLayout ?? {};
+  const layout = axesOf(figure) ?? {};
   over(figure, "sg-names").replaceChildren(
     ...texts.map((text, i) => {
       const [x, y] = [layout[axisName("x", i + 1)], layout[axisName("y", i + 1)]];
@@ -104,7 +105,9 @@ function over(figure, name) {
   const found = figure.querySelector(`.${name}`);
   if (found) return found;
   const layer = element("div", { class: name });
-  find(figure, ".hoverlayer", SVGElement).closest(".main-svg")?.before(layer);
+  const above = figure.querySelector(".hoverlayer")?.closest(".main-svg"); // none while it is painted
+  if (above) above.before(layer);
+  else figure.append(layer);
   return layer;
 }
 

@@ -1,11 +1,16 @@
-// The one Plotly of the page: plotly.min.js beside this file, fetched by a tag of its own. Figures are drawn when it is
-// there. Where it cannot be loaded, each place of a figure says so, with a button; it is tried once more by itself.
+// The one Plotly of the page: plotly.min.js beside this file, fetched when a figure needs it. It is large, and to start it
+// holds up the browser for a moment: the maps that the page opens with are painted first (painted.js), and it comes when
+// the browser has nothing else to do, or when the visitor turns to a figure. Where it cannot be loaded, each place of a
+// figure says so, with a button; it is tried once more by itself.
 
 import { later } from "./tasks.js";
 import { element } from "./text.js";
 
 const FAILED = "The maps could not be loaded.";
 const PAUSE = 3000; // ms before it is tried once more
+const QUIET = 2500; // ms after the last painting, before it comes by itself
+
+/** @import { Timer } from "./types.d.ts" */
 
 /** @typedef {(Plotly: any) => void} Draw */
 
@@ -76,7 +81,22 @@ export function withPlotly(place, draw) {
   else retry();
 }
 
-if (globalThis.document) retry(); // it is large: the sooner the better
+/** @type {Timer} */
+let quiet;
+
+/**
+ * The same for a figure that is painted already: Plotly comes when all is quiet, or when the visitor turns to the figure.
+ * @param {HTMLElement} place
+ * @param {Draw} draw
+ */
+export function whenQuiet(place, draw) {
+  if (globalThis.Plotly || loading || failed) return withPlotly(place, draw);
+  waiting.set(place, draw);
+  for (const event of ["pointerover", "focusin", "touchstart"])
+    place.addEventListener(event, retry, { once: true, passive: true });
+  clearTimeout(quiet);
+  quiet = setTimeout(() => (globalThis.requestIdleCallback ?? setTimeout)(retry), QUIET);
+}
 
 /** Nothing of Plotly's own around a figure: the page has its own controls. */
 export const CONFIG = { displayModeBar: false, responsive: false, doubleClick: "reset", scrollZoom: false };

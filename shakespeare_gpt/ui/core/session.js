@@ -23,11 +23,9 @@ import { messageOf } from "./text.js";
  * @property {Parts} parts
  * @property {Map<Part, Promise<any>>} asking what is on its way
  * @property {Map<Part, number>} failures how often a part failed
- * @property {boolean} loading are its layers being loaded?
  */
 
 const KEPT = 4; // windows; one of 256 characters takes about 5 MB
-const BETWEEN = 50; // ms between two layers that are loaded in the background
 const PAUSES = [2000, 4000, 8000, 16000]; // ms before what failed is asked for again, in the background
 const SILENCE = 5000; // ms without news: the connection is gone, or the server busy; more news continue the text
 
@@ -141,8 +139,6 @@ export function makeSession({ call, view, pointer, longest, timers = clock }) {
     }),
     { made: (fields) => new State(fields), same: Object.is },
   );
-  /** @param {number} ms @returns {Promise<void>} */
-  const pause = (ms) => new Promise((resolve) => timers.set(resolve, ms));
 
   /** @type {Map<string, Known>} the last windows */
   const kept = new Map();
@@ -175,7 +171,7 @@ export function makeSession({ call, view, pointer, longest, timers = clock }) {
     const layers = Array.from({ length: seen.n_layer }, (_, i) => here(same?.layers[i]));
     /** @type {Parts} */
     const parts = { layers, lens: here(same?.lens) };
-    const known = { window: seen, parts, asking: new Map(), failures: new Map(), loading: false };
+    const known = { window: seen, parts, asking: new Map(), failures: new Map() };
     all.set(seen, known);
     return keep(known);
   }
@@ -238,23 +234,6 @@ export function makeSession({ call, view, pointer, longest, timers = clock }) {
     }
   }
 
-  /** The chosen layer first, then the others, one after the other, whatever becomes of each. @param {Known} known */
-  async function load(known) {
-    if (known.loading) return;
-    known.loading = true;
-    const waiting = new Set(known.parts.layers.keys());
-    while (known === shown && waiting.size) {
-      const [first] = waiting;
-      const chosen = view.get().layer - 1;
-      const index = waiting.has(chosen) ? chosen : first;
-      waiting.delete(index);
-      if (known.parts.layers[index].value) continue;
-      await ask(known, index + 1).catch(() => {});
-      await pause(BETWEEN);
-    }
-    known.loading = false;
-  }
-
   /**
    * A window is here: show it, together with the news that came with it.
    * @param {Known} known
@@ -265,7 +244,7 @@ export function makeSession({ call, view, pointer, longest, timers = clock }) {
     windowAsked++;
     const { text } = news.status ?? get().status;
     set({ ...news, window: known.window, ...known.parts, status: { text, window: READY } });
-    load(known);
+    ask(known, view.get().layer); // the others when they are looked at
   }
 
   /** @param {Status} how @param {string} of */

@@ -87,28 +87,42 @@ function begun() {
     return calls.splice(at, 1)[0];
   };
   const states = () => session.get().layers.map(({ state }) => state);
-  /** Answers every layer that is asked for, one after the other. */
+  /** Looks at every layer, and answers all that are asked for. */
   const finish = async () => {
-    for (let i = 0; i < 20; i++) {
-      while (calls.some(({ name }) => name === "layer")) await asked("layer").answer();
-      await tick(50);
-    }
+    session.get().layers.forEach((_, i) => void session.layer(i + 1));
+    await settled();
+    while (calls.some(({ name }) => name === "layer")) await asked("layer").answer();
   };
   return { session, view, pointer, calls, timers, tick, asked, states, finish };
 }
 
-test("it opens with what came with the page, and loads the other layers one after the other", async () => {
-  const { session, states, asked, tick, calls } = begun();
+test("it opens with what came with the page, and asks for another layer when it is looked at", async () => {
+  const { session, view, pointer, states, asked, tick, calls } = begun();
   await settled();
   assert.equal(session.get().text, FIRST);
+  assert.deepEqual([states(), calls, await tick(1000)], [["ready", "missing", "missing"], [], undefined]);
+  view.set({ layer: 2 });
+  await settled();
   assert.deepEqual(states(), ["ready", "loading", "missing"]);
-  assert.equal(calls.length, 1);
   await asked("layer", FIRST, 2).answer();
-  assert.deepEqual(states(), ["ready", "ready", "missing"]);
-  await tick(50);
+  assert.equal(session.get().layers[1].value?.weights[1].length, 10);
+  pointer.set({ layer: 3, head: 1 });
+  await settled();
   await asked("layer", FIRST, 3).answer();
   assert.deepEqual(states(), ["ready", "ready", "ready"]);
-  assert.equal(session.get().layers[1].value?.weights[1].length, 10);
+});
+
+test("of another text the chosen layer is asked for, and no other", async () => {
+  const { view, states, asked, calls } = begun();
+  view.set({ layer: 2, text: "two" });
+  await settled();
+  calls.length = 0;
+  view.set({ text: "three" });
+  await settled();
+  await asked("overview", "three").answer();
+  assert.deepEqual(states(), ["missing", "loading", "missing"]);
+  await asked("layer", "three", 2).answer();
+  assert.deepEqual([states(), calls], [["missing", "ready", "missing"], []]);
 });
 
 test("a session is frozen, and what follows from other fields is computed", () => {
@@ -184,15 +198,16 @@ test("a text that did not come says so, and blocks no layer of the one on show",
 
 test("one layer that fails blocks no other, and is asked for again after growing pauses, at most four times", async () => {
   const { session, states, asked, tick, timers } = begun();
+  void session.layer(2);
   await settled();
   await asked("layer", FIRST, 2).fail("It broke.");
   assert.deepEqual(states(), ["ready", "failed", "missing"]);
   assert.equal(session.get().layers[1].error, "It broke.");
   assert.equal(session.get().error, "");
-  await tick(50);
+  void session.layer(3);
+  await settled();
   await asked("layer", FIRST, 3).answer();
   assert.deepEqual(states(), ["ready", "failed", "ready"]);
-  await tick(50);
   const pauses = [];
   while (timers.length) {
     pauses.push(timers[0].ms);
@@ -211,6 +226,7 @@ test("a layer that failed is asked for when it is looked at, and a success clear
     (/** @type {ReturnType<typeof begun>} */ { session }) => void session.layer(2),
   ]) {
     const all = begun();
+    void all.session.layer(2);
     await settled();
     await all.asked("layer", FIRST, 2).fail("It broke.");
     look(all);
@@ -243,6 +259,7 @@ test("a layer of a wrong shape fails with a sentence, not with an error of JavaS
     3,
   ]) {
     const { session, asked } = begun();
+    void session.layer(2);
     await settled();
     await asked("layer", FIRST, 2).answer(bad);
     assert.match(session.get().layers[1].error, /^The server sent an answer that this page cannot read\./);

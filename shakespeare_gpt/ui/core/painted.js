@@ -49,8 +49,9 @@ export function paint(place, { data, layout }, on) {
     return { x, y, first: trace.x0, count: trace.z.length };
   });
   axes.set(place, found);
-  if (layout.xaxis.visible !== false) letters(pen, layout, found.xaxis, found.yaxis);
-  if (layout.coloraxis.showscale) bar(pen, layout, found.xaxis);
+  const { fontFamily } = getComputedStyle(place);
+  if (layout.xaxis.visible !== false) letters(pen, layout, found.xaxis, found.yaxis, fontFamily);
+  if (layout.coloraxis.showscale) bar(pen, layout, found.xaxis, fontFamily);
   const cellAt = (/** @type {PointerEvent | MouseEvent} */ event) => {
     const box = canvas.getBoundingClientRect();
     for (const [number, { x, y, first, count }] of maps.entries()) {
@@ -157,34 +158,58 @@ function colours(scale) {
   };
 }
 
-const LETTER = 12; // px of the type at the axes
+const LETTER = 12; // px of the type at the axes, as in charts.js; titles are larger by a sixth
 
 /**
- * The letters and the titles of the axes.
+ * The letters or numbers, and the titles, of the axes: near to where Plotly will put them.
  * @param {CanvasRenderingContext2D} pen
  * @param {Spec} layout
  * @param {Axis} x
  * @param {Axis} y
+ * @param {string} family of the page's type
  */
-function letters(pen, { font, xaxis, yaxis }, x, y) {
+function letters(pen, { font, xaxis, yaxis }, x, y, family) {
   const [right, bottom] = [x._offset + x._length, y._offset + y._length];
-  const type = (/** @type {string} */ family) => Object.assign(pen, { font: `${LETTER}px ${family}` });
+  const type = (/** @type {string} */ name, px = LETTER) => Object.assign(pen, { font: `${px}px ${name}` });
   Object.assign(pen, { fillStyle: font.color, textAlign: "center", textBaseline: "alphabetic" });
-  type("monospace");
-  const named = (/** @type {Spec} */ axis) => (axis.tickmode === "array" ? axis.tickvals : []);
-  for (const [i, position] of named(xaxis).entries())
-    pen.fillText(plain(xaxis.ticktext[i]), x._offset + x.l2p(position), bottom + 2 + LETTER);
+  type(xaxis.tickmode === "array" ? "monospace" : family);
+  for (const [position, text] of ticks(xaxis, x, 80))
+    pen.fillText(text, x._offset + x.l2p(position), bottom + 2 + LETTER);
   pen.textAlign = "right";
-  for (const [i, position] of named(yaxis).entries())
-    pen.fillText(plain(yaxis.ticktext[i]), x._offset - 2, y._offset + y.l2p(position) + 4);
-  type("system-ui, sans-serif");
+  for (const [position, text] of ticks(yaxis, y, 40))
+    pen.fillText(text, x._offset - 2, y._offset + y.l2p(position) + 4);
+  type(family, Math.round(LETTER * 1.2));
   pen.textAlign = "center";
-  pen.fillText(xaxis.title.text, (x._offset + right) / 2, bottom + 2 + LETTER + 18);
+  pen.fillText(xaxis.title.text, (x._offset + right) / 2, bottom + 25);
   pen.save();
-  pen.translate(LETTER, (y._offset + bottom) / 2);
+  pen.translate(13, (y._offset + bottom) / 2);
   pen.rotate(-Math.PI / 2);
   pen.fillText(yaxis.title.text, 0, 0);
   pen.restore();
+}
+
+/**
+ * What stands at an axis: [position, text]. Where it is left to Plotly, round numbers as far apart as Plotly has them.
+ * @param {Spec} axis
+ * @param {Axis} place
+ * @param {number} least px between two
+ * @returns {[number, string][]}
+ */
+function ticks(axis, { _length, range }, least) {
+  if (axis.tickmode === "array")
+    return axis.tickvals.map((/** @type {number} */ at, /** @type {number} */ i) => [
+      at,
+      plain(axis.ticktext[i]),
+    ]);
+  const [low, high] = [Math.min(...range), Math.max(...range)];
+  const rough = (high - low) / (Math.min(9, Math.max(4, _length / least)) + 1);
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = Math.max(1, power * ([2, 5, 10].find((one) => one >= rough / power) ?? 10));
+  const first = Math.ceil(low / step);
+  return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, i) => {
+    const at = (first + i) * step;
+    return [at, String(at)];
+  });
 }
 
 /** What stands there, and not how Plotly wants it written. @param {string} text */
@@ -195,13 +220,24 @@ const plain = (text) => text.replace(/&lt;/g, "<").replace(/&gt;/g, ">").replace
  * @param {CanvasRenderingContext2D} pen
  * @param {Spec} layout
  * @param {Axis} x
+ * @param {string} family of the page's type
  */
-function bar(pen, { height, coloraxis: { colorbar, colorscale } }, x) {
+function bar(pen, { height, font, coloraxis: { colorbar, colorscale } }, x, family) {
   const colour = colours(colorscale);
-  const [top, rgb] = [height - 12 - LETTER - colorbar.thickness, new Uint8ClampedArray(3)];
-  for (let px = 0; px < x._length; px++) {
-    colour(px / x._length, rgb, 0);
+  const [left, length] = [x._offset + 10, x._length - 20];
+  const [top, rgb] = [height - 24 - colorbar.thickness, new Uint8ClampedArray(3)];
+  for (let px = 0; px < length; px++) {
+    colour(px / length, rgb, 0);
     pen.fillStyle = `rgb(${rgb.join(" ")})`;
-    pen.fillRect(x._offset + px, top, 1, colorbar.thickness);
+    pen.fillRect(left + px, top, 1, colorbar.thickness);
+  }
+  Object.assign(pen, { fillStyle: font.color, textAlign: "center", font: `${LETTER}px ${family}` });
+  pen.fillText(colorbar.title.text, left + length / 2, top - 1);
+  let end = -Infinity; // of the number before: one that would touch it is left out
+  for (const [i, value] of colorbar.tickvals.entries()) {
+    const [at, half] = [left + value * length, pen.measureText(colorbar.ticktext[i]).width / 2];
+    if (at - half < end + 2) continue;
+    pen.fillText(colorbar.ticktext[i], at, top + colorbar.thickness + 2 + LETTER);
+    end = at + half;
   }
 }

@@ -24,6 +24,7 @@ OVERRIDDEN = {
     "validate_inputs": (("self", "block_fn", "inputs"), False),
     "postprocess_data": (("self", "block_fn", "predictions", "state"), True),
     "process_api": (("self", "block_fn"), True),
+    "get_config_file": (("self",), False),
     "launch": (("self",), False),
 }
 
@@ -95,6 +96,14 @@ class Page(gr.Blocks):
         if not block_fn.postprocess:
             how["root_path"] = None  # of files, again
         return await super().process_api(block_fn, *args, **how)
+
+    def get_config_file(self) -> Any:
+        """What the browser builds the page from; it would build something of each input of a `gr.api` function too."""
+        config = super().get_config_file()
+        inputs = {component["id"] for component in config["components"] if component["type"] == "api"}
+        for layout in (config["layout"], *(page["layout"] for page in config["page"].values())):
+            layout["children"] = [part for part in layout["children"] if part["id"] not in inputs]
+        return config
 
     def told(self) -> dict[str, Any]:
         """What the pieces of the page are told, by their names."""

@@ -10,7 +10,7 @@ from shakespeare_gpt.ui.gradio_seam import files
 LAUNCH: dict[str, Any] = {
     "theme": THEME,
     "favicon_path": str(files.UI / "core" / "favicon.png"),
-    "footer_links": ["api", "settings"],
+    "footer_links": ["api"],  # its settings would be the page's second ones
     "run_history": False,
     "enable_monitoring": False,
     "max_file_size": "1kb",

@@ -100,7 +100,9 @@ class Page(gr.Blocks):
     def get_config_file(self) -> Any:
         """What the browser builds the page from; it would build something of each input of a `gr.api` function too."""
         config = super().get_config_file()
-        inputs = {component["id"] for component in config["components"] if component["type"] == "api"}
+        inputs = {one["id"]: one["props"] for one in config["components"] if one["type"] == "api"}
+        for props in inputs.values():
+            props["visible"] = False  # or it would wait for them
         for layout in (config["layout"], *(page["layout"] for page in config["page"].values())):
             layout["children"] = [part for part in layout["children"] if part["id"] not in inputs]
         return config

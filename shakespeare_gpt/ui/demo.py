@@ -18,6 +18,7 @@ from shakespeare_gpt.ui.core.facts import TABS, page_facts
 from shakespeare_gpt.ui.core.figures import figures
 from shakespeare_gpt.ui.core.traces import TraceCache
 from shakespeare_gpt.ui.gradio_seam import endpoints
+from shakespeare_gpt.ui.gradio_seam.document import Opening
 from shakespeare_gpt.ui.gradio_seam.lanes import Lane
 from shakespeare_gpt.ui.gradio_seam.page import Page
 from shakespeare_gpt.ui.inside import tab as inside_tab
@@ -74,7 +75,7 @@ def build_demo(model: GPT | None = None, folder: Path = ASSETS) -> Page:
     about, score = About(model, snapshots, folder), Score(model)
     with Page(title="Shakespeare GPT", analytics_enabled=False, delete_cache=(3600, 3600)) as demo:
         demo.facts = page_facts(model, HELP, writing_tab.EXAMPLES)
-        demo.description = stage_tab.DESCRIPTION
+        demo.opening = Opening(stage_tab.SENTENCE, stage_tab.DESCRIPTION, writing_tab.FIRST)
         with gr.Row(elem_id="top"):
             stage_tab.build()
             lessons_tab.build(writing_tab.FIRST, attention.clearest(writing_tab.FIRST))

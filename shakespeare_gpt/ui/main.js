@@ -18,6 +18,7 @@ import * as layerMaps from "./attention/layer_maps.js";
 import * as model from "./model/model.js";
 import * as nextCharacter from "./text/next_character.js";
 import * as notes from "./text/notes.js";
+import * as opening from "./gradio_seam/opening.js";
 import * as pickers from "./gradio_seam/pickers.js";
 import * as readout from "./text/readout.js";
 import * as roles from "./attention/roles.js";
@@ -74,6 +75,7 @@ async function tell(failures = 0) {
 /** The page begins when its first text is here. */
 async function open() {
   const told = await tell();
+  opening.showWhenDrawn();
   pickers.mountGradio();
   tabs.mount();
   session.open(told.strip);
@@ -82,16 +84,17 @@ async function open() {
   return told;
 }
 
-const opening = open();
-opening.catch(() => {}); // each piece says so
+const begun = open();
+begun.catch(() => {}); // each piece says so
 
 /**
  * A piece is there, with those that stand in it.
  * @param {HTMLElement} around
  */
 export async function mount(around) {
-  const told = await opening.catch(() => null);
+  const told = await begun.catch(() => null);
   if (!told) {
+    opening.show();
     const again = element(
       "button",
       { type: "button", onclick: () => location.reload() },

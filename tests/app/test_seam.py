@@ -76,8 +76,17 @@ def test_this_gradio_has_it_all():
 def test_the_document_has_the_places_of_what_we_write_into_it(url):
     """Ours comes before Gradio's own scripts, and after what says to which address ours are relative."""
     text = httpx.get(url).text
-    parts = ("<base ", "page.css", "page-facts", "gradio_config", "<noscript>", "async src=", "<gradio-app")
+    parts = (
+        "<base ",
+        "page.css",
+        "page-facts",
+        "gradio_config",
+        "<noscript>",
+        "async src=",
+        'id="opening"',
+        "<gradio-app",
+    )
     places = [text.index(part) for part in parts]
     assert places == sorted(places)
     bare = b"<html><head></head><body></body></html>"
-    assert document.completed(bare, "<title>x</title>") == bare
+    assert document.completed(bare, "<title>x</title>", "<p>y</p>") == bare

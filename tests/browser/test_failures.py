@@ -364,7 +364,8 @@ def test_the_roles_may_mount_before_the_thumbnails(alone):
     page.evaluate("mountThumbnails()")
     ready(page)
     buttons = page.evaluate(
-        "[...document.querySelectorAll('#head-grid [data-layer][data-head]')].map(each => [each.title, each.dataset.badge ?? ''])"
+        "[...document.querySelectorAll('#head-grid [data-layer][data-head]')]"
+        ".map(each => [each.title, each.dataset.badge ?? ''])"
     )
     assert len(buttons) == page.evaluate(
         "shakespeare.session.get().window.n_layer * shakespeare.session.get().window.n_head"

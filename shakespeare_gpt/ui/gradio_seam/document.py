@@ -10,6 +10,7 @@ from __future__ import annotations
 import html
 import json
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.datastructures import MutableHeaders
@@ -23,6 +24,31 @@ NO_SCRIPT = (
     "<noscript><p style='padding: 24px'>This page draws what a model looks at with JavaScript, which is switched off "
     "here. Please switch it on and open the page again.</p></noscript>"
 )
+
+
+# What stands there until the page does (opening.js). Without our script Gradio's page comes into sight by itself, later.
+OPENING = """
+<div id="opening" aria-hidden="true"><p><b>{title}</b> {sentence}</p><pre>{text}</pre></div>
+"""
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What a page is, for who opens it and for who searches.
+
+    Args:
+        sentence: beside the title.
+        description: for search engines.
+        text: what the page shows first.
+    """
+
+    sentence: str
+    description: str
+    text: str
+
+    def html(self, title: str) -> str:
+        parts = {"title": title, "sentence": self.sentence, "text": self.text}
+        return OPENING.format(**{name: html.escape(part) for name, part in parts.items()})
 
 
 def head(title: str, description: str, facts: dict[str, Any], told: files.Told) -> str:
@@ -45,8 +71,8 @@ def data_tag(id: str, value: Any) -> str:
     return f'<script type="application/json" id="{id}">{told}</script>'
 
 
-def completed(document: bytes, tags: str) -> bytes:
-    """Gradio's document with our tags in its head, our script, and a sentence for who has no JavaScript."""
+def completed(document: bytes, tags: str, opening: str) -> bytes:
+    """Gradio's document with our tags in its head, our script, the opening, and a sentence for who has no JavaScript."""
     place, body = HEAD.search(document), BODY.search(document)
     if not place or not body:
         return document
@@ -59,7 +85,7 @@ def completed(document: bytes, tags: str) -> bytes:
             document[: place.end()],
             tags.encode(),
             document[place.end() : body.start()],
-            (sheet + NO_SCRIPT + script).encode(),
+            (sheet + NO_SCRIPT + script + opening).encode(),
             document[body.start() :],
         ]
     )
@@ -68,8 +94,8 @@ def completed(document: bytes, tags: str) -> bytes:
 class Document:
     """The middleware; what is not the page passes unchanged."""
 
-    def __init__(self, app: ASGIApp, tags: str) -> None:
-        self.app, self.tags = app, tags
+    def __init__(self, app: ASGIApp, tags: str, opening: str) -> None:
+        self.app, self.tags, self.opening = app, tags, opening
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] != "/" or scope["method"] != "GET":
@@ -88,7 +114,7 @@ class Document:
             body = b"".join(parts)
             headers = MutableHeaders(scope=start)
             if headers.get("content-type", "").startswith("text/html"):
-                body = completed(body, self.tags)
+                body = completed(body, self.tags, self.opening)
                 headers["Content-Length"] = str(len(body))
             await send(start)
             await send({"type": "http.response.body", "body": body})

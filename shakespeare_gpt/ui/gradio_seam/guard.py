@@ -31,11 +31,12 @@ OPEN = (
 log = logging.getLogger(__name__)
 
 
-def options(tags: str, told: files.Told) -> dict[str, Any]:
+def options(tags: str, opening: str, told: files.Told) -> dict[str, Any]:
     """The arguments for the FastAPI app under Gradio: `launch(app_kwargs=options(...))`.
 
     Args:
         tags: for the head of the document.
+        opening: what it shows first.
         told: what the pieces of the page are told.
     """
     return {
@@ -44,7 +45,7 @@ def options(tags: str, told: files.Told) -> dict[str, Any]:
         "middleware": [
             Middleware(Guard),
             Middleware(GZipMiddleware, minimum_size=1_000, compresslevel=4),
-            Middleware(Document, tags=tags),
+            Middleware(Document, tags=tags, opening=opening),
         ],
         "exception_handlers": {RequestValidationError: malformed},
     }

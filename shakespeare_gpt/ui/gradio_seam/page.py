@@ -78,7 +78,7 @@ class Page(gr.Blocks):
     """
 
     facts: dict[str, Any]  # what the browser is told before anything else: core/facts.py
-    description: str  # one sentence, for search engines
+    opening: document.Opening  # and what it shows
 
     def validate_inputs(self, block_fn: Any, inputs: list[Any]) -> None:
         expected = block_fn.inputs
@@ -99,7 +99,7 @@ class Page(gr.Blocks):
 
     def get_config_file(self) -> Any:
         """What the browser builds the page from; it would build something of each input of a `gr.api` function too."""
-        config = super().get_config_file()
+        config: Any = super().get_config_file()
         inputs = {one["id"]: one["props"] for one in config["components"] if one["type"] == "api"}
         for props in inputs.values():
             props["visible"] = False  # or it would wait for them
@@ -114,7 +114,8 @@ class Page(gr.Blocks):
     def app_kwargs(self) -> dict[str, Any]:
         """What stands around Gradio's app, and what of this page is served beside it: see guard.py."""
         told = files.Told(self.told())
-        return guard.options(document.head(str(self.title), self.description, self.facts, told), told)
+        tags = document.head(str(self.title), self.opening.description, self.facts, told)
+        return guard.options(tags, self.opening.html(str(self.title)), told)
 
     def launch(self, *args: Any, **how: Any) -> Any:
         return super().launch(*args, **{"app_kwargs": self.app_kwargs(), **how})

@@ -6,10 +6,11 @@ import gradio as gr
 
 from shakespeare_gpt.ui.gradio_seam.pieces import piece
 
-HEADER = """
+SENTENCE = "It writes one character at a time. See what it looks back at for each."
+HEADER = f"""
 <header class="sg sg-header">
   <h1>Shakespeare GPT</h1>
-  <p>It writes one character at a time. See what it looks back at for each.</p>
+  <p>{SENTENCE}</p>
 </header>
 """
 # For who finds the page by a search.

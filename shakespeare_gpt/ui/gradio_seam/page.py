@@ -98,13 +98,22 @@ class Page(gr.Blocks):
         return await super().process_api(block_fn, *args, **how)
 
     def get_config_file(self) -> Any:
-        """What the browser builds the page from; it would build something of each input of a `gr.api` function too."""
+        """What the browser builds the page from, and Gradio's clients know of the endpoints.
+
+        The browser would build something of each input of a `gr.api` function too, and look at every function once more
+        for each part of the page: those that no program is told of, and no event calls, are left out.
+        """
         config: Any = super().get_config_file()
         inputs = {one["id"]: one["props"] for one in config["components"] if one["type"] == "api"}
         for props in inputs.values():
             props["visible"] = False  # or it would wait for them
         for layout in (config["layout"], *(page["layout"] for page in config["page"].values())):
             layout["children"] = [part for part in layout["children"] if part["id"] not in inputs]
+        config["dependencies"] = [
+            function
+            for function in config["dependencies"]
+            if function["targets"] or function["api_visibility"] != "undocumented"
+        ]
         return config
 
     def told(self) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 
 from launched import connect, eventually
 from shakespeare_gpt import hub
-from shakespeare_gpt.ui.gradio_seam.files import served
+from shakespeare_gpt.ui.gradio_seam.files import UI, served, url
 
 
 def required(requirements: list[str]) -> dict[str, Distribution]:
@@ -147,12 +147,14 @@ def test_both_endpoints_answer(address: str, model):
 
 
 def test_no_file_is_missing_that_the_page_asks_for(address: str, space: tuple[Path, Path]):
-    """Whatever the page may be served here lies there too, byte for byte."""
+    """Whatever the page is put together from here lies there too, byte for byte, and so what is served is the same."""
     folder, _ = space
-    here = served().values()
+    here = [path for path in UI.rglob("*") if path.suffix in (".js", ".css")]
     assert here
     for path in here:
         assert (folder / path.relative_to(hub.ROOT)).read_bytes() == path.read_bytes()
+    with urllib.request.urlopen(f"{address}{url('page.js')}", timeout=60) as answer:
+        assert answer.read() == served()["page.js"].body
 
 
 def test_a_zero_gpu_space_finds_a_function_that_asks_for_the_gpu(space: tuple[Path, Path], tmp_path: Path):

@@ -112,3 +112,124 @@ def test_on_a_phone_what_generate_writes_comes_into_view(open_page):
           .map(e => e.getBoundingClientRect()).map(({top, bottom}) => [top, bottom])"""
     )
     assert last[0] >= 0 and last[1] <= 844 and strip[0] - 1 <= last[0] and last[1] <= strip[1] + 1
+
+
+# --- projector -------------------------------------------------------------------------------------------------
+
+# Everything with words of its own on the stage, and how large they are.
+TYPE = """() => {
+  const found = {};
+  for (const root of ['#top', '#stage'].map(each => document.querySelector(each)))
+    for (const e of root.querySelectorAll('*')) {
+      const words = [...e.childNodes].filter(n => n.nodeType === 3).map(n => n.textContent.trim()).join('');
+      const size = parseFloat(getComputedStyle(e).fontSize);
+      if ((words || e.tagName === 'TEXTAREA') && e.checkVisibility({visibilityProperty: true}) && e.clientWidth !== 1)
+        if (size < 20) found[`${e.tagName} ${e.id || e.className.baseVal || e.className}: ${words.slice(0, 20)}`] = size;
+    }
+  return found;
+}"""
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (1920, 1080)])
+def test_large_for_a_projector(open_page, width, height):
+    page = open_page(viewport={"width": width, "height": height})
+    before = boxes(page, "head-map")["head-map"]
+    page.locator("#projector").click()
+    ready(page)
+    assert page.locator("#projector").get_attribute("aria-pressed") == "true"
+    assert page.evaluate(TYPE) == {}
+    found = boxes(page, "text-strip", "head-map")
+    map = found["head-map"]
+    assert map[3] <= height and map[2] <= width and map[2] - map[0] > before[2] - before[0]
+    # As large as the screen allows: nothing else would fit below it.
+    assert map[3] > 0.93 * height
+    assert found["text-strip"][3] <= height and not overlap(*found.values())
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.reload()  # the browser remembers it
+    page.wait_for_function("document.documentElement.classList.contains('sg-large')")
+    page.locator("#projector").click()
+    ready(page)
+    assert boxes(page, "head-map")["head-map"] == pytest.approx(before, abs=1)
+
+
+# --- zoom ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [(640, 360), (320, 256)], ids=["200%", "400%"])
+def test_at_a_large_zoom_nothing_is_cut_off(open_page, size):
+    """A window of 1280x720 at 200%, and of 1280x1024 at 400%, as the page sees them."""
+    width, height = size
+    page = open_page(viewport={"width": width, "height": height})
+
+    def sideways() -> list[str]:
+        return page.evaluate(
+            """() => [...document.querySelectorAll('.sg button, #buttons button, #stage h2, .sg summary, .sg label, .sg p')]
+              .filter(e => e.checkVisibility({visibilityProperty: true}) && e.clientWidth > 1
+                && !e.closest('.sg-scroll, .sg-begin, [role=tablist]'))
+              .filter(e => { const {left, right} = e.getBoundingClientRect(); return left < -1 || right > innerWidth + 1; })
+              .map(e => `${e.tagName} ${e.id || e.className} ${e.textContent.slice(0, 20)}`)"""
+        )
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert sideways() == []
+    for tab in TABS:
+        page.locator("#deeper").get_by_role("tab", name=tab).click()
+        settle(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, tab
+    # Nothing stands over what is read: the text does not where the window is low.
+    page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+    settle(page)
+    assert page.evaluate("getComputedStyle(document.querySelector('.sg-paper')).position") == "relative"
+    # The buttons of the tour are at hand at each stop, also where its words scroll.
+    page.evaluate("scrollTo(0, 0)")
+    page.locator("#tour-start").click()
+    for _ in range(6):
+        settle(page)
+        for button in page.locator("#tour-card button").all():
+            box = button.bounding_box()
+            assert 0 <= box["x"] and box["x"] + box["width"] <= width
+            assert 0 <= box["y"] and box["y"] + box["height"] <= height
+        page.locator(".sg-tour-next").click()
+
+
+# --- print -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_it_prints_on_white_paper_and_nothing_is_cut(open_page, theme, tmp_path):
+    page = open_page(f"?__theme={theme}", viewport={"width": 1280, "height": 720})
+    type_text(page, "To be, or not to be, that is the question:\n" * 5)
+    width = 718  # px of a page of A4 between margins of 10 mm
+    page.set_viewport_size({"width": width, "height": 1047})
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    settle(page)
+    seen = page.evaluate(
+        """() => {
+          const style = each => getComputedStyle(document.querySelector(each));
+          const light = text => { const [r, g, b] = text.match(/[0-9.]+/g).map(Number); return (r + g + b) / 3; };
+          const strip = document.querySelector('#text-strip');
+          return {
+            paper: [style('body'), style('.gradio-container')].map(s => s.backgroundColor),
+            ink: light(style('#text-strip').color), label: light(style('#head-map text').fill),
+            whole: strip.scrollHeight <= strip.clientHeight + 1,
+            pinned: getComputedStyle(document.querySelector('.sg-paper')).position,
+            left: ['#buttons', '#how', '#top button', 'footer', '.sg-help', '#deeper [role=tablist]']
+              .filter(each => document.querySelector(each)?.checkVisibility()),
+            wide: [...document.querySelectorAll('.main-svg, #head-grid, canvas, h2, .sg p, table')]
+              .filter(e => e.checkVisibility({visibilityProperty: true}) && e.getBoundingClientRect().right > innerWidth + 1)
+              .map(e => `${e.tagName} ${e.id || e.getAttribute('class')}`),
+          };
+        }"""
+    )
+    assert (
+        set(seen["paper"]) <= {"rgb(255, 255, 255)", "rgba(0, 0, 0, 0)"}
+        and "rgb(255, 255, 255)" in seen["paper"]
+    )
+    assert seen["ink"] < 80 and seen["label"] < 80
+    assert seen["whole"] and seen["pinned"] != "fixed"
+    assert seen["left"] == [] and seen["wide"] == []
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    page.emulate_media(media="screen")
+    page.pdf(path=tmp_path / "page.pdf", format="A4", print_background=True)
+    assert (tmp_path / "page.pdf").stat().st_size > 10_000

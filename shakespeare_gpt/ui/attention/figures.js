@@ -6,6 +6,7 @@ import { paint, unpaint } from "../core/painted.js";
 import { CONFIG, whenQuiet } from "../core/plotly.js";
 import { NOTHING, pointer, view } from "../core/store.js";
 import { element } from "../core/text.js";
+import { fontSize } from "../core/theme.js";
 
 /** @import { Figure, Lens, Specification } from "../core/types.d.ts" */
 
@@ -37,6 +38,7 @@ export function say(line, layer) {
 export const circumstances = (place, lens) => [
   place.clientWidth,
   getComputedStyle(place).color,
+  fontSize(place),
   lens.hide_first,
   lens.keep_most,
   lens.by_moved,

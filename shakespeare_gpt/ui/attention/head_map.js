@@ -11,7 +11,7 @@ import { withPlotly } from "../core/plotly.js";
 import { NOTHING, pointer, view, zoom } from "../core/store.js";
 import { later } from "../core/tasks.js";
 import { around, find } from "../core/text.js";
-import { onTheme } from "../core/theme.js";
+import { fontSize, onTheme } from "../core/theme.js";
 import { cursor } from "../core/cursor.js";
 import { magnify } from "./magnifier.js";
 import { circumstances, hold, label, react, say, troubleLine, windowKey } from "./figures.js";
@@ -81,7 +81,8 @@ function drawMap() {
     return;
   }
   drawn = question;
-  const figure = headFigure(now, layer, width - 46);
+  const size = fontSize(map);
+  const figure = headFigure(now, layer, ((width - 46) * 12) / size);
   finish(figure.layout, map, now.lens);
   if (shown === "effect") showEffects(figure, now, pageColours(map).mattered);
   Object.assign(figure.layout, {
@@ -120,7 +121,7 @@ function name() {
   const news = {};
   for (const axis of ["xaxis", "yaxis"]) {
     const { _length: px, range } = full[axis];
-    for (const [key, value] of Object.entries(axisNames(px, range)))
+    for (const [key, value] of Object.entries(axisNames(px, range, windowNow(), fontSize(map))))
       if (JSON.stringify(layout[axis][key]) !== JSON.stringify(value)) news[`${axis}.${key}`] = value;
   }
   if (Object.keys(news).length) withPlotly(map, ({ relayout }) => relayout(map, news));

@@ -5,9 +5,9 @@ import { facts } from "./facts.js";
 import { windowNow } from "./session.js";
 import { CONFIG, withPlotly } from "./plotly.js";
 import { escaped, glyph } from "./text.js";
-import { isDark, onTheme } from "./theme.js";
+import { fontSize, isDark, onTheme } from "./theme.js";
 
-/** @import { Figure, Listeners, Spec } from "./types.d.ts" */
+/** @import { Figure, Listeners, Spec, Window } from "./types.d.ts" */
 
 /** The colour scale of signed numbers, for Plotly. */
 export const signedScale = () =>
@@ -20,24 +20,26 @@ export const signedScale = () =>
  */
 export function layout(element, more) {
   const { ink, line } = pageColours(element);
+  const size = fontSize(element);
+  const { l, r, t, b } = more.margin ?? { l: 46, r: 6, t: 4, b: 24 };
   return {
     width: element.clientWidth,
-    margin: { l: 46, r: 6, t: 4, b: 24 },
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
-    font: { color: ink, family: "inherit", size: 12 },
+    font: { color: ink, family: "inherit", size },
     dragmode: false,
     hovermode: "closest",
     hoverlabel: { align: "left", bgcolor: "#1c2230", bordercolor: "#1c2230", font: { color: "#fff" } },
     showlegend: false,
     bargap: 0.15,
     ...more,
+    margin: { l: (l * size) / 12, r: (r * size) / 12, t, b: (b * size) / 12 }, // they hold words
     xaxis: { showgrid: false, zeroline: false, ticks: "", fixedrange: true, ...more.xaxis },
     yaxis: { gridcolor: line, zerolinecolor: line, ticks: "", fixedrange: true, ...more.yaxis },
   };
 }
 
-const LETTER = 9; // px that a character needs at an axis
+const LETTER = 9; // px that a character of 12 px needs at an axis
 
 /** The whole of a window on an axis that counts its characters, from 1 in the whole text. */
 export const wholeRange = ({ start, length } = windowNow()) => [start + 0.5, start + length + 0.5];
@@ -47,11 +49,13 @@ export const wholeRange = ({ start, length } = windowNow()) => [start + 0.5, sta
  * stay apart, because it counts positions.
  * @param {number} px of the axis
  * @param {number[]} range that it shows, in either direction
+ * @param {Pick<Window, "start" | "length" | "characters">} [window]
+ * @param {number} [largest] px of its letters, at most
  */
-export function axisNames(px, range, { start, length, characters } = windowNow()) {
+export function axisNames(px, range, { start, length, characters } = windowNow(), largest = 12) {
   const [low, high] = [Math.min(...range), Math.max(...range)];
-  if (px < LETTER * (high - low)) return { tickmode: "auto", tickfont: {} };
-  const size = Math.min(12, Math.floor(px / (high - low)) - 1); // px: they stand under each other, too
+  if ((px * 12) / largest < LETTER * (high - low)) return { tickmode: "auto", tickfont: {} };
+  const size = Math.min(largest, Math.floor(px / (high - low)) - 1); // px: they stand under each other, too
   const first = Math.max(Math.ceil(low), start + 1);
   const last = Math.min(Math.floor(high), start + length);
   const positions = Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => first + i);

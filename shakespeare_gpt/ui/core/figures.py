@@ -113,7 +113,7 @@ def colorbar() -> dict[str, Any]:
         "yref": "container",
         "y": 0,
         "yanchor": "bottom",
-        "title": {"side": "top", "font": {"size": 12}},
+        "title": {"side": "top"},
         "thickness": 10,
         "outlinewidth": 0,
         "tickmode": "array",

@@ -7,6 +7,7 @@ import { matrix } from "./lenses.js";
 import { copy, hoverTexts } from "./plotly.js";
 import { knownRows } from "./mattered.js";
 import { linkLines } from "./said.js";
+import { fontSize } from "./theme.js";
 import { escaped } from "./text.js";
 
 const { narrow: NARROW } = facts.breakpoints;
@@ -150,6 +151,9 @@ export function setRange(layout, number, seen = windowNow()) {
 
 /** The colours of the page. @param {Spec} layout @param {HTMLElement} element @param {Lens} lens */
 export function finish(layout, element, { scale }) {
-  layout.font = { color: getComputedStyle(element).color, family: "inherit", size: 12 };
+  const size = fontSize(element);
+  layout.font = { color: getComputedStyle(element).color, family: "inherit", size };
+  if (layout.coloraxis.colorbar) layout.coloraxis.colorbar.title.font = { size };
+  for (const side of ["l", "b"]) layout.margin[side] *= size / 12; // they hold words
   layout.coloraxis.colorscale = facts.colours.weights[scale];
 }

@@ -5,6 +5,10 @@ const subscribers = new Set();
 
 export const isDark = () => document.body.classList.contains("dark");
 
+/** px of Plotly's words and numbers; on a projector they are larger. @param {Element} element */
+export const fontSize = (element) =>
+  parseFloat(getComputedStyle(element).getPropertyValue("--sg-axis")) || 12;
+
 /**
  * Runs fn when the page turns dark or light, for what CSS cannot colour: canvases, and Plotly's figures.
  * @param {() => void} fn

@@ -38,6 +38,7 @@ STYLES = (
     "core/core.css", "stage/stage.css", "writing/writing.css", "text/text.css", "text/next_character.css",
     "attention/attention.css", "inside/inside.css", "what_if/what_if.css", "two_texts/two_texts.css", "model/model.css",
     "lessons/tour.css", "take_away/take_away.css",
+    "stage/print.css",
 )  # fmt: skip
 ALONE_STYLES = ("core/core.css", "text/text.css", "attention/attention.css")
 TYPES = {

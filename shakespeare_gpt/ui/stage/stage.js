@@ -2,6 +2,8 @@
 
 import { find } from "../core/text.js";
 
+/** @import { Figure } from "../core/types.d.ts" */
+
 const KEPT = "shakespeare-projector";
 
 /** @param {HTMLElement} root */
@@ -17,6 +19,15 @@ export function mount(root) {
     remember(large);
   });
   show(remembered());
+  addEventListener("beforeprint", measure);
+}
+
+/** How wide each figure was drawn: the style sheet of the paper fits it to the paper. */
+function measure() {
+  /** @type {NodeListOf<Figure>} */
+  const figures = document.querySelectorAll(".js-plotly-plot");
+  for (const figure of figures)
+    figure.style.setProperty("--drawn", `${figure._fullLayout?.width ?? figure.clientWidth}px`);
 }
 
 /** @param {boolean} large */

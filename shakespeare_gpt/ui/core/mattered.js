@@ -15,6 +15,7 @@ import { messageOf } from "./text.js";
  */
 
 const PAUSE = 90; // ms that something must be looked at before it is asked for
+const AGAIN = 5000; // ms until what failed may be asked for again, when somebody looks at it
 const KEPT = 2000; // answers: every row of several heads
 const ask = answers(KEPT, {
   knockout: { moved: ["number"], helped: nullOr(["number"]) },
@@ -27,6 +28,8 @@ export const mattered = store({ arrived: 0, error: "" });
 
 /** @type {Map<string, any>} what is here, by the question */
 const here = new Map();
+/** @type {Map<string, number>} when which question failed last */
+const failed = new Map();
 /** @type {Map<Kind, {question: string, timer: ReturnType<typeof setTimeout>}>} what is next, of each kind */
 const waiting = new Map();
 
@@ -39,6 +42,8 @@ function got(kind, ...args) {
   const question = JSON.stringify([kind, ...args]);
   const found = here.get(question);
   if (found) return found;
+  // Who is told of a failure draws again: that is no reason to ask again.
+  if (Date.now() - (failed.get(question) ?? -Infinity) < AGAIN) return null;
   const next = waiting.get(kind);
   if (next?.question === question) return null;
   clearTimeout(next?.timer);
@@ -55,6 +60,8 @@ async function fetched(kind, args, question) {
     if (here.size > KEPT) here.delete(oldest);
   } catch (problem) {
     error = messageOf(problem);
+    if (failed.size > KEPT) failed.clear();
+    failed.set(question, Date.now());
   }
   if (waiting.get(kind)?.question === question) waiting.delete(kind);
   mattered.set({ arrived: mattered.get().arrived + 1, error });

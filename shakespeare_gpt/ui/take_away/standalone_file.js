@@ -75,6 +75,7 @@ const STYLE = `
   main { display: grid; grid-template-columns: minmax(0, 1fr); gap: 24px; }
   h1 { margin: 0 0 4px; font: 600 30px/1.2 var(--sg-serif); }
   a { color: var(--sg-accent); }
+  .sg-one { max-width: max(360px, 100vh - 280px); } /* below the text all of the map is in sight */
 `;
 
 /** The text of the file. @param {Record<string, string>} pieces the templates, in the order of the page */

@@ -183,11 +183,12 @@ def measure(page: Page, url: str) -> tuple[dict[str, float], str]:
     told["all maps of the layer after the first byte"] = (
         page.evaluate("speed.maps['layer-maps']") - first_byte
     )
-    doing.append((page.evaluate("speed.maps['head-map']"), "the other maps of the first window"))
-    page.wait_for_function(
-        "document.querySelector('#head-map .hm image')", timeout=60_000
-    )  # Plotly came by itself
+    painted = page.evaluate("speed.maps['head-map']")
+    for figure in ("head-map", "layer-maps"):  # Plotly comes by itself, when nobody does anything
+        page.wait_for_selector(f"#{figure} .hm image", state="attached", timeout=60_000)
     settled(page)
+    started = [duration for begun, duration in page.evaluate("speed.tasks") if begun > painted]
+    told["longest task while Plotly starts, once"] = max(started, default=0)
 
     now("another text and layer")
     last = page.evaluate("shakespeare.session.get().window.n_layer")
@@ -254,7 +255,7 @@ def measure(page: Page, url: str) -> tuple[dict[str, float], str]:
     streamed = "performance.getEntriesByType('resource').filter(one => one.name.includes('/queue/data'))"
     told["largest answer"] = page.evaluate(f"Math.max(0, ...{streamed}.map(one => one.decodedBodySize))")
     tasks = [task for task in page.evaluate("speed.tasks") if task[0] > doing[0][0]]
-    begun, told["longest task after the first draw"] = max(tasks, key=lambda task: task[1], default=[0, 0])
+    begun, told["longest task after that"] = max(tasks, key=lambda task: task[1], default=[0, 0])
     return told, [what for moment, what in doing if moment <= begun][-1] if tasks else ""
 
 
@@ -270,7 +271,8 @@ BUDGETS = {
     "another layer, median": (200, "ms"),
     "another layer, slowest": (400, "ms"),
     "another layer, still on the server": (400, "ms"),
-    "longest task after the first draw": (200, "ms"),
+    "longest task while Plotly starts, once": (None, "ms"),
+    "longest task after that": (200, "ms"),
     "largest answer": (1_000_000, "bytes"),
     "DOM nodes": (5000, ""),
     "DOM nodes after writing": (5000, ""),

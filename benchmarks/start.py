@@ -43,7 +43,7 @@ def one_round(browser: Browser) -> list[float]:
     try:
         told.append(time.perf_counter() - begun)
         page.goto(url)
-        page.wait_for_selector("#head-map .hm image", state="attached", timeout=120_000)
+        page.wait_for_selector("#head-map :is(canvas, .hm image)", state="attached", timeout=120_000)
         told.append(time.perf_counter() - begun)
     finally:
         page.close()

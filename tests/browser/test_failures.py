@@ -110,6 +110,7 @@ def others_are_ready(page: Page, text: str) -> None:
 def take(page: Page, form: str) -> None:
     page.evaluate("document.querySelector('.ta-downloads').open = true")
     page.locator(f"[data-format={form}]").click()
+    page.evaluate("document.querySelector('.ta-downloads').open = false")  # it lies over the pickers
 
 
 FAILURES = {

@@ -9,8 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from pages import TIMEOUT, press, ready, said, settings, settle, type_text
-
-TABS = ("The layer", "Inside a head", "What if?", "The model")
+from shakespeare_gpt.ui.core.facts import TABS
 
 
 def colour(page: Page, selector: str, name: str) -> str:

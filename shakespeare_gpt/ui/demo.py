@@ -10,6 +10,8 @@ import torch
 
 import shakespeare_gpt as sg
 from shakespeare_gpt.checkpoint import ASSETS
+from shakespeare_gpt.experiments import PRICES, read_prices
+from shakespeare_gpt.heads import HEADS, read_heads
 from shakespeare_gpt.model import GPT, GPTConfig
 from shakespeare_gpt.snapshots import Snapshots
 from shakespeare_gpt.ui.attention import tab as attention_tab
@@ -24,6 +26,7 @@ from shakespeare_gpt.ui.gradio_seam.page import Page
 from shakespeare_gpt.ui.inside import tab as inside_tab
 from shakespeare_gpt.ui.inside.api import Inside
 from shakespeare_gpt.ui.lessons import tab as lessons_tab
+from shakespeare_gpt.ui.lessons.lessons import Subject, lessons
 from shakespeare_gpt.ui.mattered.api import Mattered
 from shakespeare_gpt.ui.model import tab as model_tab
 from shakespeare_gpt.ui.model.api import About
@@ -78,12 +81,13 @@ def build_demo(model: GPT | None = None, folder: Path = ASSETS) -> Page:
         demo.opening = Opening(stage_tab.SENTENCE, stage_tab.DESCRIPTION, writing_tab.FIRST)
         with gr.Row(elem_id="top"):
             stage_tab.build()
-            lessons_tab.build(writing_tab.FIRST, attention.clearest(writing_tab.FIRST))
+            lessons_tab.build(our_lessons(model, traces, folder))
             take_away_tab.build(standalone(config))
             stage_tab.projector()
         first = first_view(text, attention)
         with gr.Row(elem_id="stage"):
             with gr.Column(elem_id="stage-text"):
+                lessons_tab.card()
                 controls = writing_tab.build()
                 text_tab.build(first, attention_tab.LENSES)
             attention_tab.maps(config)
@@ -139,3 +143,9 @@ def first_view(text: Text, attention: Attention) -> dict[str, Any]:
         "layer": attention.layer(first, chosen["layer"] or 1),
         "figures": figures(attention.model.config.n_head),
     }
+
+
+def our_lessons(model: GPT, traces: TraceCache, folder: Path) -> list[dict[str, Any]]:
+    """The lessons about the text that the page opens with: see lessons.py."""
+    measured, prices = read_heads(model, folder / HEADS.name), read_prices(model, folder / PRICES.name)
+    return lessons(Subject(model, traces, writing_tab.FIRST, measured, prices))

@@ -32,7 +32,8 @@ import { element, find } from "./core/text.js";
 import * as strip from "./text/strip.js";
 import * as tabs from "./gradio_seam/tabs.js";
 import * as takeAway from "./take_away/take_away.js";
-import * as tour from "./lessons/tour.js";
+import * as lessonCard from "./lessons/card.js";
+import * as lessonMenu from "./lessons/menu.js";
 import * as twoTexts from "./two_texts/two_texts.js";
 import * as whatIf from "./what_if/what_if.js";
 
@@ -54,7 +55,8 @@ const VIEWS = {
   roles: [roles],
   forming: [forming],
   model: [model],
-  tour: [tour],
+  lessons: [lessonMenu],
+  lesson: [lessonCard],
 };
 
 const PAUSES = [1000, 4000]; // ms before what did not arrive is asked for again

@@ -113,7 +113,7 @@ def test_stop_runs_once(desk):
         [
             lambda: desk.locator("#stop").click(),
             lambda: desk.locator("#prompt textarea").fill("To sleep"),
-            lambda: desk.locator("#tour-start").click(),
+            lambda: desk.locator("#lessons-start").evaluate("each => each.click()"),
         ],
         1,
     ):
@@ -123,7 +123,7 @@ def test_stop_runs_once(desk):
         desk.wait_for_function(f"!{streaming}")
         ready(desk)
         assert desk.evaluate("window.ends") == count
-    desk.keyboard.press("Escape")  # leaves the tour
+    desk.keyboard.press("Escape")  # leaves the lessons
     desk.evaluate("window.restore()")
 
 

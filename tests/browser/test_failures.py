@@ -290,22 +290,22 @@ def consistent(page: Page, text: str) -> None:
     assert page.evaluate("shakespeare.session.get().window.text") == text[-256:]
 
 
-def test_leaving_the_tour_with_a_text_on_its_way(alone):
+def test_leaving_the_lessons_with_a_text_on_its_way(alone):
     page = alone().page
     ready(page)
     held = Held()
     page.route("**/run/overview", held)
     page.locator("#prompt textarea").fill(TEXT)
     page.wait_for_function("shakespeare.session.get().loading")
-    page.locator("#tour-start").click()
+    page.locator("#lessons-start").evaluate("each => each.click()")
     page.wait_for_function("shakespeare.view.get().text.startsWith('ROMEO')")
     held.let_go()
     page.unroute("**/run/overview")
-    page.get_by_role("button", name="Leave the tour").click()
+    page.locator("#lesson-leave").click()
     consistent(page, TEXT)
 
 
-def test_leaving_the_tour_with_a_text_that_was_typed_a_moment_ago(alone):
+def test_leaving_the_lessons_with_a_text_that_was_typed_a_moment_ago(alone):
     page = alone().page
     ready(page)
     page.evaluate(
@@ -313,32 +313,32 @@ def test_leaving_the_tour_with_a_text_that_was_typed_a_moment_ago(alone):
           const box = document.querySelector('#prompt textarea');
           box.value = text;
           box.dispatchEvent(new Event('input', {bubbles: true}));
-          document.querySelector('#tour-start').click();
+          document.querySelector('#lessons-start').click();
         }""",
         TEXT,
     )
-    page.get_by_role("button", name="Leave the tour").click()
+    page.locator("#lesson-leave").click()
     consistent(page, TEXT)
 
 
-def test_leaving_the_tour_with_a_text_that_was_refused(alone):
+def test_leaving_the_lessons_with_a_text_that_was_refused(alone):
     page = alone().page
     ready(page)
     before, long = page.locator("#text-strip").text_content(), "to be or not " * 200
     page.locator("#prompt textarea").fill(long)
-    error = page.locator("#notes .sg-error")
-    expect(error).to_contain_text("has 2,600 characters; at most 2,000 are read")
-    page.locator("#tour-start").click()
-    expect(error).to_have_count(0)
-    page.get_by_role("button", name="Leave the tour").click()
-    expect(error).to_contain_text("has 2,600 characters; at most 2,000 are read")
+    error = page.locator("#prompt-limit")
+    expect(error).to_contain_text("2,600 characters: at most 2,000 are read")
+    page.locator("#lessons-start").evaluate("each => each.click()")
+    expect(error).to_be_hidden()
+    page.locator("#lesson-leave").click()
+    expect(error).to_contain_text("2,600 characters: at most 2,000 are read")
     assert page.locator("#prompt textarea").input_value() == long
     assert page.evaluate("shakespeare.view.get().text") == long
     assert page.locator("#text-strip").text_content() == before
     settle(page)
     type_text(page, TEXT)
     consistent(page, TEXT)
-    expect(error).to_have_count(0)
+    expect(error).to_be_hidden()
 
 
 def test_the_roles_may_mount_before_the_thumbnails(alone):

@@ -303,9 +303,9 @@ def test_a_model_of_which_nothing_is_known(pages, tmp_path):
         open_tab(page, "The model")
         page.locator("#others tbody tr").first.wait_for()
         expect(page.locator(".sg-loss-line")).to_contain_text("no record")
-        page.locator("#tour-start").click()
-        expect(page.locator("#tour-card")).to_be_visible()
-        page.locator(".sg-tour-next").click()
+        page.locator("#lessons-start").evaluate("each => each.click()")
+        expect(page.locator("#lesson-card")).to_be_visible()
+        page.locator("#lesson-next").click()
         page.keyboard.press("Escape")
         assert watched.faults == []
     finally:

@@ -180,16 +180,16 @@ def test_at_a_large_zoom_nothing_is_cut_off(open_page, size):
     page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
     settle(page)
     assert page.evaluate("getComputedStyle(document.querySelector('.sg-paper')).position") == "relative"
-    # The buttons of the tour are at hand at each stop, also where its words scroll.
+    # The buttons of the lessons are at hand at each, also where its words scroll.
     page.evaluate("scrollTo(0, 0)")
-    page.locator("#tour-start").click()
+    page.locator("#lessons-start").evaluate("each => each.click()")
     for _ in range(6):
         settle(page)
-        for button in page.locator("#tour-card button").all():
+        for button in page.locator("#lesson-card button").all():
             box = button.bounding_box()
             assert box["x"] >= 0 and box["x"] + box["width"] <= width
             assert box["y"] >= 0 and box["y"] + box["height"] <= height
-        page.locator(".sg-tour-next").click()
+        page.locator("#lesson-next").click()
 
 
 # --- print -----------------------------------------------------------------------------------------------------

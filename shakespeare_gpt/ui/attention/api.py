@@ -13,7 +13,7 @@ import numpy as np
 from shakespeare_gpt.checkpoint import ASSETS, CheckpointError, read_derived
 from shakespeare_gpt.experiments import text_loss
 from shakespeare_gpt.generation import continuation
-from shakespeare_gpt.heads import HEADS, clearest_row, on_this_text
+from shakespeare_gpt.heads import HEADS, on_this_text
 from shakespeare_gpt.model import GPT
 from shakespeare_gpt.sampling import Sampling
 from shakespeare_gpt.snapshots import Moment, Snapshots
@@ -72,19 +72,6 @@ class Attention:
     def first_choice(self, text: str) -> dict[str, int | None]:
         """The layer, head and position that the page opens with: see `payloads.first_choice`."""
         return payloads.first_choice(self.trace(text), self._roles)
-
-    def clearest(self, text: str) -> dict[str, dict[str, int]]:
-        """For each role, by "layer.head", where in the text a head that has it shows it best: positions, from 1."""
-        seen = self.trace(text)
-        found: dict[str, dict[str, int]] = {}
-        for head in (self._measured or {"heads": []})["heads"]:
-            place = head["layer"] - 1, head["head"] - 1
-            for role in head["roles"]:
-                row = clearest_row(seen.attention, seen.characters, {place: role})
-                if row:
-                    position = seen.start + row[2] + 1
-                    found.setdefault(role, {})[f"{head['layer']}.{head['head']}"] = position
-        return found
 
     # --- for everybody ---------------------------------------------------------------------------------------
 

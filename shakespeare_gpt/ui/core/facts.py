@@ -60,7 +60,7 @@ SWITCHED_OFF = {
     "norm_off": ("norm", "layer norms"),
 }
 
-LESSONS = 6  # stops of the tour
+LESSONS = 12  # of ours
 
 MARK = "#ff5d5d"  # the row and the cell that are pointed at, in a map
 # Of signed numbers. Red below 0, blue above, told apart by colour-blind readers too; 0 has the colour of the paper.
@@ -111,7 +111,7 @@ def view(vocab_size: int) -> dict[str, Any]:
         "grid": "picture",  # what stands over the thumbnails
         "map": "weight",  # what the large map shows
         "tab": TABS[0],
-        "lesson": None,  # the stop of the tour that is told of, or None
+        "lesson": None,  # of ours that is on show, from 1, or None
         "training_step": 0,  # the moment of the training in "Watch this head form"
         "intervention": {},  # what is switched off in "What if?", as Intervention.to_json writes it
         "sampling": {name: setting["usual"] for name, setting in sampling(vocab_size).items()},

@@ -1,5 +1,5 @@
 // What the heads do, as it was measured on held-out text (assets/heads.json): it arrives with the piece that holds the
-// table of roles, and is shown on the thumbnails and told in the tour too.
+// table of roles, and is shown on the thumbnails too.
 
 import { facts } from "./facts.js";
 import { store } from "./store.js";

@@ -395,6 +395,23 @@ export interface First {
   figures: Figures;
 }
 
+/** A lesson: a View with words. */
+export interface Lesson {
+  title: string;
+  words: string[]; // paragraphs
+  view: Partial<View>;
+  at: string | null; // a selector of what it is about; null: the stage
+}
+
+/** What the page is told of a lesson of ours: see lessons.py. */
+export interface LessonTold {
+  title: string;
+  do: string;
+  see: string;
+  view: Partial<View>;
+  at: string | null;
+}
+
 // --- what the page holds ---------------------------------------------------------------------------------------------
 
 /** The part of the text that the model saw in one pass: an Overview, read. */

@@ -37,7 +37,7 @@ INSTEAD = {"core/api.js": "take_away/standalone_api.js"}
 STYLES = (
     "core/core.css", "stage/stage.css", "writing/writing.css", "text/text.css", "text/next_character.css",
     "attention/attention.css", "inside/inside.css", "what_if/what_if.css", "two_texts/two_texts.css", "model/model.css",
-    "lessons/tour.css", "take_away/take_away.css",
+    "lessons/lessons.css", "take_away/take_away.css",
     "stage/print.css",
 )  # fmt: skip
 ALONE_STYLES = ("core/core.css", "text/text.css", "attention/attention.css")

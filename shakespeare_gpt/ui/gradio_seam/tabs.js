@@ -70,14 +70,14 @@ const behavior = () => (matchMedia("(prefers-reduced-motion: reduce)").matches ?
 
 /**
  * Bring a part of the page into sight and mark it for a moment: open its tab and the details around it, and scroll.
- * Returns a promise of the element, or null if the page does not have it.
+ * Returns a promise of the element, or null if the page does not have it, or if it is no longer wanted when it is there.
  * @param {{tab?: string, at: string}} place
- * @param {{block?: ScrollLogicalPosition, focus?: boolean}} how
+ * @param {{block?: ScrollLogicalPosition, focus?: boolean, wanted?: () => boolean}} how
  */
-export async function reveal({ tab, at }, { block = "center", focus = false } = {}) {
+export async function reveal({ tab, at }, { block = "center", focus = false, wanted = () => true } = {}) {
   if (tab) view.set({ tab });
   const element = await found(at);
-  if (!element) return null;
+  if (!element || !wanted()) return null;
   for (let box = element.closest("details"); box; box = closestAbove(box)) box.open = true;
   element.scrollIntoView({ block, behavior: behavior() });
   element.classList.add("sg-shown");

@@ -1,1 +1,1 @@
-"""The guided tour."""
+"""Lessons: ours, and those that a visitor puts together."""

@@ -1,23 +1,56 @@
-"""The guided tour: its button. What it shows is told by tour.js, beside the Views that it shows."""
+"""The lessons' menu in the header, and the card that shows one: static templates, filled by menu.js and card.js."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import gradio as gr
 
 from shakespeare_gpt.ui.gradio_seam.pieces import piece
 
-TOUR = """
-<section class="sg sg-tour" data-piece="tour" aria-label="Guided tour">
-  <button type="button" id="tour-start">Take the tour</button>
+MENU = """
+<section class="sg sg-lessons" data-piece="lessons" aria-label="Lessons">
+  <details class="le-menu">
+    <summary>Lessons</summary>
+    <div class="le-panel">
+      <button type="button" id="lessons-start">Start the lessons</button>
+      <ol class="le-list"></ol>
+    </div>
+  </details>
+</section>
+"""
+
+CARD = """
+<section class="sg le-place" data-piece="lesson" aria-labelledby="lesson-title" hidden>
+  <div id="lesson-card">
+    <div class="le-head">
+      <h2 id="lesson-title" tabindex="-1"></h2>
+      <div class="le-buttons">
+        <span id="lesson-number" class="sg-quiet"></span>
+        <button type="button" id="lesson-back">Back</button>
+        <button type="button" id="lesson-next">Next</button>
+        <a id="lesson-link" target="_blank" title="This lesson, with its words">Link</a>
+        <button type="button" id="lesson-leave" title="Escape">Leave</button>
+      </div>
+    </div>
+    <div class="le-words">
+      <div id="lesson-words"></div>
+      <p id="lesson-problem" class="sg-error" role="status"></p>
+    </div>
+  </div>
 </section>
 """
 
 
-def build(text: str, clearest: dict[str, dict[str, int]]) -> gr.HTML:
-    """The button that starts the guided tour. Belongs near the title.
+def build(lessons: list[dict[str, Any]]) -> gr.HTML:
+    """The menu, for the header.
 
     Args:
-        text: that it is about.
-        clearest: see Attention.clearest.
+        lessons: ours, in order; see lessons.py.
     """
-    return piece(TOUR, {"text": text, "clearest": clearest}, elem_id="tour")
+    return piece(MENU, lessons, elem_id="lessons")
+
+
+def card() -> gr.HTML:
+    """The card. While a lesson is on show it stands in the place of the controls that write."""
+    return piece(CARD, elem_id="lesson")

@@ -260,7 +260,7 @@ function follow() {
     ? `end ${session.get().text.length}`
     : holding === null
       ? `end ${windowNow().text}`
-      : `held ${holding}`;
+      : `held ${holding} of ${session.get().text}`;
   const now = `${wanted} in ${strip.clientWidth} x ${strip.clientHeight}`;
   if (now === followed) return;
   followed = now;

@@ -19,6 +19,11 @@ const VIEWS = [
   ["a head and a held character", { layer: 6, head: 2, position: TEXT.length }, []],
   ["all lenses", { hide_first: true, keep_most: true, by_moved: true, over: "max", scale: "linear" }, []],
   ["another direction and tab", { direction: "looked at by", tab: "What if?", training_step: 1500 }, []],
+  [
+    "a lesson, with what is off in it",
+    { lesson: 10, tab: "What if?", intervention: { residual_off: [6] } },
+    [],
+  ],
   ["how sure", { direction: "how sure", over: "mean", tab: "Inside a head" }, []],
   ["signs that an address has for itself", { text: "a&b=c#d?e+f%20 g/h\n;:@!$'()*,[]" }, []],
   ["no text", { text: "" }, []],

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SIZE = {"width": 1280, "height": 720}
 MOVING = (896, 504)  # px of the moving picture
 STEPS = 6  # characters that are written in it
-COLOURS = 128  # of the first picture: a third of the size, and nothing that an eye would miss
+COLOURS = 256  # of the first picture: a third of the size, and nothing that an eye would miss
 
 
 def settled(page: Page) -> None:
@@ -56,7 +56,9 @@ def main() -> None:
     app, url = start()
     try:
         with sync_playwright() as running:
-            path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+            path = next(
+                filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+            )
             browser = running.chromium.launch(executable_path=path, args=FLAGS)
             page = browser.new_page(viewport=SIZE, reduced_motion="reduce")
             page.goto(url + "?__theme=light")

@@ -33,6 +33,7 @@ import * as strip from "./text/strip.js";
 import * as tabs from "./gradio_seam/tabs.js";
 import * as takeAway from "./take_away/take_away.js";
 import * as lessonCard from "./lessons/card.js";
+import * as lessonDraft from "./lessons/draft.js";
 import * as lessonMenu from "./lessons/menu.js";
 import * as twoTexts from "./two_texts/two_texts.js";
 import * as whatIf from "./what_if/what_if.js";
@@ -55,7 +56,7 @@ const VIEWS = {
   roles: [roles],
   forming: [forming],
   model: [model],
-  lessons: [lessonMenu],
+  lessons: [lessonMenu, lessonDraft],
   lesson: [lessonCard],
 };
 

@@ -163,6 +163,13 @@ def page_facts(model: GPT, help: dict[str, list[str]], examples: dict[str, str])
         "flags": list(FLAGS),
         "tabs": list(TABS),
         "lessons": LESSONS,
+        "own_lessons": {
+            "most": limits.MAX_LESSONS,
+            "title": limits.MAX_TITLE,
+            "words": limits.MAX_WORDS,
+            "address": limits.MAX_ADDRESS,
+            "file": limits.MAX_FILE,
+        },
         "keep_most": KEEP_MOST,
         "roles": {
             key: {"name": role.name, "sentence": role.sentence, "object": role.object, "badge": BADGES[key]}

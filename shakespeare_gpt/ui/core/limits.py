@@ -25,6 +25,11 @@ MAX_TEXT = 1_000_000  # characters on the page, after writing on and on
 MAX_TEMPERATURE = 5.0
 MAX_SEED = 2**31 - 1
 NEW_SEEDS = 10**6  # one that is drawn is below: short enough to be typed again
+# Of lessons that a visitor puts together.
+MAX_LESSONS = 50
+MAX_TITLE, MAX_WORDS = 120, 1_200  # characters of each
+MAX_ADDRESS = 8_000  # characters of a link that carries them: programs for mail and chat cut longer ones
+MAX_FILE = 1_000_000  # characters of a file, or of an unpacked link
 MAX_DEPTH = 8
 
 

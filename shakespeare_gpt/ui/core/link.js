@@ -96,13 +96,14 @@ export function parameters(view, runs, checkpoint) {
   return out;
 }
 
+/** The address of the page itself. */
+export const page = () =>
+  facts.space ? `https://huggingface.co/spaces/${facts.space}` : location.origin + location.pathname;
+
 /** The whole address of a View. */
 export function url(view = shownView.get()) {
   const { steps, window: seen } = session.get();
-  const page = facts.space
-    ? `https://huggingface.co/spaces/${facts.space}`
-    : location.origin + location.pathname;
-  return `${page}#${parameters(view, runsOf(steps), seen?.checkpoint ?? null)}`;
+  return `${page()}#${parameters(view, runsOf(steps), seen?.checkpoint ?? null)}`;
 }
 
 /** @template {object} Named @param {Named} object */

@@ -360,6 +360,7 @@ export interface Facts {
   flags: ("hide_first" | "keep_most" | "by_moved" | "sorted")[];
   tabs: string[];
   lessons: number;
+  own_lessons: Record<"most" | "title" | "words" | "address" | "file", number>;
   keep_most: number;
   roles: Record<string, { name: string; sentence: string; object: string; badge: string }>;
   intervention: Record<
@@ -410,6 +411,19 @@ export interface LessonTold {
   see: string;
   view: Partial<View>;
   at: string | null;
+}
+
+/** A lesson as a visitor writes it: its View is a link's parameters. */
+export interface OwnLesson {
+  title: string;
+  words: string;
+  link: string;
+}
+
+/** Lessons that a visitor put together. */
+export interface OwnLessons {
+  title: string;
+  lessons: OwnLesson[];
 }
 
 // --- what the page holds ---------------------------------------------------------------------------------------------

@@ -15,10 +15,11 @@ const KEYS = {
 
 /** @param {HTMLElement} root */
 export function mount(root) {
-  const [title, words, number, back, next, away] = [
+  const [title, words, number, problem, back, next, away] = [
     "#lesson-title",
     "#lesson-words",
     "#lesson-number",
+    "#lesson-problem",
     "#lesson-back",
     "#lesson-next",
     "#lesson-leave",
@@ -29,7 +30,7 @@ export function mount(root) {
   away.addEventListener("click", leave);
 
   const draw = () => {
-    const { lessons, index } = playing.get();
+    const { lessons, index, about } = playing.get();
     const lesson = lessonNow();
     root.hidden = !lesson;
     document.documentElement.classList.toggle("sg-in-lesson", lesson !== null);
@@ -40,7 +41,10 @@ export function mount(root) {
     number.textContent = `${index + 1} of ${lessons.length}`;
     back.toggleAttribute("disabled", index === 0);
     next.textContent = index === lessons.length - 1 ? "Finish" : "Next";
-    link.href = addressNow();
+    const address = addressNow();
+    link.hidden = !address;
+    link.href = address;
+    problem.textContent = about.problem ?? "";
     title.focus({ preventScroll: true });
   };
   playing.subscribe(draw);

@@ -10,14 +10,20 @@ import { reveal } from "../gradio_seam/tabs.js";
 
 /** @import { Lesson, LessonTold, SessionState, View } from "../core/types.d.ts" */
 
+/**
+ * @typedef {object} About lessons that are not ours
+ * @property {(index: number) => string} [address] of one of them; none if they are too much for a link
+ * @property {string} [problem] what could not be read of them
+ */
+
 /** @type {Lesson[]} */
 let ours = [];
 /** @type {{view: View, session: SessionState, typed: string | undefined} | null} */
 let before = null; // what the visitor looked at when the lessons began, and the text box
 let shown = 0; // lessons so far, so that a late scrolling to an earlier one is dropped
 
-/** @type {import("../core/types.d.ts").Store<{lessons: Lesson[], index: number | null}>} */
-export const playing = store({ lessons: [], index: null }, { same: Object.is });
+/** @type {import("../core/types.d.ts").Store<{lessons: Lesson[], index: number | null, about: About}>} */
+export const playing = store({ lessons: [], index: null, about: {} }, { same: Object.is });
 
 /** The lesson on show. @returns {Lesson | null} */
 export const lessonNow = () => {
@@ -53,11 +59,15 @@ export function know(told) {
 /** @returns {readonly Lesson[]} */
 export const ourLessons = () => ours;
 
-/** Begin; what the visitor has comes back when he leaves. @param {Lesson[]} lessons @param {number} [index] */
-export function begin(lessons = ours, index = 0) {
+/**
+ * Begin; what the visitor has comes back when he leaves.
+ * @param {Lesson[]} [lessons] @param {number} [index] @param {About} [about]
+ */
+export function begin(lessons = ours, index = 0, about = {}) {
   stopWriting();
   const typed = boxText();
   if (playing.get().index === null) before = { view: view.get(), session: session.get(), typed };
+  playing.set({ about });
   go(lessons, index);
 }
 
@@ -135,8 +145,9 @@ export function leave() {
   scrollTo({ top: 0 });
 }
 
-/** The address of the lesson on show. */
+/** The address of the lesson on show; "" if it is too much for a link. */
 export const addressNow = () => {
-  const { lessons, index } = playing.get();
-  return index === null ? "" : url(viewOf(lessons, index));
+  const { lessons, index, about } = playing.get();
+  if (index === null) return "";
+  return lessons === ours ? url(viewOf(lessons, index)) : (about.address?.(index) ?? "");
 };

@@ -15,6 +15,25 @@ MENU = """
     <div class="le-panel">
       <button type="button" id="lessons-start">Start the lessons</button>
       <ol class="le-list"></ol>
+      <h2>Your own</h2>
+      <p class="sg-quiet">Choose on the page what is to be seen, add it, and put words beside it. All of it stays in your
+        browser, until you hand on a link or a file.</p>
+      <div class="le-row">
+        <button type="button" id="own-add">Add this view to a lesson</button>
+        <button type="button" id="own-open">Open a file</button>
+        <input type="file" id="own-file" accept=".json,application/json" aria-label="A file of lessons" hidden>
+      </div>
+      <div id="own-editor" hidden>
+        <label>Title of all <input type="text" id="own-title"></label>
+        <ol id="own-list"></ol>
+        <div class="le-row">
+          <button type="button" id="own-play">Play</button>
+          <button type="button" id="own-link">Copy their link</button>
+          <button type="button" id="own-save">Save as a file</button>
+        </div>
+        <input id="own-address" type="text" readonly aria-label="The link to your lessons" hidden>
+      </div>
+      <p id="own-said" role="status"></p>
     </div>
   </details>
 </section>

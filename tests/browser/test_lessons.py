@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from pages import TIMEOUT, press, ready, settle, type_text
@@ -243,3 +244,17 @@ def test_on_a_phone_and_zoomed_in_the_buttons_are_within_reach(open_page, width,
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         page.locator("#lesson-next").click()
     expect(page.locator("#lesson-card")).to_be_hidden()
+
+
+def test_axe_finds_nothing_in_the_menu_nor_on_a_card(open_page):
+    page = open_page(viewport={"width": 1280, "height": 720})
+    page.locator("#lessons summary").click()
+    page.locator("#own-add").click()
+    settle(page)
+    menu = Axe().run(page, context="#lessons").response["violations"]
+    page.locator("#lessons-start").click()
+    for number in (1, 2):
+        on_show(page, number)
+        card = Axe().run(page, context="#lesson-card").response["violations"]
+        assert [rule["id"] for rule in [*menu, *card]] == []
+        page.keyboard.press("PageDown")

@@ -3,7 +3,7 @@
     python benchmarks/pictures.py
 
 Starts the app on a free port of this machine, drives it in headless Chromium, and writes assets/page.png and
-assets/page.webp. What is pointed at is what the page itself points out when it opens, so the pictures follow the checkpoint.
+assets/page.webp. What is pointed at is what the page points out when it opens, so the pictures follow the checkpoint.
 """
 
 from __future__ import annotations

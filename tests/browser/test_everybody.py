@@ -141,11 +141,11 @@ def test_a_bar_of_the_read_out_holds_its_character(page):
 
 
 def test_labels_of_the_grid_and_rows_of_the_table_choose(page):
-    page.locator("#head-grid .sg-grid-label[data-layer='3']").click()
+    page.locator("#head-grid .sg-grid-label[data-all-of-layer='3']").click()
     page.mouse.move(0, 0)
     ready(page)
     assert "Layer 3 head 1" in said(page)
-    page.locator("#head-grid .sg-grid-label[data-head='4']").click()
+    page.locator("#head-grid .sg-grid-label[data-all-of-head='4']").click()
     page.mouse.move(0, 0)
     ready(page)
     assert "Layer 3 head 4" in said(page)

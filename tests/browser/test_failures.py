@@ -110,7 +110,11 @@ def others_are_ready(page: Page, text: str) -> None:
 def take(page: Page, form: str) -> None:
     page.evaluate("document.querySelector('.ta-downloads').open = true")
     page.locator(f"[data-format={form}]").click()
-    page.evaluate("document.querySelector('.ta-downloads').open = false")  # it lies over the pickers
+
+
+def shut(page: Page) -> None:
+    """The list of files, which lies over the pickers and the map."""
+    page.evaluate("document.querySelector('.ta-downloads').open = false")
 
 
 FAILURES = {
@@ -145,10 +149,12 @@ def test_a_layer_that_fails_is_said_at_its_map_and_blocks_nothing_else(alone, mo
     take(page, "csv")
     expect(page.locator("#link-notes")).to_contain_text("The CSV file could not be made")
     expect(page.locator("#link-notes")).to_contain_text(sentence)
+    shut(page)
     page.locator("#layer input").nth(1).check()
     expect(message).to_be_hidden()
     with page.expect_download():
         take(page, "csv")
+    shut(page)
     layer.mend()
     page.locator("#layer input").nth(2).check()  # looked at again: asked for again
     ready(page)
@@ -220,12 +226,14 @@ def test_plotly_that_cannot_be_loaded_is_said_at_each_map(alone):
     for place in ("#head-map", "#layer-maps"):
         expect(page.locator(f"{place} .sg-no-plotly")).to_contain_text("The maps could not be loaded.")
     expect(page.locator("#head-grid button").first).to_be_visible()  # the rest is there
+    page.evaluate("shakespeare.view.set({position: null})")
     page.locator("#text-strip [data-position='3']").hover()
     assert "at 4 looks" in said(page)
     take(page, "svg")
     expect(page.locator("#link-notes")).to_contain_text(
         "The SVG file could not be made: The maps could not be loaded."
     )
+    shut(page)
     page.get_by_role("tab", name="Inside a head").click()
     expect(page.locator("[data-piece=inside] .sg-no-plotly").first).to_be_visible()
     page.get_by_role("tab", name="The layer").click()
@@ -346,13 +354,13 @@ def test_the_roles_may_mount_before_the_thumbnails(alone):
 
     def late(route: Route) -> None:
         source = route.fetch().text()
-        begins = "async function mount(around, trigger) {"
+        begins = "async function mount(around) {"
         assert begins in source
         waits = """
           if (around.querySelector("[data-piece='maps']") && !window.mountThumbnails) {
             const parts = [...around.childNodes];
             around.replaceChildren();
-            window.mountThumbnails = () => (around.replaceChildren(...parts), mount(around, trigger));
+            window.mountThumbnails = () => (around.replaceChildren(...parts), mount(around));
             return;
           }"""
         route.fulfill(body=source.replace(begins, begins + waits), content_type="text/javascript")

@@ -136,7 +136,7 @@ def test_every_thumbnail_has_a_badge_also_where_no_role_was_given(page, measured
             assert badge not in (None, "", "–")
             assert measured["roles"][head["role"]]["name"] in title
         else:
-            assert (badge, title) == ("–", "No clear role")
+            assert (badge, title) == (None, "No clear role")
 
 
 def open_roles(page: Page) -> None:

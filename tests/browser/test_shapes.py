@@ -31,7 +31,7 @@ def opened(request, pages, tmp_path) -> Iterator[tuple[Page, int, int]]:
 
 def test_a_model_of_another_shape_counts_right(opened):
     page, n_layer, n_head = opened
-    assert page.locator("#head-grid button[data-layer]").count() == n_layer * n_head
+    assert page.locator("#head-grid [data-layer][data-head]").count() == n_layer * n_head
     told = []
     for tab, seen in zip(TABS, ("#head-map", ".in-steps", "#what-if-grid td", ".sg-facts dd"), strict=True):
         page.evaluate("tab => shakespeare.view.set({tab})", tab)

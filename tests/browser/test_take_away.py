@@ -286,7 +286,7 @@ def test_nothing_is_left_on_the_server(page, watched, tmp_path):
     for form in ("csv", "json", "png", "svg", "html"):
         take(page, form, tmp_path)
     # The one question that the file may have to ask is what the page asks too: the logit lens.
-    assert set(watched.calls) <= {"run/logit_lens"}
+    assert set(watched.calls) <= {"run/layer", "run/logit_lens"}  # what was not looked at before is asked for
     assert (sorted(folder.rglob("*")) if folder.exists() else []) == before
 
 

@@ -52,7 +52,7 @@ export function mount(root) {
 function whose(event) {
   const button = around(event, "button");
   if (!button) return null;
-  const { layer, head } = button.dataset; // a label has one of them
+  const { layer = button.dataset.allOfLayer, head = button.dataset.allOfHead } = button.dataset; // a label has one of them
   return { ...(layer && { layer: Number(layer) }), ...(head && { head: Number(head) }) };
 }
 
@@ -72,7 +72,7 @@ function build({ n_layer, n_head }) {
       {
         type: "button",
         class: "sg-grid-label",
-        [`data-${what}`]: number,
+        [`data-all-of-${what}`]: number,
         "aria-label": `The chosen ${what === "layer" ? "head, in layer" : "layer, head"} ${number}`,
         tabindex: -1, // the buttons beside the large map do the same
       },

@@ -122,8 +122,8 @@ def standalone(config: GPTConfig) -> dict[str, str]:
     """The templates that the file to take away is put together from, in the order of the page."""
     return {
         "strip": text_tab.template(attention_tab.LENSES),
-        "numbers": text_tab.NUMBERS,
         "maps": attention_tab.maps_template(config),
+        "numbers": text_tab.NUMBERS,
         "layer": attention_tab.LAYER,
         "logit_lens": attention_tab.LOGIT_LENS,
     }

@@ -33,7 +33,8 @@ def test_a_model_of_another_shape_counts_right(opened):
     page, n_layer, n_head = opened
     assert page.locator("#head-grid [data-layer][data-head]").count() == n_layer * n_head
     told = []
-    for tab, seen in zip(TABS, ("#head-map", ".in-steps", "#what-if-grid td", ".sg-facts dd"), strict=True):
+    seen_in = ("#head-map", ".in-steps", "#what-if-grid td", ".sg-facts dd", "#other-text")
+    for tab, seen in zip(TABS, seen_in, strict=True):
         page.evaluate("tab => shakespeare.view.set({tab})", tab)
         page.locator(seen).first.wait_for()
         page.evaluate("document.querySelectorAll('.sg details').forEach(each => each.open = true)")

@@ -1,7 +1,8 @@
 // A head's weights as a Plotly heatmap, without its size: for the maps on the page and for the pictures to take away.
 
 import { facts } from "./facts.js";
-import { axisNames, wholeRange } from "./charts.js";
+import { axisNames, short, wholeRange } from "./charts.js";
+import { pageColours } from "./colours.js";
 import { session, windowNow } from "./session.js";
 import { matrix } from "./lenses.js";
 import { copy, hoverTexts } from "./plotly.js";
@@ -28,6 +29,41 @@ export function mapFigure(z, hover, seen = windowNow()) {
   Object.assign(figure.data[0], cells(z, hover, seen));
   setRange(figure.layout, 1, seen);
   return figure;
+}
+
+/**
+ * Let a map stand beside others: as wide as its place and as high, bare axes, its colours explained below it.
+ * @param {Specification} figure
+ * @param {HTMLElement} place
+ * @param {object} coloraxis its ends and its colours
+ * @param {number[]} tickvals
+ * @param {string} [title] of the colours
+ */
+export function besideOthers({ layout }, place, coloraxis, tickvals, title = "") {
+  const width = place.clientWidth;
+  const below = title ? 78 : 48; // px
+  layout.xaxis.title = layout.yaxis.title = undefined;
+  Object.assign(layout.coloraxis, coloraxis, {
+    showscale: true,
+    colorbar: {
+      orientation: "h",
+      y: -0.1,
+      yanchor: "top",
+      thickness: 10,
+      outlinewidth: 0,
+      tickmode: "array",
+      tickvals,
+      ticktext: tickvals.map(short),
+      ...(title && { title: { text: title, side: "bottom" } }),
+    },
+  });
+  Object.assign(layout, {
+    width,
+    height: width + below - 12,
+    dragmode: false,
+    margin: { l: 34, r: 8, t: 4, b: below },
+    font: { color: pageColours(place).ink, family: "inherit", size: 12 },
+  });
 }
 
 /**

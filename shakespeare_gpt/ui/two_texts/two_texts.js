@@ -1,13 +1,12 @@
 // Two texts: the chosen head on the page's text and on a second one, and what either goes on with (endpoint /two_texts).
 
 import { answers } from "../core/answers.js";
-import { draw as plot, short, signedScale, whenShown } from "../core/charts.js";
-import { pageColours } from "../core/colours.js";
+import { draw as plot, signedScale, whenShown } from "../core/charts.js";
 import { frameCell } from "../core/cursor.js";
 import { rowStart, triangles } from "../core/decode.js";
 import { facts } from "../core/facts.js";
 import { held } from "../core/focus.js";
-import { mapFigure } from "../core/head_figure.js";
+import { besideOthers, mapFigure } from "../core/head_figure.js";
 import { current, session, windowNow } from "../core/session.js";
 import { checked, listOf, nullOr, rowOf } from "../core/shape.js";
 import { NOTHING, pointer, view } from "../core/store.js";
@@ -234,40 +233,20 @@ function drawMaps(now) {
   PLACES.forEach((place, which) => {
     const where = /** @type {Figure} */ (part(place));
     const seen = now.seen[which];
-    const width = where.clientWidth;
     find(root, `figure:has(#two-texts-${place})`).hidden = !seen.length; // of what aligns there may be nothing
-    if (!width || !seen.length) return;
+    if (!where.clientWidth || !seen.length) return;
     const figure = mapFigure(
       now.maps[which],
       (q, k) => lines(now, which, q, k),
       /** @type {Window} */ (seen),
     );
-    figure.layout.xaxis.title = figure.layout.yaxis.title = undefined;
     const signed = which === 2;
-    const ticks = signed ? [-largest, 0, largest] : [0, 0.25, 0.5, 1];
-    Object.assign(figure.layout.coloraxis, {
+    const coloraxis = {
       cmin: signed ? -largest : 0,
       cmax: signed ? largest : 1,
       colorscale: signed ? signedScale() : facts.colours.weights[scale],
-      showscale: true,
-      colorbar: {
-        orientation: "h",
-        y: -0.1,
-        yanchor: "top",
-        thickness: 10,
-        outlinewidth: 0,
-        tickmode: "array",
-        tickvals: ticks,
-        ticktext: ticks.map(short),
-      },
-    });
-    Object.assign(figure.layout, {
-      width,
-      height: width + 36,
-      dragmode: false,
-      margin: { l: 34, r: 8, t: 4, b: 48 },
-      font: { color: pageColours(root).ink, family: "inherit", size: 12 },
-    });
+    };
+    besideOthers(figure, where, coloraxis, signed ? [-largest, 0, largest] : [0, 0.25, 0.5, 1]);
     plot(where, figure.data, figure.layout, {
       hover: ({ pointIndex: [q, k] }) => point(now, which, q, k),
       leave: () => point(now, which, -1, -1),

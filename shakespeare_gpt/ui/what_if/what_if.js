@@ -3,7 +3,7 @@
 
 import { facts } from "../core/facts.js";
 import { answers } from "../core/answers.js";
-import { bars, draw as plot, short, signedScale, whenShown } from "../core/charts.js";
+import { bars, draw as plot, signedScale, whenShown } from "../core/charts.js";
 import * as claims from "./claims.js";
 import { MARK, pageColours } from "../core/colours.js";
 import { session, windowNow } from "../core/session.js";
@@ -13,7 +13,7 @@ import { at } from "../core/said.js";
 import { checked, listOf, nullOr, rowOf } from "../core/shape.js";
 import { NOTHING, pointer, view } from "../core/store.js";
 import * as switches from "./switches.js";
-import { mapFigure } from "../core/head_figure.js";
+import { besideOthers, mapFigure } from "../core/head_figure.js";
 import { later } from "../core/tasks.js";
 import { element, find, four, glyph, messageOf, percent } from "../core/text.js";
 
@@ -389,41 +389,19 @@ const drawMaps = drawn((now) => {
 function drawMap(now, id, z, title, tickvals, coloraxis) {
   const { start } = now.window;
   const where = part(id);
-  const width = where.clientWidth;
   const figure = mapFigure(z, lines, now.window);
   const { range } = figure.layout.xaxis;
-  figure.layout.xaxis.title = figure.layout.yaxis.title = undefined;
-  Object.assign(figure.layout.coloraxis, coloraxis, {
-    showscale: true,
-    colorbar: {
-      orientation: "h",
-      y: -0.1,
-      yanchor: "top",
-      thickness: 10,
-      outlinewidth: 0,
-      tickmode: "array",
-      tickvals,
-      ticktext: tickvals.map(short),
-      title: { text: title, side: "bottom" },
+  besideOthers(figure, where, coloraxis, tickvals, title);
+  figure.layout.shapes = [
+    {
+      type: "rect",
+      x0: range[0],
+      x1: range[1],
+      y0: start + now.index + 0.5,
+      y1: start + now.index + 1.5,
+      line: { color: MARK, width: 1 },
     },
-  });
-  Object.assign(figure.layout, {
-    width,
-    height: width + 66,
-    dragmode: false,
-    margin: { l: 34, r: 8, t: 4, b: 78 },
-    font: { color: pageColours(root).ink, family: "inherit", size: 12 },
-    shapes: [
-      {
-        type: "rect",
-        x0: range[0],
-        x1: range[1],
-        y0: start + now.index + 0.5,
-        y1: start + now.index + 1.5,
-        line: { color: MARK, width: 1 },
-      },
-    ],
-  });
+  ];
   plot(where, figure.data, figure.layout, {
     hover: ({ pointIndex: [q, k] }) => {
       if (!shown) return;

@@ -1,5 +1,6 @@
 """What Lighthouse says of the page, beside a bare Gradio page (a text box and a button) in the same minutes.
 
+    npm ci --prefix tests/js
     python benchmarks/lighthouse.py
 
 Starts both apps on free ports of this machine, has Lighthouse look at each in headless Chromium as on a desktop and as on
@@ -19,10 +20,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from page_speed import FLAGS, start, start_bare
+from page_speed import FLAGS, ROOT, start, start_bare
 
-# Fetched by npx: one of its own packages asks for the "latest" of another, so no lock file holds it for long.
-TOOL = ("npx", "--yes", "lighthouse@12.8.2")
+TOOL = ROOT / "tests" / "js" / "node_modules" / ".bin" / "lighthouse"
 SCREENS: dict[str, list[str]] = {"desktop": ["--preset=desktop"], "mobile": []}
 CATEGORIES = ("performance", "accessibility", "best-practices", "seo")
 AUDITS = {"LCP": "largest-contentful-paint", "TBT": "total-blocking-time", "CLS": "cumulative-layout-shift"}
@@ -41,7 +41,7 @@ MOST_BLOCKED = 150  # ms above the bare page's
 def look(url: str, screen: str, chromium: str, report: Path | None) -> dict[str, float]:
     """One run: the scores, LCP and TBT in ms, and CLS; the whole report is kept if a path is given."""
     command = [
-        *TOOL, url, *SCREENS[screen], "--output=json", "--quiet", "--no-enable-error-reporting",
+        str(TOOL), url, *SCREENS[screen], "--output=json", "--quiet", "--no-enable-error-reporting",
         f"--only-categories={','.join(CATEGORIES)}", f"--chrome-flags=--headless=new {' '.join(FLAGS)}",
     ]  # fmt: skip
     done = subprocess.run(
@@ -83,8 +83,8 @@ def main() -> int:
         "--chromium", default=shutil.which("chromium"), help="path of a Chromium; default: %(default)s"
     )
     asked = parser.parse_args()
-    if not shutil.which(TOOL[0]):
-        raise SystemExit("Lighthouse needs npx: install Node")
+    if not TOOL.exists():
+        raise SystemExit("Lighthouse is not installed: npm ci --prefix tests/js")
     if asked.reports:
         asked.reports.mkdir(parents=True, exist_ok=True)
     apps = {"bare Gradio": start_bare(), "this page": start()}

@@ -47,3 +47,11 @@ def test_the_packages_have_exact_versions_and_no_addresses():
     assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in PACKAGE["devDependencies"].values())
     lock = (CHECKS / "package-lock.json").read_text()
     assert '"resolved"' not in lock and "://" not in re.sub(r'"(url|funding)": "[^"]*"', "", lock)
+
+
+def test_what_asks_for_the_latest_of_another_package_gets_the_same_one_tomorrow():
+    """Else a release of that package, by someone else, ends `npm ci` here."""
+    lock = json.loads((CHECKS / "package-lock.json").read_text())
+    asked = [package.get("dependencies", {}) for package in lock["packages"].values()]
+    moving = {name for names in asked for name, version in names.items() if version == "latest"}
+    assert moving == set(PACKAGE["overrides"]), "a version that moves, and what holds it"

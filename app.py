@@ -1,11 +1,9 @@
-"""The Space's entry: build the demo, launch it."""
+"""The Space's entry: the page, as `shakespeare-gpt` opens it."""
 
 import contextlib
 import sys
 
-from shakespeare_gpt.checkpoint import CheckpointError
-from shakespeare_gpt.ui.demo import build_demo
-from shakespeare_gpt.ui.launch import LAUNCH
+from shakespeare_gpt.ui.launch import main
 
 # A ZeroGPU Space starts only an app with a function that asks for the GPU. The model is small: it stays on the CPU.
 with contextlib.suppress(ImportError):
@@ -14,8 +12,4 @@ with contextlib.suppress(ImportError):
     spaces.GPU(lambda: None)
 
 if __name__ == "__main__":
-    try:
-        demo = build_demo()
-    except CheckpointError as error:
-        sys.exit(f"Shakespeare GPT cannot start. {error}")
-    demo.launch(**LAUNCH)
+    sys.exit(main())

@@ -19,7 +19,16 @@ from safetensors.torch import save as save_tensors
 from shakespeare_gpt.model import GPT, Checkpoint, GPTConfig
 from shakespeare_gpt.tokenizer import Tokenizer
 
-ASSETS = Path(__file__).resolve().parent.parent / "assets"
+PACKAGE = Path(__file__).resolve().parent
+
+
+def beside(name: str) -> Path:
+    """What lies beside the package in a checkout, and within it where it was installed (pyproject.toml)."""
+    within = PACKAGE / name
+    return within if within.exists() else PACKAGE.parent / name
+
+
+ASSETS = beside("assets")
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 
 
@@ -214,7 +223,11 @@ def scored_on_validation(model: GPT) -> bool:
     return facts_of(model).get("split", "validation") == "validation"
 
 
-REMEDY = "Get the file again with `git checkout -- assets`, or train a new one: `python -m shakespeare_gpt.training.train`."
+REMEDY = (
+    "Get the file again with `git checkout -- assets`, or train a new one: `python -m shakespeare_gpt.training.train`."
+    if ASSETS.parent != PACKAGE
+    else "Install it again: `pip install --force-reinstall --no-deps shakespeare-gpt`, from where it came."
+)
 
 
 def locate(source: str | Path | None) -> tuple[Path, Path]:

@@ -1,10 +1,14 @@
-"""How the page is served: what goes to Gradio's launch()."""
+"""How the page is served: what goes to Gradio's launch(), and the command that does it."""
 
 from __future__ import annotations
 
+import argparse
+import sys
 from typing import Any
 
+from shakespeare_gpt.checkpoint import CheckpointError
 from shakespeare_gpt.ui.core.theme import THEME
+from shakespeare_gpt.ui.demo import build_demo
 from shakespeare_gpt.ui.gradio_seam import files
 
 LAUNCH: dict[str, Any] = {
@@ -18,3 +22,28 @@ LAUNCH: dict[str, Any] = {
     "ssr_mode": False,
     "state_session_capacity": 200,  # Gradio keeps what each visitor's page shows; nothing here reads it
 }
+
+
+def parser(**words: Any) -> argparse.ArgumentParser:
+    """The options of the page.
+
+    Args:
+        words: "prog" and "epilog", as the command is called.
+    """
+    return argparse.ArgumentParser(
+        description="Open the page. GRADIO_SERVER_NAME and GRADIO_SERVER_PORT say where it is served.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        **words,
+    )
+
+
+def main(arguments: list[str] | None = None, **words: Any) -> int:
+    """Serve the page until it is stopped; returns the exit code: 1 for a problem that was explained."""
+    parser(**words).parse_args(arguments)
+    try:
+        demo = build_demo()
+    except CheckpointError as error:
+        print(f"Shakespeare GPT cannot start. {error}", file=sys.stderr)
+        return 1
+    demo.launch(**LAUNCH)
+    return 0

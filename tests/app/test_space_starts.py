@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -16,9 +14,10 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from launched import connect, eventually
+from launched import connect
 from shakespeare_gpt import hub
 from shakespeare_gpt.ui.gradio_seam.files import UI, served, url
+from started import environment, started
 
 
 def required(requirements: list[str]) -> dict[str, Distribution]:
@@ -77,57 +76,12 @@ def space(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return folder, python
 
 
-def environment(**more: str) -> dict[str, str]:
-    """The environment without what leads back to this project or out to the network."""
-    kept = {
-        k: v
-        for k, v in os.environ.items()
-        if not k.startswith(("PYTHON", "VIRTUAL_ENV", "GRADIO", "SHAKESPEARE"))
-    }
-    return kept | {"PYTHONNOUSERSITE": "1", "HF_HUB_OFFLINE": "1", "NO_PROXY": "127.0.0.1", **more}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=60):
-            return True
-    except OSError:
-        return False
-
-
 @pytest.fixture(scope="module")
 def address(space: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The running Space's address."""
     folder, python = space
-    port, log = free_port(), tmp_path_factory.mktemp("log") / "app.log"
-    url = f"http://127.0.0.1:{port}/"
-    with open(log, "wb") as output:
-        process = subprocess.Popen(
-            [python, "app.py"],
-            cwd=folder,
-            env=environment(GRADIO_SERVER_PORT=str(port)),
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        assert eventually(lambda: process.poll() is not None or answers(url)), log.read_text()
-        assert process.poll() is None, f"app.py ended:\n{log.read_text()}"
+    with started([python, "app.py"], folder, tmp_path_factory.mktemp("log") / "app.log") as url:
         yield url
-        assert process.poll() is None, f"app.py ended:\n{log.read_text()}"
-        assert "Traceback" not in log.read_text()
-    finally:
-        process.terminate()  # not Ctrl-C, which a script may have told its children to ignore
-        try:
-            process.wait(60)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 def test_the_page_is_served(address: str):

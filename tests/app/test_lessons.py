@@ -23,8 +23,8 @@ from shakespeare_gpt.ui.writing.tab import FIRST
 from support import ASSETS, small_gpt
 
 NAMES = (
-    "prediction", "query", "key", "scale", "mask", "softmax", "heads", "positions", "feed_forward", "residual_and_norm",
-    "matters", "copying",
+    "prediction", "query_and_key", "scale", "mask", "softmax", "value", "heads", "positions", "feed_forward",
+    "residual_and_norm", "matters", "copying",
 )  # fmt: skip
 ABLATED = ("scale", "mask", "heads", "positions", "feed_forward", "residual_and_norm")
 
@@ -106,21 +106,23 @@ def test_a_prediction(told: Lessons, model: GPT):
 
 
 def test_a_query_of_a_head_with_a_role_at_a_row_that_shows_it(told: Lessons, model: GPT):
-    seen, layer, head, at = shown(model, told["query"])
+    seen, layer, head, at = shown(model, told["query_and_key"])
     heads = read_heads(model)["heads"]
     role = next(each["role"] for each in heads if (each["layer"], each["head"]) == (layer + 1, head + 1))
     row = seen.attention[layer, head, at]
     assert ROLES[role].targets(seen.characters)[at, row.argmax()]
     assert row.max() >= 0.8
-    assert ROLES[role].sentence[1:] in words(told["query"])
+    assert ROLES[role].sentence[1:] in words(told["query_and_key"])
 
 
 def test_a_key_whose_score_is_the_highest(told: Lessons, model: GPT):
-    seen, layer, head, at = shown(model, told["key"])
+    seen, layer, head, at = shown(model, told["query_and_key"])
     scores = head_account(model, seen, layer, head, at).scores[: at + 1]
     best, second = np.argsort(-scores)[:2]
-    assert named(told["key"], seen, best) and named(told["key"], seen, second)
-    assert f"{scores[best]:.1f}" in words(told["key"]) and f"{scores[second]:.1f}" in words(told["key"])
+    assert named(told["query_and_key"], seen, best) and named(told["query_and_key"], seen, second)
+    assert f"{scores[best]:.1f}" in words(told["query_and_key"]) and f"{scores[second]:.1f}" in words(
+        told["query_and_key"]
+    )
     assert scores[best] > scores[second]
 
 
@@ -147,7 +149,18 @@ def test_softmax_makes_a_lead_larger(told: Lessons, model: GPT):
         assert named(told["softmax"], seen, index)
         assert f"{numbers.scaled[index]:.2f}" in words(told["softmax"])
     assert numbers.weights[best] >= 0.8
-    assert (layer, head) != shown(model, told["query"])[1:3]  # another head than before
+    assert (layer, head) != shown(model, told["query_and_key"])[1:3]  # another head than before
+
+
+def test_a_value_that_makes_up_most_of_what_the_head_found(told: Lessons, model: GPT):
+    lesson = told["value"]
+    seen, layer, head, at = shown(model, lesson)
+    weights, values = seen.attention[layer, head, at], seen.value[layer, head]
+    best = int(weights.argmax())
+    found = weights @ values
+    share = float(weights[best] * values[best] @ found / (found @ found))
+    assert named(lesson, seen, best) and f"{weights[best]:.2f}" in words(lesson)
+    assert 0.5 < share and f"{share:.0%} of the sum's length" in words(lesson)
 
 
 def test_a_head_that_is_off_and_its_neighbours_that_do_not_notice(told: Lessons, model: GPT):

@@ -196,30 +196,18 @@ def habit(told: Subject, place: Place) -> str:
     return f" On other text too, {ROLES[role].sentence[0].lower()}{ROLES[role].sentence[1:]}" if role else ""
 
 
-def query(told: Subject) -> Lesson:
-    layer, head, at = told.clear
-    size = told.model.config.head_size
-    return Lesson(
-        "What does a character look for?",
-        f"Look at the {size} numbers under “Query”, and point at one of them to read it.",
-        f"From what the model knows at {named(told.seen, at)}, {head_name(layer, head)} makes {size} numbers: the query, "
-        f"which says what is looked for.{habit(told, told.clear)}",
-        shown(told.seen, told.text, told.clear, tab=INSIDE),
-        '[data-step="query"]',
-    )
-
-
-def key(told: Subject) -> Lesson:
+def query_and_key(told: Subject) -> Lesson:
     numbers = account(told, told.clear)
-    at = told.clear[2]
+    layer, head, at = told.clear
     scores = numbers.scores[: at + 1]
     best, second = np.argsort(-scores, kind="stable")[:2].tolist() if at else (0, 0)
     return Lesson(
-        "What does a character offer?",
+        "How does a character find what it looks at?",
         "Find the longest bar under “Scores”, and point at it.",
-        f"Each character makes a key, {len(numbers.query)} numbers that say what it offers. Query times key, number by "
-        f"number and added up, is the score: how well the two fit. To {named(told.seen, at)}, {named(told.seen, best)} "
-        f"fits best, with {scores[best]:.1f}; the next one is {named(told.seen, second)}, with {scores[second]:.1f}.",
+        f"In {head_name(layer, head)} each character makes a query, {len(numbers.query)} numbers that say what it looks "
+        "for, and a key, as many that say what it offers. Query times key, number by number and added up, is the score. "
+        f"To {named(told.seen, at)}, {named(told.seen, best)} fits best, with {scores[best]:.1f}; the next one is "
+        f"{named(told.seen, second)}, with {scores[second]:.1f}.{habit(told, told.clear)}",
         shown(told.seen, told.text, told.clear, tab=INSIDE),
         '[data-step="scores"]',
     )
@@ -290,6 +278,25 @@ def softmaxed(told: Subject) -> Lesson:
         f"{weight(numbers.weights[second])}.",
         shown(told.seen, told.text, told.clear_too, tab=INSIDE),
         '[data-step="masked"]',
+    )
+
+
+def value(told: Subject) -> Lesson:
+    numbers = account(told, told.clear)
+    layer, head, at = told.clear
+    best = int(numbers.weights.argmax())
+    length = float(np.linalg.norm(numbers.output))
+    # What each weighted value adds along the sum: these add up to the sum's length.
+    share = float(numbers.weighted[best] @ numbers.output) / length**2 if length else 0.0
+    return Lesson(
+        "What does looking bring?",
+        f"Compare the two pictures under “Values”: in the second, find the row of {named(told.seen, best)}.",
+        f"Each character also makes a value: {len(numbers.output)} numbers that it hands to whoever looks at it. Each "
+        "value is multiplied by its weight, and all are added up: that is what the head found. In "
+        f"{head_name(layer, head)} at {named(told.seen, at)} the weight of {named(told.seen, best)} is "
+        f"{weight(numbers.weights[best])}, and {percent(share)} of the sum's length comes from its value.",
+        shown(told.seen, told.text, told.clear, tab=INSIDE),
+        '[data-step="values"]',
     )
 
 
@@ -498,7 +505,8 @@ def copying(told: Subject) -> Lesson:
 
 
 LESSONS: tuple[Callable[[Subject], Lesson], ...] = (
-    prediction, query, key, scale, mask, softmaxed, heads, positions, feed_forward, residual_and_norm, matters, copying,
+    prediction, query_and_key, scale, mask, softmaxed, value, heads, positions, feed_forward, residual_and_norm, matters,
+    copying,
 )  # fmt: skip
 
 

@@ -160,7 +160,7 @@ def test_a_value_that_makes_up_most_of_what_the_head_found(told: Lessons, model:
     found = weights @ values
     share = float(weights[best] * values[best] @ found / (found @ found))
     assert named(lesson, seen, best) and f"{weights[best]:.2f}" in words(lesson)
-    assert 0.5 < share and f"{share:.0%} of the sum's length" in words(lesson)
+    assert share > 0.5 and f"{share:.0%} of the sum's length" in words(lesson)
 
 
 def test_a_head_that_is_off_and_its_neighbours_that_do_not_notice(told: Lessons, model: GPT):

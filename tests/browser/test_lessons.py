@@ -157,8 +157,10 @@ def test_a_lesson_that_there_is_not(open_page):
     expect(page.locator("#lesson-card")).to_be_hidden()
 
 
-def test_a_reload_brings_the_lesson_back(open_page):
+def test_a_reload_brings_the_lesson_back_and_leaving_it_what_was_there_before(open_page):
     page = open_page()
+    type_text(page, "A text of my own: shall I keep it?")
+    before = view(page)
     begin(page)
     page.keyboard.press("PageDown")
     on_show(page, 2)
@@ -166,6 +168,10 @@ def test_a_reload_brings_the_lesson_back(open_page):
     ready(page)
     on_show(page, 2)
     assert view(page)["tab"] == "Inside a head"
+    page.keyboard.press("Escape")
+    expect(page.locator("#lesson-card")).to_be_hidden()
+    assert view(page) == before
+    expect(page.locator("#prompt textarea")).to_have_value(before["text"], timeout=TIMEOUT)
 
 
 def test_leaving_gives_a_written_text_back_with_its_probabilities(page):

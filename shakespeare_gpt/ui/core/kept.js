@@ -16,6 +16,7 @@ import { checked, nullOr } from "./shape.js";
  */
 
 const KEY = "shakespeare-gpt";
+const ASIDE = `${KEY}-aside`;
 const PAUSE = 200; // ms of rest before it is kept
 
 /** What is told about it, until another text is shown. */
@@ -42,21 +43,45 @@ export function keep() {
   addEventListener("pagehide", write);
 }
 
-function write() {
+/** @returns {Kept | null} */
+function there() {
   const { text, notes, steps, status, streaming, window: seen } = session.get();
-  if (!seen) return;
-  /** @type {Kept} */
-  const kept = {
+  if (!seen) return null;
+  return {
     checkpoint: seen.checkpoint,
     view: view.get(),
     said: { text, notes, steps, status },
     writing: streaming,
   };
+}
+
+const write = () => put(KEY, there());
+
+/** @param {string} key @param {object | null} what */
+function put(key, what) {
   try {
-    sessionStorage.setItem(KEY, JSON.stringify(kept));
+    sessionStorage.setItem(key, JSON.stringify(what));
   } catch {
     // A browser may keep nothing, or no more: then a reload begins anew.
   }
+}
+
+/** @type {Kept & {typed?: string} | null} */
+let aside = null;
+
+/** Put what there is aside, while something else is on show. @param {string | undefined} typed in the text box */
+export function setAside(typed) {
+  const what = there();
+  aside = what && { ...what, typed };
+  put(ASIDE, aside);
+}
+
+/** What was put aside, also before the page was opened again; null if that is nothing, or of another model. */
+export function takeBack() {
+  const what = aside ?? (brought ? read(ASIDE) : null);
+  aside = null;
+  put(ASIDE, null);
+  return what?.checkpoint === session.get().window?.checkpoint ? what : null;
 }
 
 const STEP = { probability: "number", rank: "number", entropy: "number", start: "number", run: "string" };
@@ -72,10 +97,13 @@ const SHAPE = {
   writing: "boolean",
 };
 
-/** What was kept; null if that is nothing, or nothing that can be read. @returns {Kept | null} */
-function read() {
+/**
+ * What was kept; null if that is nothing, or nothing that can be read.
+ * @param {string} key @returns {Kept & {typed?: string} | null}
+ */
+function read(key) {
   try {
-    return checked(JSON.parse(sessionStorage.getItem(KEY) ?? "null"), SHAPE);
+    return checked(JSON.parse(sessionStorage.getItem(key) ?? "null"), SHAPE);
   } catch {
     return null;
   }
@@ -89,7 +117,7 @@ const again = () => {
 
 /** Bring back what was kept, if the page was opened again, and say whether. The first text is on show. */
 export function bringBack() {
-  const kept = again() ? read() : null;
+  const kept = again() ? read(KEY) : null;
   const now = session.get();
   if (!kept || (kept.view.text === view.get().text && !kept.said.steps.length && same(kept.view)))
     return false;

@@ -1,9 +1,9 @@
 // What mattered for a prediction: the effect of each head that is off, and of each earlier character that may not be looked
 // at. It is asked for when what is pointed at rests, and kept for a while; whoever shows it draws again when it arrives.
 
-import { answers } from "./answers.js";
+import { call } from "./api.js";
 import { windowNow } from "./session.js";
-import { nullOr } from "./shape.js";
+import { checked, nullOr } from "./shape.js";
 import { store } from "./store.js";
 import { messageOf } from "./text.js";
 
@@ -17,11 +17,11 @@ import { messageOf } from "./text.js";
 const PAUSE = 90; // ms that something must be looked at before it is asked for
 const AGAIN = 5000; // ms until what failed may be asked for again, when somebody looks at it
 const KEPT = 2000; // answers: every row of several heads
-const ask = answers(KEPT, {
+const SHAPES = {
   knockout: { moved: ["number"], helped: nullOr(["number"]) },
   head_effects: { moved: [[["number"]]], helped: nullOr([["number"]]) },
   through: { moved: [["number"]] },
-});
+};
 
 /** Tells when something has arrived, or why not. */
 export const mattered = store({ arrived: 0, error: "" });
@@ -55,7 +55,7 @@ function got(kind, ...args) {
 async function fetched(kind, args, question) {
   let error = "";
   try {
-    here.set(question, await ask(kind, ...args));
+    here.set(question, checked(await call(kind, ...args), SHAPES[kind]));
     const [oldest] = here.keys();
     if (here.size > KEPT) here.delete(oldest);
   } catch (problem) {

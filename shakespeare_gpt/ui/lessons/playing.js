@@ -1,14 +1,14 @@
 // Which lesson is on show, and what the visitor had before. Ours count in the View (`lesson`), so that a link and a reload
 // bring one back with its words.
 
-import { broughtBack } from "../core/kept.js";
+import { broughtBack, setAside, takeBack } from "../core/kept.js";
 import { url } from "../core/link.js";
 import { session } from "../core/session.js";
 import { NOTHING, pointer, store, VIEW, view } from "../core/store.js";
 import { boxText, fillBox, stopWriting } from "../gradio_seam/pickers.js";
 import { reveal } from "../gradio_seam/tabs.js";
 
-/** @import { Lesson, LessonTold, SessionState, View } from "../core/types.d.ts" */
+/** @import { Lesson, LessonTold, View } from "../core/types.d.ts" */
 
 /**
  * @typedef {object} About lessons that are not ours
@@ -18,8 +18,6 @@ import { reveal } from "../gradio_seam/tabs.js";
 
 /** @type {Lesson[]} */
 let ours = [];
-/** @type {{view: View, session: SessionState, typed: string | undefined} | null} */
-let before = null; // what the visitor looked at when the lessons began, and the text box
 let shown = 0; // lessons so far, so that a late scrolling to an earlier one is dropped
 
 /** @type {import("../core/types.d.ts").Store<{lessons: Lesson[], index: number | null, about: About}>} */
@@ -65,8 +63,7 @@ export const ourLessons = () => ours;
  */
 export function begin(lessons = ours, index = 0, about = {}) {
   stopWriting();
-  const typed = boxText();
-  if (playing.get().index === null) before = { view: view.get(), session: session.get(), typed };
+  if (playing.get().index === null) setAside(boxText());
   playing.set({ about });
   go(lessons, index);
 }
@@ -135,12 +132,12 @@ export function leave() {
   shown++;
   playing.set({ index: null });
   pointer.set(NOTHING);
+  const before = takeBack();
   if (!before) view.set({ lesson: null });
   else {
-    view.set(before.view);
-    session.restore(before.session);
+    view.set({ ...VIEW, ...before.view });
+    session.restore(before.said);
     if (before.typed !== undefined) fillBox(before.typed);
-    before = null;
   }
   scrollTo({ top: 0 });
 }

@@ -73,7 +73,7 @@ def test_a_reload_brings_back_the_typed_text_and_all_that_was_chosen(open_page: 
         "shakespeare.view.set({layer: 2, head: 3, position: 9, until: 11, direction: 'looked at by', keep_most: true,"
         " tab: 'What if?', intervention: {heads_off: [[1, 6]]}})"
     )
-    settings(page, Seed=7, Temperature=0.5)
+    settings(page, seed=7, temperature=0.5)
     before = state(page)
     again(page)
     assert state(page) == before
@@ -85,7 +85,7 @@ def test_a_reload_brings_back_the_typed_text_and_all_that_was_chosen(open_page: 
 
 def test_a_reload_brings_back_what_was_written_and_how(open_page: Callable[..., Page]):
     page = open_page()
-    settings(page, Length=40, Seed=7)
+    settings(page, length=40, seed=7)
     press(page)
     page.evaluate("shakespeare.view.set({step: 12})")
     before = state(page)
@@ -148,7 +148,7 @@ def test_what_cannot_be_read_is_as_if_it_were_not_there(fresh: Page, kept: str):
 
 def test_what_another_model_wrote_counts_as_typed(open_page: Callable[..., Page]):
     page = open_page()
-    settings(page, Length=20)
+    settings(page, length=20)
     press(page)
     before = state(page)
     page.evaluate(

@@ -330,7 +330,7 @@ def test_nothing_in_it_moves_while_it_writes(page):
 
 
 def test_it_fits_a_small_place(page):
-    page.evaluate("document.querySelector('#next-character').style.cssText = 'width: 280px; height: 190px'")
+    page.evaluate("document.querySelector('#next-character').style.cssText = 'width: 262px; height: 200px'")
     settle(page)
     found = page.evaluate(
         """() => {

@@ -78,8 +78,8 @@ def speaker_name(characters: Sequence[str]) -> np.ndarray:
     """
     text = "".join(characters)
     spoken = np.zeros(len(characters), dtype=bool)
-    for found in re.finditer(r"(?:^|(?<=\n\n))[A-Z][^\n:]*:(?=\n|$)", text):
-        spoken[found.start() : found.end()] = True
+    for found in re.finditer(r"(?:^|(?<=\n\n))[^\W\d_][^\n:]*:(?=\n|$)", text):
+        spoken[found.start() : found.end()] = found[0][0].isupper()
     return ~spoken[:, None] & spoken & earlier(len(characters))
 
 
@@ -113,8 +113,8 @@ def same(characters: Sequence[str]) -> np.ndarray:
 
 
 def words(characters: Sequence[str]) -> list[tuple[int, int]]:
-    """Where each word starts and ends (the end is not in it): letters, with apostrophes after the first."""
-    return [found.span() for found in re.finditer(r"[A-Za-z][A-Za-z']*", "".join(characters))]
+    """Where each word starts and ends (the end is not in it): letters of any alphabet, with apostrophes after the first."""
+    return [found.span() for found in re.finditer(r"[^\W\d_](?:[^\W\d_]|')*", "".join(characters))]
 
 
 @dataclass(frozen=True)

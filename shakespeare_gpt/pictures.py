@@ -13,6 +13,7 @@ from html import escape
 
 from shakespeare_gpt.model import GPTConfig
 from shakespeare_gpt.published import FIVE_GRAM, NANOGPT
+from shakespeare_gpt.record import text_of
 from shakespeare_gpt.words import plural
 
 STYLE = """<style>
@@ -284,8 +285,8 @@ def loss_svg(record: Mapping) -> str:
 
     Args:
         record: training.json: "sha256", and "history", of which each entry has "characters",
-            "training_loss" and "validation_loss" (nats a character). Beside a run with --dev ("split": "dev"), whose
-            losses are of other text, nobody else's are drawn.
+            "training_loss" and "validation_loss" (nats a character). Those of others are drawn where they are of the same
+            text: see `record.text_of`.
 
     Raises:
         ValueError: the history is empty.
@@ -296,7 +297,7 @@ def loss_svg(record: Mapping) -> str:
     width, height, left, right, top, bottom = 680, 380, 56, 20, 28, 48
     furthest = max(entry["characters"] for entry in history)
     highest = max(max(entry["training_loss"], entry["validation_loss"]) for entry in history)
-    references = (FIVE_GRAM, NANOGPT) if record.get("split", "validation") == "validation" else ()
+    references = (FIVE_GRAM, NANOGPT) if text_of(record).compares else ()
     lowest = min(
         [min(entry["training_loss"], entry["validation_loss"]) for entry in history]
         + [other.value for other in references]
@@ -330,9 +331,10 @@ def loss_svg(record: Mapping) -> str:
         at = top + 18 + 20 * i
         drawn.append(f'<path class="curve {name}" d="M{width - 220} {at - 4}h34"/>')
         drawn.append(tick(width - 178, at, words))
-    last = history[-1]["validation_loss"]
+    last, text = history[-1]["validation_loss"], text_of(record).name
+    of = f" ({text})" if text else ""
     return svg(
-        width, height, f"The loss while it was trained: {last:.4f} at the end on text it never saw", drawn
+        width, height, f"The loss while it was trained: {last:.4f} at the end on text it never saw{of}", drawn
     )
 
 

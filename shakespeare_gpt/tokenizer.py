@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+import numpy as np
+
 # What a person's keyboard or word processor writes instead of the corpus's plain characters.
 REPLACEMENTS = {
     "\r\n": "\n", "\r": "\n", "\u2028": "\n", "\u2029": "\n", "\v": "\n", "\f": "\n", "\x85": "\n",
@@ -49,6 +51,8 @@ class Tokenizer:
         """
         if not isinstance(text, str):
             raise TypeError(f"A text must be a str, not {type(text).__name__}.")
+        if self._ids.keys() >= set(text):
+            return text, []
         written: list[str] = []
         replaced: dict[str, str] = {}
         dropped: dict[str, int] = {}
@@ -78,6 +82,14 @@ class Tokenizer:
     def encode(self, text: str) -> list[int]:
         """The ids of the normalized text."""
         return [self._ids[character] for character in self.normalize(text)[0]]
+
+    def encode_long(self, text: str) -> np.ndarray:
+        """The same for a long text, int32 (N,): looked up by numpy, not one by one (20 MB in well under a second)."""
+        codes = np.frombuffer(self.normalize(text)[0].encode("utf-32-le"), dtype=np.uint32)
+        known = np.array([ord(character) for character in self.vocabulary])
+        table = np.zeros(known.max() + 1, dtype=np.int32)
+        table[known] = np.arange(len(known))
+        return table[codes]
 
     def decode(self, ids: list[int]) -> str:
         """The text of these ids; ValueError for an id outside the vocabulary."""

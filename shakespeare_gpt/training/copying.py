@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-WORD = re.compile(r"[A-Za-z']{5,}")
+WORD = re.compile(r"(?:[^\W\d_]|'){5,}")
 CONTEXT, REACH = 192, 190
 KINDS = (
     "unknown words, for the first time",

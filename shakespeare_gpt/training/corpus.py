@@ -1,35 +1,67 @@
-"""Tiny-shakespeare: find it, check it, split it."""
+"""The text that a model learns from: find it, read it, split it."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import re
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from shakespeare_gpt.checkpoint import CheckpointError, write
+from shakespeare_gpt.record import DEV, SPLITS, STATE, TINY_SHAKESPEARE, VALIDATION, text_of
 
-SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
-LENGTH, VOCAB_SIZE = 1_115_394, 65
+SHA256, LENGTH, VOCAB_SIZE = TINY_SHAKESPEARE, 1_115_394, 65  # of tiny-shakespeare
 TRAIN_FRACTION = 0.9  # the first 90%; the last 10% is for validation, as in nanoGPT
 DEV_FRACTION = 0.05  # the tail of the training part, to choose settings on without touching validation
-# What a run can be kept from and scored on. Losses on different ones do not compare.
-VALIDATION, DEV = "validation", "dev"
-SPLITS = {
-    VALIDATION: "the validation text (the last 10% of the corpus)",
-    DEV: "the dev slice (the last 5% of the training part)",
-}
 URL = "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
+NAME_LENGTH = 40  # characters
 
 
 class CorpusError(RuntimeError):
     """The corpus is not there, or is not the one meant; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A text to learn from.
+
+    Attributes:
+        text: as the model reads it.
+        name: what it is called where its losses are shown.
+        path: the file that it was read from; None for a download.
+        notes: sentences that say what was changed in it.
+    """
+
+    text: str
+    name: str
+    path: Path | None = None
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the text as the model reads it: a byte order mark, and how lines end, change nothing."""
+        return sha256(self.text)
+
+    @cached_property
+    def vocabulary(self) -> str:
+        return vocabulary(self.text)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the record of a run says of it; see record.py."""
+        told = {"corpus_sha256": self.sha256, "corpus_name": self.name, "corpus_characters": len(self.text)}
+        return told if self.sha256 == TINY_SHAKESPEARE else {**told, "examples": examples(self.text)}
 
 
 def cache_path() -> Path:
@@ -38,19 +70,17 @@ def cache_path() -> Path:
     return Path(home) / "shakespeare_gpt" / "tinyshakespeare.txt"
 
 
-def find_corpus(path: str | Path | None = None) -> str:
-    """The text of tiny-shakespeare, its sha256 checked.
-
-    Looks at the given path, else at the file that SHAKESPEARE_CORPUS names, else in the cache, else
-    downloads it into the cache.
+def find_corpus(path: str | Path | None = None) -> Corpus:
+    """The text at a path, or in the file that SHAKESPEARE_CORPUS names: any text in UTF-8. Else tiny-shakespeare, out of
+    the cache or downloaded into it, its sha256 checked.
 
     Raises:
-        CorpusError: it cannot be found or downloaded, or its sha256 is another one.
+        CorpusError: it cannot be found or downloaded, or is no text.
     """
     named = path or os.environ.get("SHAKESPEARE_CORPUS")
     if named:
         try:
-            return checked(Path(named).read_bytes(), named)
+            return read(Path(named).read_bytes(), Path(named))
         except OSError as error:
             raise CorpusError(f"Could not read the corpus {named}: {error.strerror or error}.") from error
     cache = cache_path()
@@ -64,15 +94,47 @@ def find_corpus(path: str | Path | None = None) -> str:
             f"Could not download tiny-shakespeare from {URL} ({getattr(error, 'reason', error)}). Get the file in "
             "another way and name it with --corpus PATH or the environment variable SHAKESPEARE_CORPUS."
         ) from error
-    text = checked(data, URL)
+    corpus = checked(data, URL)
     try:
         write(cache, data)
     except CheckpointError as error:  # the text is here all the same
         print(f"Not cached: {error}")
-    return text
+    return corpus
 
 
-def checked(data: bytes, source: str | Path) -> str:
+def read(data: bytes, source: Path) -> Corpus:
+    """The text in the bytes of a file: without a byte order mark, each line ended by one line feed.
+
+    Raises:
+        CorpusError: it is not UTF-8, or there is nothing in it to learn.
+    """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        kind = "It looks like UTF-16. " if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ""
+        raise CorpusError(
+            f"{source} is not text in UTF-8 (byte {error.start + 1:,} does not fit). {kind}Save it as UTF-8, or convert "
+            "it: iconv -f ENCODING -t UTF-8 OLD > NEW."
+        ) from error
+    if "\0" in text:
+        raise CorpusError(f"{source} holds null characters: it is no text, or not in UTF-8.")
+    notes = []
+    if data.startswith(b"\xef\xbb\xbf"):
+        notes.append("Left out the byte order mark (BOM) at its beginning.")
+    returns = text.count("\r")
+    if returns:
+        windows = text.count("\r\n")
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+        kind = "Windows line ends (CRLF)" if windows == returns else "line ends with a carriage return"
+        notes.append(f"Read {returns:,} {kind} as plain line feeds.")
+    if len(set(text)) < 2:
+        what = "is empty" if not text else "holds nothing but one character again and again"
+        raise CorpusError(f"{source} {what}: there is nothing to learn in it.")
+    name = "tiny-shakespeare" if sha256(text) == TINY_SHAKESPEARE else source.stem[:NAME_LENGTH]
+    return Corpus(text, name or "text", source, tuple(notes))
+
+
+def checked(data: bytes, source: str | Path) -> Corpus:
     """The text of these bytes; CorpusError if they are not tiny-shakespeare."""
     if hashlib.sha256(data).hexdigest() != SHA256:
         raise CorpusError(
@@ -81,7 +143,12 @@ def checked(data: bytes, source: str | Path) -> str:
         )
     text = data.decode("ascii")
     assert len(text) == LENGTH and len(set(text)) == VOCAB_SIZE
-    return text
+    return Corpus(text, "tiny-shakespeare", source if isinstance(source, Path) else None)
+
+
+def least_length(context_length: int) -> int:
+    """How many characters a text needs, so that its training part has a window of any offset, and something is left."""
+    return max(60, -(-(2 * context_length + 1) * 20 // 17))  # 17/20 is less than the share that --dev leaves
 
 
 def vocabulary(text: str) -> str:
@@ -128,18 +195,66 @@ def split_of(facts: Mapping[str, Any]) -> str:
     return name
 
 
-def own_parts(text: str, facts: Mapping[str, Any]) -> tuple[str, str]:
-    """(training, held out) of a run with these facts, from the text of its corpus.
+def own_corpus(
+    facts: Mapping[str, Any], named: Path | None = None, folder: str | Path | None = None
+) -> Corpus:
+    """The text that a run with these facts learned from.
+
+    Looks at the named file, else where the run has read it, else where `find_corpus` does.
+
+    Args:
+        folder: of the run, whose state says which file it has read.
 
     Raises:
-        CorpusError: the run has read another corpus, so nobody knows what of this one it has seen.
+        CorpusError: it is not there; or what is there is another text, of which nobody knows what the run has seen.
     """
-    if facts.get("corpus_sha256", sha256(text)) != sha256(text):
+    own = text_of(facts)
+    path = named or remembered(folder)
+    if not path and not os.environ.get("SHAKESPEARE_CORPUS") and own.sha256 not in (None, TINY_SHAKESPEARE):
+        raise CorpusError(f"This checkpoint was trained on {own.called}. Name that text with --corpus.")
+    corpus = find_corpus(path)
+    if own.sha256 not in (None, corpus.sha256):
+        where = corpus.path or corpus.name
         raise CorpusError(
-            f"This checkpoint was trained on another text (sha256 {facts['corpus_sha256']}), so its scores on this "
-            "corpus would mean nothing. Name its own text with --corpus."
+            f"This checkpoint was trained on another text ({own.called}) than {where} is now (sha256 "
+            f"{corpus.sha256[:12]}), so its scores on it would mean nothing. Name its own text with --corpus."
         )
-    return parts(text, split_of(facts))
+    return corpus
+
+
+def remembered(folder: str | Path | None) -> Path | None:
+    """The file that the run in a folder has read, if it is still there and the run's state knows it."""
+    try:
+        with safe_open(Path(folder or "") / STATE, "pt") as file:
+            path = json.loads(file.metadata()["run"])["corpus_path"]
+        return Path(path) if Path(path).is_file() else None
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
+        return None
+
+
+def own_parts(corpus: Corpus, facts: Mapping[str, Any]) -> tuple[str, str]:
+    """(training, held out) of a run with these facts, from its corpus."""
+    return parts(corpus.text, split_of(facts))
+
+
+EXAMPLES, EXAMPLE_LENGTH = 5, 96  # texts to begin with on the page, and characters in one at most
+LINE = re.compile(r"(?<=\n)\S[^\n]*\S")
+
+
+def examples(text: str, count: int = EXAMPLES, length: int = EXAMPLE_LENGTH) -> list[str]:
+    """Pieces of the validation text to write on from, spread evenly: each begins with a line and ends within a word,
+    where a model has a choice.
+    """
+    held_out = split(text)[1]
+    found = []
+    for number in range(count):
+        start = len(held_out) * number // count
+        line = LINE.search(held_out, start)
+        begin = line.start() if line else start
+        piece = held_out[begin : begin + length]
+        inside = [place for place in re.finditer(r"(?<=\s)[^\W\d_]", piece) if place.start() > length // 3]
+        found.append(piece[: inside[-1].end()] if inside else piece.rstrip())
+    return list(dict.fromkeys(filter(None, found)))
 
 
 def tiled_windows(

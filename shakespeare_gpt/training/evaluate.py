@@ -24,7 +24,7 @@ from shakespeare_gpt.training.corpus import (
     SPLITS,
     VALIDATION,
     CorpusError,
-    find_corpus,
+    own_corpus,
     own_parts,
     split_of,
 )
@@ -35,7 +35,7 @@ TEMPERATURES = (0.9, 1.0, 1.1, 1.15, 1.2, 1.25, 1.3, 1.4)
 
 def encode(model: GPT, text: str) -> Tensor:
     """The ids of a text, (N,)."""
-    return torch.tensor(model.tokenizer.encode(text))
+    return torch.from_numpy(model.tokenizer.encode_long(text)).long()
 
 
 def default_offsets(context_length: int) -> list[int]:
@@ -153,12 +153,14 @@ def report(
     full_context: bool = True,
     intervention: Intervention | None = None,
     split: str = VALIDATION,
+    name: str = "tiny-shakespeare",
 ) -> str:
     """Everything the command prints about a model, as trained or changed: its losses beside those of counting.
 
     Args:
         train, held_out: what it may have learned from, and what to score it on, (N,).
         split: what `held_out` is, one of corpus.SPLITS.
+        name: what the text is called.
 
     Raises:
         ValueError: the model's logits are not finite.
@@ -166,11 +168,9 @@ def report(
     T = model.config.context_length
     vocab_size = model.config.vocab_size
     offsets = default_offsets(T)
-    what = "validation characters (the last 10%)"
+    what = f"validation characters (the last 10%) of {name}"
     if split == DEV:
-        what = (
-            f"characters of {SPLITS[DEV]}; this compares with other --dev runs, and with no validation loss"
-        )
+        what = f"characters of {SPLITS[DEV]} of {name}; this compares with other --dev runs, and with no validation loss"
     lines = [
         f"{model.num_parameters():,} parameters, {len(held_out):,} {what}",
         "losses in nats a character, of the weights as stored (float16), computed in float32",
@@ -198,14 +198,17 @@ def report(
     for low, high in itertools.pairwise(edges):
         mean = float(sums[low:high].sum() / counts[low:high].sum())
         lines.append(f"  {low + 1:>4} to {high:<4} {mean:.4f}")
-    baselines = ngram_losses(train.numpy(), held_out.numpy(), vocab_size, range(6))
-    names = {0: "uniform", 1: "unigram", 2: "bigram", 5: "interpolated 5-gram"}
+    longest = next(n for n in (5, 4, 3) if vocab_size**n < 2**63)  # an n-gram is counted as one whole number
+    baselines = ngram_losses(train.numpy(), held_out.numpy(), vocab_size, range(longest + 1))
+    orders = {0: "uniform", 1: "unigram", 2: "bigram", longest: f"interpolated {longest}-gram"}
     lines += ["", "for comparison, from counting alone"]
-    lines += [f"  {name:<20} {baselines[order]:.4f}" for order, name in names.items()]
+    lines += [f"  {how:<20} {baselines[order]:.4f}" for order, how in orders.items()]
     return "\n".join(lines)
 
 
-def copying_report(model: GPT, train: str, held_out: str, split: str = VALIDATION) -> str:
+def copying_report(
+    model: GPT, train: str, held_out: str, split: str = VALIDATION, name: str = "tiny-shakespeare"
+) -> str:
     """What --copying prints: the losses of words (see copying.py) and what they are of.
 
     Raises:
@@ -220,7 +223,7 @@ def copying_report(model: GPT, train: str, held_out: str, split: str = VALIDATIO
     told = word_losses(losses, word_places(train, held_out))
     return "\n".join(
         [
-            f"words of {SPLITS[split]}, losses in nats a character",
+            f"words of {SPLITS[split]} of {name}, losses in nats a character",
             *(
                 f"  {kind:<36} {of.loss:.3f}   {of.characters:,} characters of {of.words:,} words"
                 for kind, of in told.items()
@@ -243,9 +246,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "checkpoint", nargs="?", help="a folder or a Hub repo id; default: the bundled checkpoint"
     )
-    parser.add_argument(
-        "--corpus", type=options.path, help="the corpus file; else SHAKESPEARE_CORPUS, the cache, a download"
-    )
+    parser.add_argument("--corpus", type=options.path, help=options.OWN_CORPUS)
     parser.add_argument(
         "--quick", action="store_true", help="leave out the full-context loss, which takes a minute or two"
     )
@@ -289,9 +290,11 @@ def command(args: argparse.Namespace) -> int:
             "nothing. Leave out --dev."
         )
     split = VALIDATION if args.validation else split_of(facts)
-    train, held_out = own_parts(find_corpus(args.corpus), {**facts, "split": split})
+    corpus = own_corpus(facts, args.corpus, args.checkpoint)
+    train, held_out = own_parts(corpus, {**facts, "split": split})
+    name = f"{corpus.name} (sha256 {corpus.sha256[:12]})"
     if args.copying:
-        print(copying_report(model, train, held_out, split))
+        print(copying_report(model, train, held_out, split, name))
         return 0
     if args.dev:
         ids = encode(model, held_out)
@@ -299,7 +302,11 @@ def command(args: argparse.Namespace) -> int:
         for temperature, loss in losses_by_temperature(model, ids, TEMPERATURES).items():
             print(f"  {temperature:<5} {loss:.4f}", flush=True)
         return 0
-    print(report(model, encode(model, train), encode(model, held_out), not args.quick, intervention, split))
+    print(
+        report(
+            model, encode(model, train), encode(model, held_out), not args.quick, intervention, split, name
+        )
+    )
     return 0
 
 

@@ -28,7 +28,7 @@ from shakespeare_gpt.training.measure import WINDOWS, derived
 
 
 def install(
-    run: Path, assets: Path = ASSETS, corpus: Path | None = None, windows: int = WINDOWS
+    run: Path, assets: Path = ASSETS, corpus: Path | None = None, windows: int | None = None
 ) -> list[Path]:
     """Put the run in a folder into another folder, with all that is derived from it.
 
@@ -74,14 +74,11 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("run", type=options.path, help="folder of the run")
     parser.add_argument("--assets", type=options.path, default=ASSETS, help="where the page looks")
-    parser.add_argument(
-        "--corpus", type=options.path, help="the corpus file; else SHAKESPEARE_CORPUS, the cache, a download"
-    )
+    parser.add_argument("--corpus", type=options.path, help=options.OWN_CORPUS)
     parser.add_argument(
         "--windows",
         type=options.whole(1, 1_000_000),
-        default=WINDOWS,
-        help="windows of validation text to measure on",
+        help=f"windows of validation text to measure on; default: {WINDOWS}, or as many as there are",
     )
     return parser
 

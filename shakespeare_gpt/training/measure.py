@@ -20,6 +20,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -45,7 +46,15 @@ from shakespeare_gpt.pictures import decoder_svg, loss_svg
 from shakespeare_gpt.snapshots import RECORD
 from shakespeare_gpt.trace import trace
 from shakespeare_gpt.training import options
-from shakespeare_gpt.training.corpus import SPLITS, VALIDATION, CorpusError, find_corpus, own_parts, split_of
+from shakespeare_gpt.training.corpus import (
+    SPLITS,
+    VALIDATION,
+    Corpus,
+    CorpusError,
+    own_corpus,
+    own_parts,
+    split_of,
+)
 from shakespeare_gpt.training.evaluate import encode, windowed_loss
 
 WINDOWS = 64  # of the context length
@@ -67,12 +76,21 @@ def sample(text: str, windows: int, context_length: int) -> list[str]:
     return [text[start : start + context_length + 1] for start in starts]
 
 
-def sample_facts(windows: list[str], split: str = VALIDATION) -> dict[str, Any]:
-    """What was measured on, for the file."""
-    length = len(windows[0]) - 1
+def source(corpus: Corpus, split: str) -> dict[str, Any]:
+    """The text that is measured on, for the file."""
     text = "validation text" if split == VALIDATION else SPLITS[split].removeprefix("the ")
     return {
-        "source": f"{text} of tiny-shakespeare, windows spread evenly",
+        "source": f"{text} of {corpus.name}, windows spread evenly",
+        "corpus_sha256": corpus.sha256,
+        "split": split,
+    }
+
+
+def sample_facts(windows: list[str], of: Mapping[str, Any]) -> dict[str, Any]:
+    """What was measured on, for the file."""
+    length = len(windows[0]) - 1
+    return {
+        **of,
         "windows": len(windows),
         "context_length": length,
         "characters": len(windows) * length,
@@ -87,9 +105,9 @@ def measure_heads(
     windows: list[str],
     random_texts: int = RANDOM_TEXTS,
     seed: int = 0,
-    split: str = VALIDATION,
+    of: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """All of heads.json but the sha256, measured on windows of this split (see corpus.SPLITS).
+    """All of heads.json but the sha256, measured on windows of a text (see `source`).
 
     Scores are means over the windows' means over rows; induction is measured on repeated random text
     instead (heads.py), of different lengths so that a head which looks a fixed distance back cannot pass.
@@ -104,11 +122,11 @@ def measure_heads(
     scores = {key: nanmean([one[key] for one in told]) for key in told[0]}  # (n_layer, n_head) each
     chance = {key: float(nanmean([one[key] for one in expected])) for key in expected[0]}
     rng = np.random.default_rng(seed)
-    longest = min(config.context_length, 2 * config.vocab_size)
+    longest = max(4, min(config.context_length, 2 * config.vocab_size))
     copied, copied_chance = [], []
     for _ in range(random_texts):
         text = repeated_random_text(
-            model.tokenizer.vocabulary, int(rng.integers(longest // 2, longest + 1)), rng
+            model.tokenizer.vocabulary, int(rng.integers(max(4, longest // 2), longest + 1)), rng
         )
         seen = trace(model, text)
         copied.append(score(seen.attention, induction(seen.characters)))
@@ -131,7 +149,7 @@ def measure_heads(
                 }
             )
     return {
-        "text": sample_facts(windows, split),
+        "text": sample_facts(windows, of),
         "induction_text": f"{random_texts} texts of up to {longest // 2} random characters, each written twice",
         "threshold": THRESHOLD,
         "roles": {key: {"name": role.name, "sentence": role.sentence} for key, role in ROLES.items()},
@@ -188,8 +206,10 @@ def priced(n_layer: int, n_head: int) -> list[tuple[str, Intervention]]:
     return told
 
 
-def measure_prices(model: GPT, windows: list[str], split: str = VALIDATION) -> dict[str, Any]:
-    """All of prices.json but the sha256; losses in nats a character, on windows of this split (see corpus.SPLITS).
+def measure_prices(
+    model: GPT, windows: list[str], of: Mapping[str, Any] = MappingProxyType({})
+) -> dict[str, Any]:
+    """All of prices.json but the sha256; losses in nats a character, on windows of a text (see `source`).
 
     Both losses of a price are taken on the same windows, so the standard error of the price is that of the
     mean of the windows' differences, and far smaller than that of a loss.
@@ -209,7 +229,7 @@ def measure_prices(model: GPT, windows: list[str], split: str = VALIDATION) -> d
             }
         )
     return {
-        "text": sample_facts(windows, split),
+        "text": sample_facts(windows, of),
         "as_trained": {"loss": digits(trained.mean()), "standard_error": digits(standard_error(trained))},
         "prices": prices,
     }
@@ -259,11 +279,13 @@ def as_json(told: Mapping[str, Any]) -> bytes:
 
 
 def derived(
-    model: GPT, folder: Path, corpus: Path | None, windows: int = WINDOWS, only: str | None = None
+    model: GPT, folder: Path, named: Path | None, windows: int | None = None, only: str | None = None
 ) -> Iterator[tuple[str, bytes]]:
     """Everything that is derived from the checkpoint in a folder: the names of the files and what is to be in them.
 
     Args:
+        named: the file of the text that the model was trained on; None: see `corpus.own_corpus`.
+        windows: of held-out text; None for WINDOWS, or as many as there are.
         only: "heads", "prices" or "pictures"; None for all.
 
     Raises:
@@ -271,13 +293,20 @@ def derived(
     """
     facts = facts_of(model)
     if only != "pictures":  # asked for first: without it nothing is made
-        sampled = sample(own_parts(find_corpus(corpus), facts)[1], windows, model.config.context_length)
+        corpus = own_corpus(facts, named, folder)
+        held_out, T = own_parts(corpus, facts)[1], model.config.context_length
+        if len(held_out) <= T:
+            raise CorpusError(
+                f"{corpus.name} has {len(held_out):,} characters that the model has not learned from, and it takes "
+                f"{T + 1:,} to measure: bring more text."
+            )
+        sampled = sample(held_out, min(WINDOWS, (len(held_out) - 1) // T) if windows is None else windows, T)
     if only in (None, "pictures"):
         for name, drawn in pictures(model, folder).items():
             yield name, drawn.encode()
     for path, make in ((HEADS, measure_heads), (PRICES, measure_prices)):
         if only in (None, path.stem):
-            told = make(model, sampled, split=split_of(facts))
+            told = make(model, sampled, of=source(corpus, split_of(facts)))
             yield path.name, as_json({"sha256": sha256_of(model), **told})
 
 
@@ -294,12 +323,10 @@ def parser() -> argparse.ArgumentParser:
         default=ASSETS,
         help="its folder; default: the bundled one",
     )
-    parser.add_argument(
-        "--corpus", type=options.path, help="the corpus file; else SHAKESPEARE_CORPUS, the cache, a download"
-    )
+    parser.add_argument("--corpus", type=options.path, help=options.OWN_CORPUS)
     parser.add_argument("--only", choices=("heads", "prices", "pictures"), help="make only these")
     parser.add_argument(
-        "--windows", type=int, default=WINDOWS, help="windows of held-out text (default: %(default)s)"
+        "--windows", type=int, help=f"windows of held-out text (default: {WINDOWS}, or as many as there are)"
     )
     return parser
 

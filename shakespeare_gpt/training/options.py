@@ -13,6 +13,10 @@ from shakespeare_gpt.checkpoint import CheckpointError
 from shakespeare_gpt.training.corpus import CorpusError
 
 MAX_SEED = 2**31 - 1
+OWN_CORPUS = (
+    "the text that it was trained on; else the file that the run has read; else what SHAKESPEARE_CORPUS names; "
+    "else tiny-shakespeare, from the cache or downloaded"
+)
 
 
 def whole(least: int, most: int) -> Callable[[str], int]:

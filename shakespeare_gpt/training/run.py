@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from shakespeare_gpt.checkpoint import CheckpointError, facts_of, sha256_of, write
 from shakespeare_gpt.model import GPT, GPTConfig
+from shakespeare_gpt.record import STATE
 from shakespeare_gpt.tokenizer import Tokenizer
 from shakespeare_gpt.training import corpus
 from shakespeare_gpt.training.optimizer import build_optimizers, schedule
@@ -25,7 +26,6 @@ from shakespeare_gpt.training.recipe import Recipe
 from shakespeare_gpt.training.teachers import soft_targets
 from shakespeare_gpt.training.windows import Windows
 
-STATE = "state.safetensors"
 # What a run did whose record is older than these settings.
 BEFORE = {"copying_characters": 0, "repeats": 0.0, "renamed": 0.0}
 
@@ -60,6 +60,7 @@ class Run:
         teachers: Sequence[GPT] = (),
         split: str = corpus.VALIDATION,
         corpus_sha256: str | None = None,
+        source: corpus.Corpus | None = None,
     ) -> None:
         """
         Args:
@@ -68,6 +69,7 @@ class Run:
             vocabulary: default: the characters of both.
             split: what `held_out` is, one of corpus.SPLITS.
             corpus_sha256: of the whole corpus; default: of both parts, one after the other.
+            source: the corpus that both parts are of, for the record.
 
         Raises:
             ValueError: a teacher does not suit: it knows other characters, has read what this run is scored on, or
@@ -75,13 +77,14 @@ class Run:
             CorpusError: the text is too short for a window.
         """
         self.recipe, self.device = recipe, torch.device(device)
-        self.split, self.corpus_sha256 = split, corpus_sha256 or corpus.sha256(text + held_out)
+        self.split, self.source = split, source
+        self.corpus_sha256 = corpus_sha256 or (source.sha256 if source else corpus.sha256(text + held_out))
         self.rank, self.world_size = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
         if recipe.batch_size % self.world_size:
             raise SystemExit(f"A batch of {recipe.batch_size} cannot be shared by {self.world_size} workers.")
         tokenizer = Tokenizer(vocabulary or corpus.vocabulary(text + held_out))
         self.windows = Windows(text, tokenizer, recipe)
-        self.held_out = torch.tensor(tokenizer.encode(held_out))
+        self.held_out = torch.from_numpy(tokenizer.encode_long(held_out)).long()
         shape = ("n_layer", "n_head", "n_embd", "context_length", "dropout")
         for teacher in teachers:
             check_teacher(
@@ -221,6 +224,7 @@ class Run:
             raise Diverged(f"After step {self.step:,} the weights are not finite.")
         facts = {
             **self.meaning(),
+            "corpus_path": str(self.source.path.resolve()) if self.source and self.source.path else None,
             "step": self.step,
             "seconds": self.seconds,
             "losses": [float(loss) for loss in self.losses],

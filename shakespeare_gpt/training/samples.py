@@ -13,7 +13,7 @@ import sys
 from shakespeare_gpt.checkpoint import facts_of, load
 from shakespeare_gpt.generation import generate
 from shakespeare_gpt.training import options
-from shakespeare_gpt.training.corpus import find_corpus, own_parts, split_of
+from shakespeare_gpt.training.corpus import SHA256, Corpus, examples, own_corpus, own_parts, split_of
 
 PROMPTS = (
     "\n",
@@ -26,12 +26,20 @@ PROMPTS = (
     "Thou art ",
 )
 SETTINGS = ((0.5, 1.0), (0.7, 1.0), (0.8, 1.0), (0.8, 0.95), (0.9, 0.95), (1.0, 0.9), (1.0, 1.0))
+PROMPT_LENGTH = 24
 APART = 10_000  # characters from one piece of held-out text to the next, where there is so much
 
 
+def prompts(corpus: Corpus) -> list[str]:
+    """Eight texts to write on from: of another text than Shakespeare's, the beginnings of lines that no model has read."""
+    if corpus.sha256 == SHA256:
+        return list(PROMPTS)
+    return examples(corpus.text, len(PROMPTS), PROMPT_LENGTH)
+
+
 def words(text: str) -> list[str]:
-    """The words of a text, in small letters; an apostrophe inside belongs to the word."""
-    return re.findall(r"[a-z]+(?:'[a-z]+)*", text.lower())
+    """The words of a text in any alphabet, in small letters; an apostrophe inside belongs to the word."""
+    return re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)*", text.lower())
 
 
 def word_share(text: str, known: set[str]) -> float:
@@ -67,9 +75,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("--checkpoint", help="a folder or a Hub repo id; default: the bundled checkpoint")
-    parser.add_argument(
-        "--corpus", type=options.path, help="the corpus file; else SHAKESPEARE_CORPUS, the cache, a download"
-    )
+    parser.add_argument("--corpus", type=options.path, help=options.OWN_CORPUS)
     parser.add_argument(
         "--characters",
         type=options.whole(1, APART),
@@ -94,10 +100,10 @@ def main(arguments: list[str] | None = None) -> int:
 def command(args: argparse.Namespace) -> int:
     """Print the table."""
     model = load(args.checkpoint)
-    text = find_corpus(args.corpus)
     facts = facts_of(model)
-    train, held_out = own_parts(text, facts)
-    known = set(words(text))
+    corpus = own_corpus(facts, args.corpus, args.checkpoint)
+    train, held_out = own_parts(corpus, facts)
+    known, beginnings = set(words(corpus.text)), prompts(corpus)
 
     def row(label: str, parts: list[str]) -> str:
         share = sum(word_share(part, known) for part in parts) / len(parts)
@@ -111,12 +117,13 @@ def command(args: argparse.Namespace) -> int:
     for temperature, top_p in SETTINGS:
         parts = [
             "".join(generate(model, prompt, args.characters, temperature, top_p=top_p, seed=args.seed + i))
-            for i, prompt in enumerate(PROMPTS)
+            for i, prompt in enumerate(beginnings)
         ]
         print(row(f"temperature {temperature}, top-p {top_p}", parts), flush=True)
     apart = max(1, min(APART, len(held_out) // len(PROMPTS)))
     parts = [held_out[i * apart : i * apart + args.characters] for i in range(len(PROMPTS))]
-    print(row(f"Shakespeare ({split_of(facts)})", parts))
+    print(row(f"{corpus.name} ({split_of(facts)})", parts))
+    print(f"The text is {corpus.name}, sha256 {corpus.sha256[:12]}.")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Train the decoder on tiny-shakespeare: python -m shakespeare_gpt.training.train --help"""
+"""Train the decoder on a text, tiny-shakespeare if none is named: python -m shakespeare_gpt.training.train --help"""
 
 from __future__ import annotations
 
@@ -167,6 +167,7 @@ def finish(run: Run, folder: Path) -> None:
             "teachers_seconds": run.teachers_seconds,
             "hardware": hardware(run.device, run.world_size),
             "corpus_sha256": run.corpus_sha256,
+            **(run.source.facts if run.source else {}),
             "split": run.split,
         }
         sha256 = save(model, folder, facts)
@@ -222,12 +223,17 @@ def parser() -> argparse.ArgumentParser:
     """The options: what a run reads and where it goes, and every setting of the recipe."""
     parser = argparse.ArgumentParser(
         prog="python -m shakespeare_gpt.training.train",
-        description="Train the decoder on tiny-shakespeare. Ctrl-C saves; --resume goes on exactly where it stopped.",
+        description="Train the decoder on a text of yours (--corpus), or on tiny-shakespeare. Ctrl-C saves; --resume goes "
+        "on exactly where it stopped.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument(
-        "--corpus", type=options.path, help="the corpus file; else SHAKESPEARE_CORPUS, the cache, a download"
+        "--corpus",
+        type=options.path,
+        help="the text, any file in UTF-8; else what SHAKESPEARE_CORPUS names; else tiny-shakespeare, which is downloaded "
+        "once",
     )
+    parser.add_argument("--name", help="what the text is called on the page; default: as its file")
     parser.add_argument("--out", type=options.path, default=Path("runs/latest"), help="folder for the run")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
     parser.add_argument(
@@ -296,7 +302,7 @@ def recipes(args: argparse.Namespace) -> list[Recipe]:
     return [*(replace(recipe, calibration=1.0) for recipe in every[:-1]), every[-1]]
 
 
-def plan(args: argparse.Namespace, recipes: Sequence[Recipe], text: str) -> list[Generation]:
+def plan(args: argparse.Namespace, recipes: Sequence[Recipe], text: corpus.Corpus) -> list[Generation]:
     """The runs that the command line asks for, checked before the first one begins.
 
     Raises:
@@ -317,8 +323,8 @@ def plan(args: argparse.Namespace, recipes: Sequence[Recipe], text: str) -> list
             now = {
                 "recipe": asdict(recipe),
                 "split": args.split,
-                "corpus_sha256": corpus.sha256(text),
-                "vocabulary": corpus.vocabulary(text),
+                "corpus_sha256": text.sha256,
+                "vocabulary": text.vocabulary,
             }
             check_same(now, then, folder)  # but for the teachers, who may not be there yet
         planned.append(Generation(folder, recipe, then, is_teacher))
@@ -342,7 +348,7 @@ def command(args: argparse.Namespace) -> int:
         torch.distributed.init_process_group("nccl" if device != "cpu" else "gloo")
     try:
         asked = recipes(args)
-        text = corpus.find_corpus(args.corpus)
+        text = learned_text(args, asked[-1], rank)
         teachers = [load(each) for each in args.teachers]
         for generation in plan(args, asked, text):
             if not (generation.is_teacher and generation.complete):
@@ -365,21 +371,55 @@ def command(args: argparse.Namespace) -> int:
     if rank == 0:
         print(
             f"Done: {args.out}/model.safetensors, scored on {corpus.SPLITS[args.split]}. "
-            f"Score it: python -m shakespeare_gpt.training.evaluate {args.out}"
+            f"Score it: python -m shakespeare_gpt.training.evaluate {args.out}\n"
+            f"Measure its heads: python -m shakespeare_gpt.training.measure {args.out}\n"
+            f"See it: python app.py --checkpoint {args.out}"
         )
     return 0
 
 
+def learned_text(args: argparse.Namespace, recipe: Recipe, rank: int) -> corpus.Corpus:
+    """The text that the options name; the first worker says what it is.
+
+    Raises:
+        CorpusError: it cannot be read, or is too short.
+    """
+    text = corpus.find_corpus(args.corpus)
+    if args.name:
+        text = replace(text, name=args.name.strip()[: corpus.NAME_LENGTH])
+    least = corpus.least_length(recipe.context_length)
+    if len(text.text) < least:
+        raise corpus.CorpusError(
+            f"{text.path or text.name} has {len(text.text):,} characters, too short for a context of "
+            f"{recipe.context_length}, which takes {least:,}: bring more text, or choose a smaller --context-length."
+        )
+    if rank == 0:
+        print(
+            f"{text.name}: {len(text.text):,} characters, {len(text.vocabulary)} different ones, "
+            f"sha256 {text.sha256[:12]}"
+        )
+        for note in text.notes:
+            print(note)
+        if text.sha256 != corpus.SHA256:
+            print("Losses on this text compare with losses on this text alone, and with nobody else's.")
+    return text
+
+
 def begin(
-    generation: Generation, args: argparse.Namespace, text: str, device: str, teachers: Sequence[GPT]
+    generation: Generation,
+    args: argparse.Namespace,
+    text: corpus.Corpus,
+    device: str,
+    teachers: Sequence[GPT],
 ) -> Run:
     """The run of a generation, as far as it has come, and a line that says what it is."""
     recipe, folder = generation.recipe, generation.folder
     if recipe.precision == "auto":
         recipe = replace(recipe, precision=choose_precision(torch.device(device)))
-    learned, held_out = corpus.parts(text, args.split)
-    vocabulary, sha256 = corpus.vocabulary(text), corpus.sha256(text)
-    run = Run(recipe, learned, held_out, vocabulary, device, teachers, args.split, sha256)
+    learned, held_out = corpus.parts(text.text, args.split)
+    run = Run(
+        recipe, learned, held_out, text.vocabulary, device, teachers, args.split, text.sha256, source=text
+    )
     if generation.then:
         run.load_state(folder)
     if run.rank == 0:

@@ -36,12 +36,17 @@ class Windows:
     def __init__(self, text: str, tokenizer: Tokenizer, recipe: Recipe) -> None:
         """
         Raises:
-            CorpusError: the text is too short for a window.
+            CorpusError: the text is too short for a window, or has no names to invent others for.
         """
         corpus.windows_per_epoch(len(text), recipe.context_length)
         self.recipe, self.vocab_size = recipe, len(tokenizer)
-        self.ids = np.array(tokenizer.encode(text))
-        self.names = Names(text, tokenizer)
+        self.ids = tokenizer.encode_long(text)
+        self.names = Names(text, tokenizer) if recipe.renamed else None
+        if self.names and not self.names.known:
+            raise corpus.CorpusError(
+                "--renamed invents other names for those in a text, and this one has none that it knows: words of the "
+                "letters A to Z that are always written with a capital. Leave it out."
+            )
 
     def batch(self, step: int, rank: int = 0, world_size: int = 1) -> Tensor:
         """The ids of one worker's windows in a step, and of the character that follows each, (B / world_size, T + 1)."""
@@ -57,8 +62,10 @@ class Windows:
                 rows.append(self.repeats(rng))
                 continue
             row = self.ids[start : start + recipe.context_length + 1]
-            rows.append(self.names.renamed(row, start, rng) if rng.random() < recipe.renamed else row)
-        return torch.from_numpy(np.stack(rows))
+            if self.names and rng.random() < recipe.renamed:
+                row = self.names.renamed(row, start, rng)
+            rows.append(row)
+        return torch.from_numpy(np.stack(rows)).long()
 
     def repeats(self, rng: np.random.Generator) -> np.ndarray:
         """One random string, again and again, with a few other characters in between, (T + 1,).
@@ -108,7 +115,7 @@ class Names:
         """A window of the text with invented names: the same one for the same name throughout, capitals kept.
 
         An invented name is as long as the one in whose place it stands, so all else stays where it was, and a name
-        that the window cuts is cut in the same way.
+        that the window cuts is cut in the same way. One with a letter that the text does not have is not written.
 
         Args:
             ids: the window, (N,); it is not changed.
@@ -126,7 +133,9 @@ class Names:
                 continue
             first, last = max(at, start), min(at + len(word), end)
             new = new.upper() if word.isupper() else new.capitalize()
-            ids[first - start : last - start] = self.tokenizer.encode(new[first - at : last - at])
+            written = self.tokenizer.encode(new[first - at : last - at])
+            if len(written) == last - first:  # else the text does not have one of these letters
+                ids[first - start : last - start] = written
         return ids
 
     def invent(self, length: int, rng: np.random.Generator) -> str:

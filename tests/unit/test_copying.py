@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from shakespeare_gpt.checkpoint import save
 from shakespeare_gpt.training import evaluate
 from shakespeare_gpt.training.copying import CONTEXT, KINDS, REACH, word_losses, word_places
-from shakespeare_gpt.training.corpus import split, split_dev
+from shakespeare_gpt.training.corpus import Corpus, split, split_dev
 from shakespeare_gpt.training.evaluate import encode, losses_by_character
 from support import TEXT, small_gpt
 
@@ -82,7 +82,7 @@ def test_the_command_prints_the_words_of_what_the_run_was_kept_from(
     model = small_gpt(n_layer=1, context_length=256)
     save(model, tmp_path, {"split": split_name})
     stored = evaluate.load(tmp_path)
-    monkeypatch.setattr(evaluate, "find_corpus", lambda _path: text)
+    monkeypatch.setattr("shakespeare_gpt.training.corpus.find_corpus", lambda _path: Corpus(text, "a test"))
     dev = ["--dev"] if split_name == "dev" else []
     assert evaluate.main([str(tmp_path), "--copying", *dev]) == 0
     out = capsys.readouterr().out
@@ -105,7 +105,9 @@ def test_a_model_that_sees_too_little_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ):
     save(small_gpt(context_length=CONTEXT), tmp_path)
-    monkeypatch.setattr(evaluate, "find_corpus", lambda _path: TEXT * 20)
+    monkeypatch.setattr(
+        "shakespeare_gpt.training.corpus.find_corpus", lambda _path: Corpus(TEXT * 20, "a test")
+    )
     assert evaluate.main([str(tmp_path), "--copying"]) == 1
     assert (
         f"characters that have {CONTEXT} before them, and this model sees {CONTEXT}"

@@ -33,7 +33,7 @@ FLOORS = [
     {"heads", "inside", "effects", "embeddings", "snapshots", "pictures", "generation"},
     {"trace", "checkpoint", "fast_decode"},
     {"model"},
-    {"tokenizer", "intervention", "sampling", "arrays", "published", "words"},
+    {"tokenizer", "intervention", "sampling", "arrays", "published", "record", "words"},
 ]
 # The same inside training/.
 TRAINING = [

@@ -13,6 +13,7 @@ from shakespeare_gpt import checkpoint
 from shakespeare_gpt.checkpoint import CheckpointError, sha256_of
 from shakespeare_gpt.snapshots import Snapshots
 from shakespeare_gpt.training import measure
+from shakespeare_gpt.training.corpus import Corpus
 from shakespeare_gpt.training.install import install, main
 from shakespeare_gpt.training.recipe import Recipe
 from shakespeare_gpt.training.run import Run
@@ -36,7 +37,9 @@ def finished(folder: Path, steps: int) -> Path:
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path]]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(measure, "find_corpus", lambda _path: TEXT * 10)
+        patch.setattr(
+            "shakespeare_gpt.training.corpus.find_corpus", lambda _path: Corpus(TEXT * 10, "a test")
+        )
         yield finished(tmp_path_factory.mktemp("short"), 20), finished(tmp_path_factory.mktemp("long"), 40)
 
 

@@ -14,7 +14,7 @@ from shakespeare_gpt import checkpoint, heads
 from shakespeare_gpt.experiments import PRICES
 from shakespeare_gpt.intervention import Intervention
 from shakespeare_gpt.training import measure
-from shakespeare_gpt.training.corpus import CorpusError, split
+from shakespeare_gpt.training.corpus import Corpus, CorpusError, split
 from support import ASSETS, TEXT, small_gpt
 
 
@@ -103,7 +103,9 @@ def test_a_role_that_no_window_can_show(small):
 def folder(tmp_path, small, monkeypatch):
     """A checkpoint of the small model, and a text in place of the corpus."""
     checkpoint.save(small, tmp_path)
-    monkeypatch.setattr(measure, "find_corpus", lambda path: TEXT * 20)
+    monkeypatch.setattr(
+        "shakespeare_gpt.training.corpus.find_corpus", lambda _path: Corpus(TEXT * 20, "a test")
+    )
     return tmp_path
 
 

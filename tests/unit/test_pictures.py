@@ -11,6 +11,7 @@ import pytest
 from shakespeare_gpt.model import GPTConfig
 from shakespeare_gpt.pictures import decoder_svg, loss_svg, parts, ticks
 from shakespeare_gpt.published import PUBLISHED
+from shakespeare_gpt.record import TINY_SHAKESPEARE
 from support import ASSETS
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -22,7 +23,7 @@ def record(*losses: tuple[float, float]) -> dict:
         {"characters": 500_000 * (i + 1), "training_loss": a, "validation_loss": b}
         for i, (a, b) in enumerate(losses)
     ]
-    return {"sha256": "ab" * 32, "history": entries}
+    return {"sha256": "ab" * 32, "history": entries, "corpus_sha256": TINY_SHAKESPEARE}
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ import shakespeare_gpt as sg
 from shakespeare_gpt import checkpoint
 from shakespeare_gpt.checkpoint import CheckpointError, load_snapshot
 from shakespeare_gpt.training import train as module
+from shakespeare_gpt.training.corpus import Corpus
 from shakespeare_gpt.training.evaluate import encode, windowed_loss
 from shakespeare_gpt.training.teachers import soft_targets
 from shakespeare_gpt.training.train import STATE, Recipe, Run, main, train
@@ -544,7 +545,9 @@ def test_a_full_disk_leaves_the_last_good_state(tmp_path: Path, monkeypatch: pyt
 @pytest.fixture
 def small_corpus(monkeypatch: pytest.MonkeyPatch) -> None:
     """A text of the tests' own in the corpus's place."""
-    monkeypatch.setattr(module.corpus, "find_corpus", lambda _path: TEXT * 10)
+    monkeypatch.setattr(
+        "shakespeare_gpt.training.corpus.find_corpus", lambda _path: Corpus(TEXT * 10, "a test")
+    )
 
 
 FLAGS = [

@@ -13,7 +13,8 @@ import pytest
 import torch
 
 import shakespeare_gpt as sg
-from shakespeare_gpt.training import corpus, evaluate, train
+from shakespeare_gpt.training import evaluate, train
+from shakespeare_gpt.training.corpus import Corpus
 from shakespeare_gpt.training.recipe import Recipe
 from shakespeare_gpt.training.run import STATE, Diverged, Run, read_state
 from support import TEXT, VOCABULARY, small_gpt
@@ -139,7 +140,9 @@ def test_a_held_out_loss_that_is_not_finite_stops_the_run(
 
 @pytest.fixture
 def small_corpus(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(corpus, "find_corpus", lambda _path: TEXT * 10)
+    monkeypatch.setattr(
+        "shakespeare_gpt.training.corpus.find_corpus", lambda _path: Corpus(TEXT * 10, "a test")
+    )
 
 
 @pytest.mark.parametrize(
@@ -178,7 +181,9 @@ def test_a_run_that_diverges_when_resumed_keeps_its_state(
     assert files(tmp_path) == before
     assert capsys.readouterr().err.count("what had been saved before is as it was") == 2
     monkeypatch.undo()
-    monkeypatch.setattr(corpus, "find_corpus", lambda _path: TEXT * 10)
+    monkeypatch.setattr(
+        "shakespeare_gpt.training.corpus.find_corpus", lambda _path: Corpus(TEXT * 10, "a test")
+    )
     assert train.main([*given, "--resume"]) == 0, "and it is good to go on from"
 
 
@@ -194,7 +199,9 @@ def test_a_teacher_whose_logits_are_not_finite_is_refused():
 def test_evaluating_says_that_a_loss_is_not_finite(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ):
-    monkeypatch.setattr(evaluate, "find_corpus", lambda _path: TEXT * 20)
+    monkeypatch.setattr(
+        "shakespeare_gpt.training.corpus.find_corpus", lambda _path: Corpus(TEXT * 20, "a test")
+    )
     model = small_gpt(n_layer=1)
     with torch.no_grad():
         model.norm.weight *= 1e38

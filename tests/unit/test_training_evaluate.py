@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from shakespeare_gpt.checkpoint import save
 from shakespeare_gpt.intervention import Intervention
 from shakespeare_gpt.training import evaluate
-from shakespeare_gpt.training.corpus import split
+from shakespeare_gpt.training.corpus import Corpus, split
 from shakespeare_gpt.training.evaluate import (
     default_offsets,
     encode,
@@ -119,7 +119,9 @@ def test_an_intervention_is_scored_like_any_pass():
 @pytest.fixture
 def text(monkeypatch: pytest.MonkeyPatch) -> str:
     """A short text in the corpus's place."""
-    monkeypatch.setattr(evaluate, "find_corpus", lambda _path: TEXT * 20)
+    monkeypatch.setattr(
+        "shakespeare_gpt.training.corpus.find_corpus", lambda _path: Corpus(TEXT * 20, "a test")
+    )
     return TEXT * 20
 
 
@@ -198,7 +200,7 @@ def test_the_command_scores_a_dev_run_on_text_it_has_not_read(
 ):
     model = small_gpt(context_length=8)
     save(model, tmp_path, {"split": "dev"})
-    monkeypatch.setattr(evaluate, "find_corpus", lambda _: TEXT * 20)
+    monkeypatch.setattr("shakespeare_gpt.training.corpus.find_corpus", lambda _: Corpus(TEXT * 20, "a test"))
     assert evaluate.main([str(tmp_path), "--dev"]) == 0
     out = capsys.readouterr().out
     train, _ = split(TEXT * 20)

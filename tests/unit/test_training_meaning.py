@@ -19,7 +19,7 @@ from shakespeare_gpt.experiments import read_prices
 from shakespeare_gpt.pictures import loss_svg
 from shakespeare_gpt.snapshots import Snapshots
 from shakespeare_gpt.training import corpus, evaluate, install, measure, samples, train
-from shakespeare_gpt.training.corpus import DEV, SPLITS, VALIDATION, CorpusError
+from shakespeare_gpt.training.corpus import DEV, SPLITS, VALIDATION, Corpus, CorpusError
 from shakespeare_gpt.training.evaluate import encode, windowed_loss
 from shakespeare_gpt.training.recipe import Recipe
 from shakespeare_gpt.training.run import STATE, Run, check_same, read_state
@@ -45,8 +45,7 @@ def flags(**changes: object) -> list[str]:
 def small_corpus() -> Iterator[None]:
     """A text of the tests' own in the corpus's place, for every command."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (corpus, evaluate, measure, samples):
-            patch.setattr(module, "find_corpus", lambda _path: CORPUS)
+        patch.setattr("shakespeare_gpt.training.corpus.find_corpus", lambda _path: Corpus(CORPUS, "a test"))
         yield
 
 
@@ -119,7 +118,7 @@ def test_another_split_is_refused(split: str, begun: dict[str, Path], capsys: py
 def test_another_corpus_is_refused(
     split: str, begun: dict[str, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ):
-    monkeypatch.setattr(corpus, "find_corpus", lambda _path: OTHER)
+    monkeypatch.setattr("shakespeare_gpt.training.corpus.find_corpus", lambda _path: Corpus(OTHER, "a test"))
     same = ["--dev"] if split == DEV else []
     assert train.main([*flags(out=begun[split]), "--resume", *same]) == 1
     assert "learns from another text. Resume it with the same corpus." in capsys.readouterr().err
@@ -224,8 +223,8 @@ def test_a_dev_run_has_read_neither_of_the_two_texts(finished: dict[str, Path]):
 def test_training_says_what_it_scores_on(split: str, tmp_path: Path, capsys: pytest.CaptureFixture):
     assert train.main([*flags(out=tmp_path), *(["--dev"] if split == DEV else [])]) == 0
     out = capsys.readouterr().out
-    first, *_, last = out.splitlines()
-    assert first.endswith(f"scored on {SPLITS[split]}") and f"scored on {SPLITS[split]}." in last
+    assert f"into {tmp_path}, scored on {SPLITS[split]}\n" in out
+    assert f"Done: {tmp_path}/model.safetensors, scored on {SPLITS[split]}." in out
     entries = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
     assert entries and all(entry["split"] == split for entry in entries)
 
@@ -266,13 +265,14 @@ def test_what_is_measured_says_on_which_text(
     loss = json.loads((folder / "prices.json").read_text())["as_trained"]["loss"]
     expected = sum(windowed_loss(model, encode(model, one), offsets=[0]) for one in windows) / 2
     assert loss == pytest.approx(expected, rel=1e-4)
-    assert ("nanoGPT" in (folder / "loss.svg").read_text()) == (split == VALIDATION)
+    assert "nanoGPT" not in (folder / "loss.svg").read_text(), "which is of another text"
 
 
-def test_no_published_loss_stands_beside_that_of_a_dev_run(finished: dict[str, Path]):
+def test_published_losses_stand_beside_those_of_the_same_text_alone(finished: dict[str, Path]):
     for split in SPLITS:
         record = json.loads((finished[split] / "training.json").read_text())
-        assert ("nanoGPT" in loss_svg(record)) == (split == VALIDATION)
+        assert "nanoGPT" not in loss_svg(record)
+        assert ("nanoGPT" in loss_svg({**record, "corpus_sha256": corpus.SHA256})) == (split == VALIDATION)
 
 
 @pytest.mark.parametrize("split", SPLITS)
@@ -280,7 +280,8 @@ def test_samples_compare_with_the_text_that_was_held_out(
     split: str, finished: dict[str, Path], capsys: pytest.CaptureFixture
 ):
     assert samples.main(["--checkpoint", str(finished[split]), "--characters", "5"]) == 0
-    assert f"Shakespeare ({split})" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert f"a test ({split})" in out and f"The text is a test, sha256 {corpus.sha256(CORPUS)[:12]}." in out
 
 
 @pytest.mark.parametrize("split", SPLITS)
@@ -321,7 +322,7 @@ def test_the_card_speaks_of_tiny_shakespeare_alone(finished: dict[str, Path]):
 def test_a_checkpoint_of_another_corpus_is_not_scored(
     command, finished: dict[str, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ):
-    monkeypatch.setattr(command, "find_corpus", lambda _path: OTHER)
+    monkeypatch.setattr("shakespeare_gpt.training.corpus.find_corpus", lambda _path: Corpus(OTHER, "a test"))
     flag = ["--checkpoint"] if command is samples else []
     assert command.main([*flag, str(finished[VALIDATION])]) == 1
     assert "trained on another text" in capsys.readouterr().err

@@ -6,8 +6,10 @@ import contextlib
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +38,12 @@ class CheckpointError(RuntimeError):
     """A checkpoint is missing or not what it should be; the message names the file and the remedy."""
 
 
-def save(model: GPT, folder: str | Path, facts: dict | None = None) -> str:
+def save(model: GPT, folder: str | Path, facts: dict | None = None, exact: bool = False) -> str:
     """Write model.safetensors (float16) and config.json into a folder, each whole or not at all.
 
     Args:
         facts: whatever should be known about the training; it stands under "training" in config.json.
+        exact: in float32 where float16 would round.
 
     Returns:
         The sha256 of model.safetensors, by which everything derived from it is recognised.
@@ -49,15 +52,17 @@ def save(model: GPT, folder: str | Path, facts: dict | None = None) -> str:
         CheckpointError: the folder cannot be written; what was there before is still there.
     """
     folder = Path(folder)
-    tensors = {
-        name: t.detach().to("cpu", torch.float16).contiguous() for name, t in model.state_dict().items()
-    }
+    own = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    tensors = {name: tensor.half() for name, tensor in own.items()}
+    rounded = exact and not all(torch.equal(tensors[name].float(), own[name]) for name in own)
+    if rounded:
+        tensors = {name: tensor.float() for name, tensor in own.items()}
     weights = save_tensors(tensors, metadata={"format": "pt"})
     sha256 = hashlib.sha256(weights).hexdigest()
     config = {
         "shape": {k: v for k, v in asdict(model.config).items() if k != "dropout"},
         "vocabulary": model.tokenizer.vocabulary,
-        "dtype": "float16",
+        "dtype": "float32" if rounded else "float16",
         "sha256": sha256,
         "training": facts or {},
     }
@@ -266,3 +271,7 @@ def locate(source: str | Path | None) -> tuple[Path, Path]:
         ValueError,
     ) as error:  # HTTPError: of the client's transport, no answer at all
         raise CheckpointError(f"Could not download {source} from the Hub: {error}") from error
+
+
+if __name__ == "__main__":  # by its name: it stands above this module, and imports it
+    sys.exit(import_module("shakespeare_gpt.nanogpt").main())

@@ -18,7 +18,7 @@ import huggingface_hub.constants
 import pytest
 import torch
 
-from shakespeare_gpt import checkpoint, generation, hub
+from shakespeare_gpt import checkpoint, generation, hub, nanogpt
 from shakespeare_gpt.training import corpus, evaluate, install, measure, samples, train
 from support import TEXT
 
@@ -45,6 +45,10 @@ COMMANDS: dict[str, tuple[ModuleType, dict[str, str | None]]] = {
     "samples": (samples, {"--checkpoint": RUN, "--characters": "1"}),
     "generation": (generation, {"--checkpoint": RUN, "--max-new-tokens": "1"}),
     "hub": (hub, {"repo": "alice/demo", "--dry-run": None}),
+    "checkpoint": (
+        nanogpt,
+        {"file": f"{RUN}/ckpt.pt", "checkpoint": RUN, "--meta": f"{RUN}/meta.pkl", "--out": "other"},
+    ),
 }  # fmt: skip
 
 
@@ -95,6 +99,7 @@ def small_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setattr(checkpoint.os, "fsync", lambda _: None)
         base = {**COMMANDS["train"][1], "--out": str(home / "run")}
         assert train.main([f"{name}={value}" for name, value in base.items()]) == 0
+        assert nanogpt.main(["export", str(home / "run"), "--out", str(home / "run")]) == 0
         yield home / "run"
 
 
@@ -135,8 +140,10 @@ def ends(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def given(command: str, above: tuple[str, ...], run: Path, changes: dict[str, str | None]) -> list[str]:
     """The command's arguments, some of them changed; an option whose value is None has none."""
-    named = {**COMMANDS[command][1], **changes}
-    named = {name: str(run) if value == RUN else value for name, value in named.items()}
+    module, usual = COMMANDS[command]
+    known = {name for sub, name in options(module.parser()) if sub == above}
+    named = {**{name: value for name, value in usual.items() if name in known}, **changes}
+    named = {name: value and value.replace(RUN, str(run)) for name, value in named.items()}
     flags = [name if value is None else f"{name}={value}" for name, value in named.items() if name[0] == "-"]
     return [*above, *flags, *(value for name, value in named.items() if value is not None and name[0] != "-")]
 

@@ -26,7 +26,7 @@ UI = PACKAGE / "ui"
 # The plan. A module imports from the lines below its own, never from its own line or from above. A new module gets its
 # place here, and in the README's drawing of the house. "" is the package itself: sg.load, sg.trace, ...
 FLOORS = [
-    {"app", "hub", "cli"},
+    {"app", "hub", "nanogpt", "cli"},
     {"ui", "training"},
     {""},
     {"experiments"},
@@ -258,13 +258,23 @@ def test_the_package_loads_without_gradio_plotly_or_the_hub():
 
 @pytest.mark.parametrize("path", [*CODE, *python_files(ROOT / "benchmarks")], ids=label)
 def test_nothing_can_run_what_a_file_holds(path: Path):
-    """No pickle, by any of its names, and no code made from text."""
+    """No pickle, by any of its names, and no code made from text.
+
+    nanogpt.py reads and writes another program's pickles: tests/unit/test_nanogpt.py gives it some that would run code.
+    """
+    foreign = path == PACKAGE / "nanogpt.py"
     forbidden = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
+    forbidden -= {"pickle"} if foreign else set()
     assert not [name for name in imports(path) if name.split(".")[0] in forbidden]
     for node in ast.walk(parsed(path)):
         if not isinstance(node, ast.Call):
             continue
         called = ast.unparse(node.func)
+        if foreign and called in ("torch.load", "torch.save"):
+            safe = [ast.unparse(word) for word in node.keywords]
+            assert called == "torch.save" or "weights_only=True" in safe
+            continue
+        assert called not in ("pickle.load", "pickle.loads", "pickle.Unpickler")
         assert called not in ("torch.load", "torch.save", "eval", "exec", "compile", "__import__"), called
         if called in ("np.load", "numpy.load"):
             assert not node.keywords, "allow_pickle stays off"

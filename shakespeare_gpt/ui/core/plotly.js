@@ -8,7 +8,7 @@ import { element } from "./text.js";
 
 const FAILED = "The maps could not be loaded.";
 const PAUSE = 3000; // ms before it is tried once more
-const QUIET = 2500; // ms after the last painting, before it comes by itself
+const QUIET = 10_000; // ms after the last painting, before it comes by itself: whoever reads first is not held up
 
 /** @import { Timer } from "./types.d.ts" */
 

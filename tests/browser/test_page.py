@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
+from typing import Any
 
 import gradio as gr
 import pytest
@@ -151,6 +153,33 @@ def test_everything_can_be_reached_and_seen_with_the_tab_key(open_page):
             unseen.append(told[3])
     assert reached == wanted
     assert unseen == []  # a visible focus on all of our own
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_tab_key_goes_as_the_eye_goes(open_page, width):
+    """Down and to the right; up only into a column further right, and left only onto the next line."""
+    page = open_page(viewport={"width": width, "height": 844})
+    page.evaluate("document.activeElement.blur()")
+    places: list[list[Any]] = []
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        told = page.evaluate(
+            """() => {
+              const at = document.activeElement, box = at.getBoundingClientRect();
+              if (at.closest('#deeper')) return null;  // the stage ends here
+              return [box.left, box.top + scrollY, box.right, box.bottom + scrollY, at.outerHTML.slice(0, 80)];
+            }"""
+        )
+        if told is None:
+            break
+        places.append(told)
+    assert len(places) > 20
+    back = [
+        (before[4], after[4])
+        for before, after in pairwise(places)
+        if after[3] <= before[1] + 1 and after[0] < before[2] - 1
+    ]
+    assert back == []
 
 
 def test_the_sentence_is_spoken_and_always_names_layer_and_head(page):

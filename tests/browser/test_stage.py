@@ -31,11 +31,15 @@ def overlap(one: list[float], other: list[float]) -> bool:
     return across > 0.5 and down > 0.5
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(("theme", "noted"), [("light", False), ("dark", True)])
 @pytest.mark.parametrize(("width", "height"), [(1280, 720), (1440, 900)])
-def test_the_whole_stage_is_in_the_first_screen(open_page, width, height, theme):
+def test_the_whole_stage_is_in_the_first_screen(open_page, width, height, theme, noted):
     page = open_page(f"?__theme={theme}", viewport={"width": width, "height": height})
     ready(page)
+    if noted:  # a line that says what was cut
+        type_text(page, "To be, or not to be, that is the question:\n" * 8)
+        ready(page)
+        assert page.locator("#notes p").count() == 1
     found = boxes(page, *STAGE)
     outside = {
         name: box

@@ -196,6 +196,26 @@ def test_at_a_large_zoom_nothing_is_cut_off(open_page, size):
         page.locator("#lesson-next").click()
 
 
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (390, 844)])
+def test_what_unfolds_lies_within_the_page(open_page, width, height):
+    page = open_page(viewport={"width": width, "height": height})
+    panels = page.locator("details.sg-unfolds, .sg-lenses details")
+    assert panels.count() == 4
+    for number in range(4):
+        panel = panels.nth(number)
+        panel.locator("summary").click()
+        box = panel.locator(".sg-unfolded").first.bounding_box()
+        assert box["x"] >= 0 and box["x"] + box["width"] <= width
+        cut = panel.evaluate(
+            """each => [...each.querySelectorAll('li, label, button, small, p, select, input')]
+              .filter(one => one.getClientRects().length)
+              .filter(one => { const r = one.getBoundingClientRect(), b = one.closest('.sg-unfolded').getBoundingClientRect();
+                return r.left < b.left || r.right > b.right + 0.5; }).map(one => one.outerHTML.slice(0, 80))"""
+        )
+        assert cut == []
+        panel.locator("summary").click()
+
+
 # --- print -----------------------------------------------------------------------------------------------------
 
 

@@ -12,8 +12,8 @@ from shakespeare_gpt.ui.gradio_seam.pieces import piece
 LENSES = """
 <section class="sg sg-lenses" data-piece="lenses" aria-label="Lenses">
   <details>
-    <summary>Lenses <span id="lens-badge" role="status"></span></summary>
-    <div class="sg-lens-list">
+    <summary>Lenses <span id="lens-badge" class="sg-spoken" role="status"></span></summary>
+    <div class="sg-lens-list sg-unfolded">
       <label><input type="checkbox" data-view="hide_first"> Hide the first character
         <small>and make each row add up to 1 again: many heads rest there when they have nothing to do</small></label>
       <label><input type="checkbox" data-view="keep_most"> Keep what carries 70%
@@ -41,7 +41,7 @@ MAPS = """
   <div class="sg-all">
     <h2>All heads</h2>
     <fieldset class="sg-choices sg-over">
-      <legend>Over each picture</legend>
+      <legend class="sg-spoken">Over each picture</legend>
       <label><input type="radio" name="sg-over" data-view="grid" value="picture"><span>picture</span></label>
       <label title="How far the prediction moves without the head">
         <input type="radio" name="sg-over" data-view="grid" value="mattered"><span>mattered</span></label>
@@ -57,7 +57,7 @@ MAPS = """
   <div class="sg-one">
     <h2 id="head-map-heading"></h2>
     <fieldset class="sg-choices sg-of-map">
-      <legend>The map shows</legend>
+      <legend class="sg-spoken">The map shows</legend>
       <label><input type="radio" name="sg-map" data-view="map" value="weight"><span>weight</span></label>
       <label><input type="radio" name="sg-map" data-view="map" value="effect"><span>effect</span></label>
     </fieldset>

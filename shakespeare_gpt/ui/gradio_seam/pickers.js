@@ -143,6 +143,7 @@ export function mountLenses(root) {
     const names = lensNames(chosen);
     badge.textContent = names.length ? `Altered view: ${names.join("; ")}` : "Plain weights";
     badge.classList.toggle("sg-altered", names.length > 0);
+    badge.classList.toggle("sg-spoken", names.length === 0); // for the eye the plain case needs no words
     plain.hidden = !names.length;
   };
   view.subscribe(draw);

@@ -10,9 +10,9 @@ from shakespeare_gpt.ui.gradio_seam.pieces import piece
 
 MENU = """
 <section class="sg sg-lessons" data-piece="lessons" aria-label="Lessons">
-  <details class="le-menu">
+  <details class="le-menu sg-unfolds">
     <summary>Lessons</summary>
-    <div class="le-panel">
+    <div class="le-panel sg-unfolded">
       <button type="button" id="lessons-start">Start the lessons</button>
       <ol class="le-list"></ol>
       <h2>Your own</h2>

@@ -161,6 +161,7 @@ export function mount(root) {
     field.hidden = true;
     say();
     (downloads.open ? formats : root).append(told);
+    told.classList.toggle("sg-unfolded", !downloads.open);
   });
   if (facts.space) {
     const href = `https://huggingface.co/spaces/${facts.space}?duplicate=true`;

@@ -14,9 +14,9 @@ TEMPLATE = """
 <section class="sg sg-take-away" data-piece="take-away" aria-label="Take it away">
   <div class="ta-row">
     <button type="button" id="copy-link" title="An address that opens this page just as it is now">Copy link</button>
-    <details class="ta-downloads">
+    <details class="ta-downloads sg-unfolds">
       <summary>Take it away</summary>
-      <div class="ta-formats">
+      <div class="ta-formats sg-unfolded">
         <p><button type="button" data-format="csv">CSV</button><button type="button" data-format="json">JSON</button>
           <span class="sg-quiet">the numbers of the chosen head</span></p>
         <p><button type="button" data-format="png">PNG</button><button type="button" data-format="svg">SVG</button>
@@ -26,7 +26,7 @@ TEMPLATE = """
       </div>
     </details>
   </div>
-  <div class="ta-told">
+  <div class="ta-told sg-unfolded">
   <input id="link-text" class="ta-link" type="text" readonly aria-label="The link" hidden>
   <p id="link-notes" class="sg-quiet" role="status"></p>
   </div>

@@ -18,7 +18,7 @@ STRIP = """
 <section class="sg sg-strip" data-piece="strip" aria-label="The text">
   <div class="sg-shading">
     <fieldset class="sg-choices">
-      <legend>The shading shows, for a character,</legend>
+      <legend class="sg-spoken">The shading shows, for a character,</legend>
       <label><input type="radio" name="sg-direction" data-view="direction" value="looks at">
         <span>looks at</span></label>
       <label><input type="radio" name="sg-direction" data-view="direction" value="looked at by">

@@ -79,7 +79,7 @@ TEMPLATE = f"""
       <figure><figcaption>changed</figcaption><div class="wi-text" id="what-if-written-after"></div></figure>
     </div>
     <h2 id="what-if-maps-heading"></h2>
-    <fieldset class="sg-choices"><legend>Whose attention is compared</legend>
+    <fieldset class="sg-choices"><legend class="sg-spoken">Whose attention is compared</legend>
       <label><input type="radio" name="wi-whose" value="most" checked><span>the head that changed most</span></label>
       <label><input type="radio" name="wi-whose" value="chosen"><span>the chosen head</span></label></fieldset>
     <div class="wi-maps">

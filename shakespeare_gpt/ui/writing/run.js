@@ -145,7 +145,7 @@ export async function copy() {
     await navigator.clipboard.writeText(text);
   } catch {
     // In a frame the clipboard may be closed to scripts; selecting and copying is not.
-    const area = element("textarea", { class: "run-spoken" });
+    const area = element("textarea", { class: "sg-spoken" });
     area.value = text;
     document.body.append(area);
     area.select();

@@ -25,9 +25,9 @@ FIRST = next(iter(EXAMPLES.values()))
 
 # The sampler's other settings, temperature, top-k and top-p, stand beside the bars that they move (text/next_character.py).
 SETTINGS = f"""
-  <details id="settings">
+  <details id="settings" class="sg-unfolds">
     <summary>Length, seed</summary>
-    <div class="run-settings">
+    <div class="run-settings sg-unfolded">
       <label>Length <input type="number" data-setting="length"> <span>characters to write</span></label>
       <label>Seed <input type="number" data-setting="seed"> <span>the same seed writes the same text again; -1
         draws a new one each time</span></label>
@@ -51,7 +51,7 @@ BEGIN = f"""
 
 RUN = """
 <p class="run-status"></p>
-<p class="run-spoken" role="status"></p>
+<p class="run-spoken sg-spoken" role="status"></p>
 <div class="run-cards"></div>
 """
 

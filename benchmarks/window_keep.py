@@ -47,12 +47,12 @@ def main() -> None:
     cache = KVCache(model)
     ids = validation[None, :T]
     prefill(model, cache, ids[:, : T // 2])
-    decoder = FastDecoder(model, cache)
+    decoder = FastDecoder(model)
 
     def decode_at_half() -> None:
         cache.reset()
         cache.advance(T // 2)
-        decoder.decode([0])
+        decoder.decode([0], [cache])
 
     def prefill_part(count: int) -> None:
         cache.reset()

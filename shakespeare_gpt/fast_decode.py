@@ -1,4 +1,4 @@
-"""One more character, fast: `generation.decode` said again in numpy.
+"""One more character for each of many texts, fast: `generation.decode` said again in numpy.
 
 A character takes 2.7M multiplications, about 0.2 ms of one core's time. `GPT.forward` needs far longer: every
 PyTorch call takes some microseconds before it begins to compute, and a step makes hundreds of them. The same
@@ -7,6 +7,8 @@ arithmetic is written here in as few calls as possible, each writing into memory
 - What is constant is worked into the weights beforehand (see `Weights`).
 - numpy's calls begin soonest, so they do the work. Two functions that numpy does not have as one call, softmax
   and erf, are PyTorch's, on the same memory.
+- The texts are rows of one batch, each as long as it is: they share every product with a matrix, which then reads the
+  weights once for all of them, and attend each to its own cache.
 
 `model.py` says what is computed and why; the tests hold this file to it.
 """
@@ -15,6 +17,8 @@ from __future__ import annotations
 
 import math
 import weakref
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -62,18 +66,24 @@ class Weights:
 
     @staticmethod
     def of(model: GPT) -> Weights:
-        """The Weights of this model: made once, and again when a parameter has changed.
-
-        PyTorch counts the changes of a tensor. It does not see one made through `parameter.data`.
-        """
-        state = [(p.data_ptr(), 0 if p.is_inference() else p._version) for p in model.parameters()]
-        kept = _kept.get(model)
-        if kept is None or kept[0] != state:
-            kept = _kept[model] = (state, Weights(model))
-        return kept[1]
+        """The Weights of this model: made once, and again when a parameter has changed."""
+        return made_for(model, Weights)
 
 
-_kept: weakref.WeakKeyDictionary[GPT, tuple[list, Weights]] = weakref.WeakKeyDictionary()
+Made = TypeVar("Made")
+_made: weakref.WeakKeyDictionary[GPT, dict[Callable, tuple[list, Any]]] = weakref.WeakKeyDictionary()
+
+
+def made_for(model: GPT, make: Callable[[GPT], Made]) -> Made:
+    """`make(model)`, made once, and again when a parameter has changed.
+
+    PyTorch counts the changes of a tensor. It does not see one made through `parameter.data`.
+    """
+    state = [(p.data_ptr(), 0 if p.is_inference() else p._version) for p in model.parameters()]
+    made = _made.setdefault(model, {})
+    if make not in made or made[make][0] != state:
+        made[make] = state, make(model)
+    return made[make][1]
 
 
 def single(a: np.ndarray) -> np.ndarray:
@@ -87,35 +97,38 @@ def centred(a: np.ndarray) -> np.ndarray:
 
 
 class FastDecoder:
-    """Reads one more character of each text into a cache, for models in float32 on the CPU."""
+    """Reads one more character of each text into its cache, for models in float32 on the CPU."""
 
-    def __init__(self, model: GPT, cache: KVCache) -> None:
-        self.cache, self.weights = cache, Weights.of(model)
-        self.keys_values = cache.both.numpy()  # the cache's own memory
-        c, B, C = model.config, cache.keys.shape[1], model.config.n_embd
+    def __init__(self, model: GPT) -> None:
+        self.config, self.weights = model.config, Weights.of(model)
+        self._make_room(1)
+
+    @staticmethod
+    def suits(model: GPT) -> bool:
+        return all(p.device.type == "cpu" and p.dtype == torch.float32 for p in model.parameters())
+
+    def _make_room(self, B: int) -> None:
+        c, C = self.config, self.config.n_embd
 
         def empty(*shape: int) -> np.ndarray:
             return np.empty(shape, dtype=np.float32)
 
         self.x, self.normed, self.added = empty(B, C), empty(B, C), empty(B, C)  # x is the residual stream
         self.qkv = empty(B, 3 * C)
-        self.scores = empty(B * c.n_head * c.context_length)
         self.heads = empty(B, c.n_head, 1, c.head_size)
         self.u, self.gelu = empty(B, 4 * C), empty(B, 4 * C)
         # The same memory in other shapes and types.
-        self.rows = list(zip(self.x, self.normed, strict=True))
-        qkv = self.qkv.reshape(B, 3, c.n_head, 1, c.head_size).swapaxes(0, 1)
-        self.q, self.kv = qkv[0], qkv[1:]
+        qkv = self.qkv.reshape(B, 3, c.n_head, 1, c.head_size)
+        self.q, self.kv = qkv[:, 0], qkv[:, 1:]  # (B, n_head, 1, head_size), (B, 2, n_head, 1, head_size)
         self.side_by_side = self.heads.reshape(B, C)
         self.u_tensor, self.gelu_tensor = torch.from_numpy(self.u), torch.from_numpy(self.gelu)
         self.product = np.dot if B == 1 else product
 
-    @staticmethod
-    def suits(model: GPT) -> bool:
-        return all(p.device.type == "cpu" and p.dtype == torch.float32 for p in model.parameters())
-
-    def decode(self, ids: list[int]) -> np.ndarray:
-        """What `generation.decode` answers: the logits of the next character, float32 (B, vocab_size)."""
+    def decode(self, ids: Sequence[int], caches: Sequence[KVCache]) -> np.ndarray:
+        """What `generation.decode` answers for each cache of one row: the logits, float32 (B, vocab_size)."""
+        B, n_head = len(ids), self.config.n_head
+        if len(self.x) != B:
+            self._make_room(B)
         weights, x, added, u, gelu, product = (
             self.weights,
             self.x,
@@ -124,21 +137,37 @@ class FastDecoder:
             self.gelu,
             self.product,
         )
-        T, S = self.cache.length, self.cache.length + 1
-        B, n_head = self.heads.shape[:2]
-        scores = self.scores[: B * n_head * S].reshape(B, n_head, 1, S)
-        scores_tensor = torch.from_numpy(scores)
-        new = self.keys_values[..., T:S, :]  # (n_layer, 2, B, n_head, 1, head_size)
-        keys = self.keys_values[:, 0, :, :, :S].swapaxes(3, 4)  # (n_layer, B, n_head, head_size, S)
-        values = self.keys_values[:, 1, :, :, :S]  # (n_layer, B, n_head, S, head_size)
+        lengths = [cache.length for cache in caches]
+        widest = max(lengths) + 1
+        # Where a text is shorter than the longest its scores are -inf, and its attention 0.
+        scores = np.full((B, n_head, 1, widest), -np.inf, dtype=np.float32)
+        attention = np.empty_like(scores)
+        scores_tensor, attention_tensor = torch.from_numpy(scores), torch.from_numpy(attention)
+        rows = []
+        for row, (cache, T) in enumerate(zip(caches, lengths, strict=True)):
+            memory = cache.both.numpy()[:, :, 0]  # (n_layer, 2, n_head, context_length, head_size)
+            rows.append(
+                (
+                    memory[..., T : T + 1, :],  # where the new keys and values go
+                    self.kv[row],
+                    self.q[row],
+                    memory[:, 0, :, : T + 1].swapaxes(2, 3),  # (n_layer, n_head, head_size, T + 1)
+                    memory[:, 1, :, : T + 1],  # (n_layer, n_head, T + 1, head_size)
+                    scores[row, :, :, : T + 1],
+                    attention[row, :, :, : T + 1],
+                    self.heads[row],
+                )
+            )
 
-        np.add(weights.token[ids], weights.position[T], out=x)
+        np.add(weights.token[ids], weights.position[lengths], out=x)
         for layer, (query_key_value, projection, expand, contract) in enumerate(weights.blocks):
             product(self.norm(), query_key_value, out=self.qkv)
-            new[layer] = self.kv
-            np.matmul(self.q, keys[layer], out=scores)
-            torch.softmax(scores_tensor, dim=-1, out=scores_tensor)
-            np.matmul(scores, values[layer], out=self.heads)
+            for new, kv, q, keys, _, row_scores, _, _ in rows:
+                new[layer] = kv
+                np.matmul(q, keys[layer], out=row_scores)
+            torch.softmax(scores_tensor, dim=-1, out=attention_tensor)
+            for _, _, _, _, values, _, row_attention, heads in rows:
+                np.matmul(row_attention, values[layer], out=heads)
             x += product(self.side_by_side, projection, out=added)
 
             product(self.norm(), expand, out=u)
@@ -146,15 +175,15 @@ class FastDecoder:
             gelu += 1
             gelu *= u
             x += product(gelu, contract, out=added)
-        self.cache.advance(1)
+        for cache in caches:
+            cache.advance(1)
         logits = np.empty((B, weights.head.shape[1]), dtype=np.float32)
         return product(self.norm(), weights.head, out=logits)
 
     def norm(self) -> np.ndarray:
         """x / sqrt(x . x + C eps), what is left of a layer norm."""
-        for x, normed in self.rows:
-            np.multiply(x, 1 / math.sqrt(x.dot(x) + self.weights.eps), out=normed)
-        return self.normed
+        squares = np.einsum("bc,bc->b", self.x, self.x)
+        return np.divide(self.x, np.sqrt(squares + self.weights.eps)[:, None], out=self.normed)
 
 
 def product(a: np.ndarray, matrix: np.ndarray, out: np.ndarray) -> np.ndarray:

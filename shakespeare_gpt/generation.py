@@ -9,7 +9,8 @@ import random
 import secrets
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -19,7 +20,7 @@ from torch import Tensor
 
 from shakespeare_gpt.arrays import float64
 from shakespeare_gpt.checkpoint import CheckpointError, load
-from shakespeare_gpt.fast_decode import FastDecoder
+from shakespeare_gpt.fast_decode import FastDecoder, made_for
 from shakespeare_gpt.intervention import Intervention
 from shakespeare_gpt.model import GPT, NOTHING, KVCache
 from shakespeare_gpt.sampling import Distribution, Sampling, distribution, is_number, sample, whole_number
@@ -40,74 +41,6 @@ def prefill(model: GPT, cache: KVCache | None, ids: Tensor, intervention: Interv
 def decode(model: GPT, cache: KVCache, ids: Tensor, intervention: Intervention = NOTHING) -> Tensor:
     """Read one more character, (B,), into the cache; the logits of the next one, (B, vocab_size)."""
     return model(ids[:, None], cache, intervention=intervention)[:, -1]
-
-
-class Window:
-    """The texts that are being written, all of one length, and the part of them that the model sees.
-
-    Inside the context every character costs one `decode`. A learned position embedding ties a key to its
-    place in the window, so a full window cannot slide: its last half is read again with `prefill`, and
-    writing goes on from there. A character then sees between half a context and a whole one, and costs, on
-    average, one decode and the prefill of one character, however long the text grows.
-
-    Half is a choice by measurement (benchmarks/window_keep.py): beside a full window for every character it
-    costs a few thousandths of a nat. To keep three quarters halves that, but makes the prefill three times
-    as dear; to keep a quarter saves little more time.
-
-    Where characters see later ones (an Intervention with `no_mask`) every new character changes what the
-    earlier ones hand over: the last context_length characters are then read again for each.
-
-    Attributes:
-        texts: the ids of each text, the prompt included.
-        start: index of the first character that the model saw for the latest `logits`.
-    """
-
-    def __init__(self, model: GPT, prompt: list[int], num_samples: int, intervention: Intervention) -> None:
-        self.model, self.intervention = model, intervention
-        self.texts = [list(prompt) for _ in range(num_samples)]
-        self.start = max(0, len(prompt) - model.config.context_length)
-        self.cache: KVCache | None = None
-        self.fast: FastDecoder | None = None
-
-    def logits(self) -> np.ndarray:
-        """The logits of the next character of each text, float64 (num_samples, vocab_size)."""
-        training = self.model.training
-        if training:  # without dropout
-            self.model.eval()
-        try:
-            return self._logits().astype(np.float64)
-        finally:
-            if training:
-                self.model.train()
-
-    def append(self, ids: list[int]) -> None:
-        """Add one character to each text."""
-        for text, i in zip(self.texts, ids, strict=True):
-            text.append(i)
-
-    def _logits(self) -> np.ndarray:
-        length, context = len(self.texts[0]), self.model.config.context_length
-        if self.intervention.no_mask:
-            self.start = max(0, length - context)
-            return float64(prefill(self.model, None, self._ids(self.start), self.intervention))
-        if self.cache is None:  # the prompt is the same in every text: read it once
-            cache = KVCache(self.model)
-            logits = prefill(self.model, cache, self._ids(self.start)[:1], self.intervention)
-            self.cache = cache.repeat(len(self.texts)) if len(self.texts) > 1 else cache
-            if not self.intervention and FastDecoder.suits(self.model):
-                self.fast = FastDecoder(self.model, self.cache)
-            return float64(logits).repeat(len(self.texts), axis=0)
-        if self.cache.length == context:
-            self.start = length - kept(context)
-            self.cache.reset()
-            return float64(prefill(self.model, self.cache, self._ids(self.start), self.intervention))
-        if self.fast is not None:
-            return self.fast.decode([text[-1] for text in self.texts])
-        return float64(decode(self.model, self.cache, self._ids(length - 1)[:, 0], self.intervention))
-
-    def _ids(self, start: int) -> Tensor:
-        device = self.model.token_embedding.weight.device
-        return torch.tensor([text[start:] for text in self.texts], device=device)
 
 
 def kept(context_length: int) -> int:
@@ -152,6 +85,147 @@ class Step:
     def entropy(self) -> float:
         """Of the distribution it was drawn from, in bits; 0 means that there was no choice."""
         return float(self.distribution.entropy)
+
+
+class Row:
+    """A text that is being written, and the part of it that the model sees.
+
+    Inside the context every character costs one `decode`. A learned position embedding ties a key to its
+    place in the window, so a full window cannot slide: its last half is read again with `prefill`, and
+    writing goes on from there. A character then sees between half a context and a whole one, and costs, on
+    average, one decode and the prefill of one character, however long the text grows.
+
+    Half is a choice by measurement (benchmarks/window_keep.py): beside a full window for every character it
+    costs a few thousandths of a nat. To keep three quarters halves that, but makes the prefill three times
+    as dear; to keep a quarter saves little more time.
+
+    Where characters see later ones (an Intervention with `no_mask`) every new character changes what the
+    earlier ones hand over: the last context_length characters are then read again for each.
+
+    Attributes:
+        text: its ids, the prompt included.
+        start: index of the first character that the model saw for the latest logits.
+        cache: of what it has read since; None before the first time.
+    """
+
+    def __init__(
+        self,
+        model: GPT,
+        prompt: list[int],
+        sampling: Sampling,
+        seed: int,
+        intervention: Intervention = NOTHING,
+    ) -> None:
+        self.text, self.sampling, self.intervention = list(prompt), sampling, intervention
+        # Python's own generator: its sequence for a seed is promised to stay the same in later versions.
+        self.numbers = random.Random(seed)
+        self.context = model.config.context_length
+        self.start = max(0, len(prompt) - self.context)
+        self.cache: KVCache | None = None
+
+    @property
+    def reads(self) -> bool:
+        """Is its window read (again) for the next character, instead of one more character?"""
+        return self.intervention.no_mask or self.cache is None or self.cache.length == self.context
+
+    def move(self) -> list[int]:
+        """The window that is read next, at the place to which it moves."""
+        if self.intervention.no_mask:
+            self.start = max(0, len(self.text) - self.context)
+        elif self.cache is not None:
+            self.start = len(self.text) - kept(self.context)
+        return self.text[self.start :]
+
+
+class Writer:
+    """Writes one more character of many texts at once: each at its own place, and each as if it were alone.
+
+    In float32 the logits of a text differ in their last digits with the number of texts beside it, as with the processor
+    and with PyTorch's version. So a draw that so small an error could turn, about one in five thousand, is made again
+    from logits in float64: the same seed writes the same text, to the letter, whoever writes beside it.
+    """
+
+    ERROR = (
+        5e-5  # of a logit in float32, at most: seven times the largest of the bundled model's that was seen
+    )
+
+    def __init__(self, model: GPT) -> None:
+        self.model = model
+        self.device = model.token_embedding.weight.device
+
+    @cached_property
+    def fast(self) -> FastDecoder | None:
+        return FastDecoder(self.model) if FastDecoder.suits(self.model) else None
+
+    def write(self, rows: Sequence[Row]) -> list[Step]:
+        """Adds a character to each of these texts."""
+        training = self.model.training
+        if training:  # without dropout
+            self.model.eval()
+        try:
+            return self._drawn(rows, self._logits(rows))
+        finally:
+            if training:
+                self.model.train()
+
+    def _logits(self, rows: Sequence[Row]) -> np.ndarray:
+        """The logits of the next character of each text, float64 (B, vocab_size)."""
+        logits = np.empty((len(rows), self.model.config.vocab_size))
+        fast: list[int] = []
+        read: dict[tuple, int] = {}  # which row has read this window
+        for i, row in enumerate(rows):
+            if row.reads:
+                window = row.move()
+                twin = read.setdefault((row.intervention, *window), i)
+                if twin == i:
+                    logits[i] = self._read(row, window)
+                else:
+                    logits[i], cache = logits[twin], rows[twin].cache
+                    row.cache = cache and cache.copy()
+            elif row.intervention or self.fast is None:
+                assert row.cache is not None
+                ids = torch.tensor(row.text[-1:], device=self.device)
+                logits[i] = float64(decode(self.model, row.cache, ids, row.intervention))[0]
+            else:
+                fast.append(i)
+        if fast and self.fast is not None:
+            caches = [cache for i in fast if (cache := rows[i].cache)]
+            logits[fast] = self.fast.decode([rows[i].text[-1] for i in fast], caches)
+        return logits
+
+    def _read(self, row: Row, window: list[int]) -> np.ndarray:
+        if not row.intervention.no_mask:
+            row.cache = row.cache or KVCache(self.model)
+            row.cache.reset()
+        ids = torch.tensor([window], device=self.device)
+        return float64(prefill(self.model, row.cache, ids, row.intervention))[0]
+
+    def _drawn(self, rows: Sequence[Row], logits: np.ndarray) -> list[Step]:
+        alike: dict[Sampling, list[int]] = {}
+        for i, row in enumerate(rows):
+            alike.setdefault(row.sampling, []).append(i)
+        numbers = np.array([row.numbers.random() for row in rows])
+        chosen = np.empty(len(rows), dtype=int)
+        for sampling, those in alike.items():
+            chosen[those], sure = sample(logits[those], sampling, numbers[those], self.ERROR)
+            for i in np.array(those)[~sure].tolist():
+                logits[i] = exact_logits(self.model, rows[i])
+                chosen[i] = sample(logits[[i]], sampling, numbers[[i]])[0][0]
+        vocabulary, steps = self.model.tokenizer.vocabulary, []
+        for row, i, told in zip(rows, chosen.tolist(), logits, strict=True):
+            row.text.append(i)
+            steps.append(Step(vocabulary[i], i, row.start, told, row.sampling))
+        return steps
+
+
+def exact_logits(model: GPT, row: Row) -> np.ndarray:
+    """The logits of the next character from one pass in float64 over what the row sees, (vocab_size,)."""
+    ids = torch.tensor([row.text[row.start :]], device=model.token_embedding.weight.device)
+    return float64(prefill(made_for(model, in_float64), None, ids, row.intervention))[0]
+
+
+def in_float64(model: GPT) -> GPT:
+    return deepcopy(model).double().eval()
 
 
 # --- the public functions ----------------------------------------------------------------------------------
@@ -204,31 +278,36 @@ def stream_samples(
     `stream`, with temperature, top_k and top_p as one Sampling.
     """
     max_new_tokens = whole_number("max_new_tokens", max_new_tokens, 0)
-    num_samples = whole_number("num_samples", num_samples, 1)
-    seed = secrets.randbits(31) if seed is None else whole_number("seed", seed, 0)
     if time_limit is not None and not (is_number(time_limit) and time_limit > 0):
         raise ValueError(f"time_limit must be above 0 seconds, or None, not {time_limit!r}.")
-    off = intervention or NOTHING
-    off.check(model.config.n_layer, model.config.n_head)
-    prompt_ids = model.tokenizer.encode(prompt) or model.tokenizer.encode("\n")
+    rows = rows_of(model, prompt, num_samples, sampling, seed, intervention)
 
     def steps() -> Iterator[list[Step]]:
-        # Python's own generator: its sequence for a seed is promised to stay the same in later versions.
-        generators = [random.Random(seed + i) for i in range(num_samples)]
-        vocabulary = model.tokenizer.vocabulary
-        window = Window(model, prompt_ids, num_samples, off)
+        writer = Writer(model)
         deadline = math.inf if time_limit is None else time.monotonic() + time_limit
         for _ in range(max_new_tokens):
             if time.monotonic() >= deadline:
                 return
-            logits = window.logits()
-            chosen = sample(logits, sampling, generators)
-            window.append(chosen)
-            yield [
-                Step(vocabulary[i], i, window.start, logits[row], sampling) for row, i in enumerate(chosen)
-            ]
+            yield writer.write(rows)
 
     return steps()
+
+
+def rows_of(
+    model: GPT,
+    prompt: str,
+    num_samples: int,
+    sampling: Sampling,
+    seed: int | None = None,
+    intervention: Intervention | None = None,
+) -> list[Row]:
+    """The Rows of several texts from one prompt; the arguments are those of `stream_samples`, which it checks."""
+    num_samples = whole_number("num_samples", num_samples, 1)
+    seed = secrets.randbits(31) if seed is None else whole_number("seed", seed, 0)
+    off = intervention or NOTHING
+    off.check(model.config.n_layer, model.config.n_head)
+    ids = model.tokenizer.encode(prompt) or model.tokenizer.encode("\n")
+    return [Row(model, ids, sampling, seed + i, off) for i in range(num_samples)]
 
 
 def continuation(

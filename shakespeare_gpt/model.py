@@ -314,10 +314,10 @@ class KVCache:
         """Empty it; the memory stays."""
         self._length = 0
 
-    def repeat(self, batch_size: int) -> KVCache:
-        """A cache of `batch_size` rows that all hold what the one row of this cache holds."""
+    def copy(self) -> KVCache:
+        """Another one that holds the same."""
         copy = KVCache.__new__(KVCache)
-        copy._use(self.both.repeat(1, 1, batch_size, 1, 1, 1), self._length)
+        copy._use(self.both.clone(), self._length)
         return copy
 
 

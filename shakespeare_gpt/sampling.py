@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 import numbers
 import operator
-import random
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,10 +95,47 @@ def distribution(logits: np.ndarray, sampling: Sampling = UNCHANGED) -> Distribu
     return Distribution(logits, rank, tempered, kept, probabilities)
 
 
-def sample(logits: np.ndarray, sampling: Sampling, generators: Sequence[random.Random]) -> list[int]:
-    """The ids drawn from logits, float64 (B, vocab_size): row i with the next number of generator i."""
-    rows = unnormalized(logits, sampling)
-    return [draw(row, generator.random()) for row, generator in zip(rows, generators, strict=True)]
+def sample(
+    logits: np.ndarray, sampling: Sampling, numbers: np.ndarray, error: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """The characters drawn from logits, and whether a small error in these could have made others of them.
+
+    Args:
+        logits: float64 (B, vocab_size).
+        numbers: from [0, 1), (B,): what falls on each row's distribution.
+        error: by how much each logit may be wrong.
+
+    Returns:
+        The ids, (B,), and a bool for each, (B,): True where all logits that differ from these by `error` at most
+        draw the same.
+    """
+    weights = unnormalized(logits, sampling)
+    ids = draw(weights, numbers)
+    if 2 * error > 50 * sampling.temperature:  # as good as greedy
+        return ids, gap(logits, np.ones_like(ids)) > 2 * error
+    # Such an error changes the odds of a set of characters, p / (1 - p), by this factor less 1 at most.
+    odds = math.expm1(2 * error / max(sampling.temperature, 1e-30))
+    sure = ~near(weights.cumsum(axis=-1), numbers[:, None], odds)
+    if sampling.top_k is not None or sampling.top_p is not None:  # are those kept the right ones?
+        sure &= gap(logits, (weights > 0).sum(axis=-1)) > 2 * error
+    if sampling.top_p is not None and sampling.top_p < 1:
+        left = powers(-np.sort(-logits, axis=-1), sampling.temperature)[:, : sampling.top_k]
+        sure &= ~near(left.cumsum(axis=-1), sampling.top_p, odds)
+    return ids, sure
+
+
+def near(sums: np.ndarray, number: np.ndarray | float, odds: float) -> np.ndarray:
+    """True where a share of the last sum is so near to the number that it may belong on its other side, (B,)."""
+    shares = sums / sums[:, -1:]
+    return (np.abs(shares - number) <= shares * (1 - shares) * odds).any(axis=-1)
+
+
+def gap(logits: np.ndarray, count: np.ndarray) -> np.ndarray:
+    """By how much the last of the `count` largest logits, (B,), is above the next; infinite if there is none."""
+    falling = -np.sort(-logits, axis=-1)
+    falling = np.append(falling, np.full((len(logits), 1), -math.inf), axis=-1)
+    rows = np.arange(len(logits))
+    return falling[rows, count - 1] - falling[rows, count]
 
 
 def unnormalized(logits: np.ndarray, sampling: Sampling) -> np.ndarray:
@@ -150,8 +185,8 @@ def keep(logits: np.ndarray, tempered: np.ndarray, sampling: Sampling) -> np.nda
     return keeps
 
 
-def draw(unnormalized: np.ndarray, number: float) -> int:
-    """The id, of (vocab_size,), on which a number from [0, 1) falls when it is scaled to their sum."""
-    sums = unnormalized.cumsum()
+def draw(unnormalized: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """The ids, (...), of (..., vocab_size), on which numbers from [0, 1), (...), fall when they are scaled to the sums."""
+    sums = unnormalized.cumsum(axis=-1)
     # Even for the largest number below 1 the product is below the sum, so what has no weight is never drawn.
-    return int(sums.searchsorted(number * sums[-1], side="right"))
+    return (sums <= np.asarray(numbers)[..., None] * sums[..., -1:]).sum(axis=-1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
 import secrets
@@ -11,14 +10,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import cache
-from typing import Any
 
 import gradio as gr
 import httpx
 import pytest
 from gradio_client import Client
 
-from shakespeare_gpt.generation import stream_samples
+from shakespeare_gpt import batching
+from shakespeare_gpt.batching import Engine, Run
 from shakespeare_gpt.ui.launch import LAUNCH
 from shakespeare_gpt.ui.writing import api as writing
 
@@ -80,7 +79,7 @@ def eventually(condition: Callable[[], bool]) -> bool:
 
 
 class Pen:
-    """The sampler of the launched app in the hand of a test, which says how far it writes, and counts.
+    """The engine of the launched app in the hand of a test, which says how far it writes, and counts.
 
     At first it writes as always. `hold()` makes it wait, for `give(count)` more characters each time; from then on
     each character is told as it is written. `endless(length)` makes a run that was asked for so many characters go on
@@ -93,14 +92,18 @@ class Pen:
         self._endless: int | None = None
         self._breaks: tuple[int, Exception] | None = None
         self._over = False
-        self._usual = writing.EVERY_SECONDS
+        self._usual = {name: getattr(batching, name) for name in ("EVERY_SECONDS", "EVERY_SECONDS_EACH")}
         self._news = threading.Condition()
         self._monkeypatch = monkeypatch
-        monkeypatch.setattr(writing, "stream_samples", self._stream)
+        self._join, self._leave, self._step = Engine.join, Engine.leave, Engine.step
+        self._runs: set[Run] = set()
+        for name, instead in (("join", self._joined), ("leave", self._left), ("step", self._stepped)):
+            monkeypatch.setattr(Engine, name, method(instead))
 
     def hold(self) -> None:
         self._allowed = 0
-        self._monkeypatch.setattr(writing, "EVERY_SECONDS", 0.0)
+        for name in self._usual:
+            self._monkeypatch.setattr(batching, name, 0.0)
         self._monkeypatch.setattr(writing, "TIME_LIMIT", 10.0**6)  # s: it may have to wait long
 
     def give(self, count: int) -> None:
@@ -120,7 +123,8 @@ class Pen:
 
     def let_go(self) -> None:
         """From here on it writes as always."""
-        self._monkeypatch.setattr(writing, "EVERY_SECONDS", self._usual)
+        for name, value in self._usual.items():
+            self._monkeypatch.setattr(batching, name, value)
         with self._news:
             self._allowed = math.inf
             self._news.notify_all()
@@ -137,32 +141,43 @@ class Pen:
         with self._news:
             assert self._news.wait_for(condition, PATIENCE), (self.begun, self.characters, self.ended)
 
-    def _stream(self, model: Any, prompt: str, num_samples: int, max_new_tokens: int, *how: Any, **more: Any):
-        rows = stream_samples(model, prompt, num_samples, max_new_tokens, *how, **more)
-        return self._counted(rows, max_new_tokens)
-
-    def _counted(self, rows: Iterator, length: int) -> Iterator:
+    def _joined(self, engine: Engine, run: Run) -> None:
+        if run.left == self._endless:
+            run.left = math.inf
         with self._news:
             self.begun += 1
+            self._runs.add(run)
             self._news.notify_all()
-        try:
-            if length == self._endless:
-                rows = itertools.chain(rows, itertools.cycle([next(rows)]))
-            for row in rows:
-                with self._news:
-                    self._news.wait_for(lambda: self._allowed > 0 or self._over)
-                    if self._over:
-                        return
-                    if self._breaks and self.characters == self._breaks[0]:
-                        raise self._breaks[1]
-                    self._allowed -= 1
-                    self.characters += 1
-                    self._news.notify_all()
-                yield row
-        finally:
-            with self._news:
-                self.ended += 1
-                self._news.notify_all()
+        self._join(engine, run)
+
+    def _left(self, engine: Engine, run: Run) -> None:
+        self._leave(engine, run)
+        with self._news:
+            self.ended += run in self._runs
+            self._runs.discard(run)
+            self._news.notify_all()
+
+    def _stepped(self, engine: Engine, turn: list[Run]) -> None:
+        with self._news:
+            self._news.wait_for(lambda: self._allowed > 0 or self._over or not self._runs.intersection(turn))
+            turn = [run for run in turn if run in self._runs]  # the others were stopped meanwhile
+            if self._over:
+                for run in turn:
+                    run.deadline = -math.inf
+            elif self._breaks and self.characters == self._breaks[0]:
+                raise self._breaks[1]
+            elif self._allowed < len(turn):
+                del turn[int(self._allowed) :]
+            self._allowed -= len(turn)
+        self._step(engine, turn)
+        with self._news:
+            self.characters += len(turn)
+            self._news.notify_all()
+
+
+def method(function: Callable[..., None]) -> Callable[..., None]:
+    """A method for a class that is another object's."""
+    return lambda self, *args: function(self, *args)
 
 
 @pytest.fixture

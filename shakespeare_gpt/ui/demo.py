@@ -9,6 +9,7 @@ import gradio as gr
 import torch
 
 import shakespeare_gpt as sg
+from shakespeare_gpt.batching import Engine
 from shakespeare_gpt.checkpoint import ASSETS
 from shakespeare_gpt.experiments import PRICES, read_prices
 from shakespeare_gpt.heads import HEADS, read_heads
@@ -67,14 +68,15 @@ def build_demo(model: GPT | None = None, folder: Path = ASSETS) -> Page:
     model = model or sg.load(None if folder == ASSETS else folder)
     # One thread a product: the matrices are small, and writing and looking each have a core of two.
     torch.set_num_threads(1)
+    engine = Engine(model)
     traces, snapshots, config = TraceCache(model), Snapshots(model, folder), model.config
     writing, text, attention = (
-        Writing(model),
+        Writing(engine),
         Text(model, traces),
         Attention(model, traces, snapshots, folder),
     )
     mattered, two_texts = Mattered(model, traces), TwoTexts(model, traces)
-    inside, what_if = Inside(model, traces), WhatIf(model, traces, folder)
+    inside, what_if = Inside(model, traces), WhatIf(engine, traces, folder)
     about, score = About(model, snapshots, folder), Score(model)
     with Page(title="Shakespeare GPT", analytics_enabled=False, delete_cache=(3600, 3600)) as demo:
         demo.facts = page_facts(model, HELP, writing_tab.EXAMPLES)
@@ -104,16 +106,16 @@ def build_demo(model: GPT | None = None, folder: Path = ASSETS) -> Page:
             with gr.Tab(TABS[3]):
                 model_tab.build(model)
 
-        looking_lane, writing_lane = Lane("looking"), Lane("writing")
+        looking_lane, slow_lane = Lane("looking"), Lane("slow")
         for public in (attention.public, mattered.public):
             endpoints.register(looking_lane, public, public=True)
         for feature in (attention, mattered, text, score, inside, what_if, two_texts, about):
             endpoints.register(looking_lane, feature.endpoints)
         for slow in (attention.slow_endpoints, about.slow_endpoints):
-            endpoints.register(writing_lane, slow, later=True)
-        endpoints.register_in_turns(writing_lane, what_if.in_turns)
-        endpoints.register_streams(writing_lane, writing.streams)
-        writing_tab.connect(controls, writing_lane, writing)
+            endpoints.register(slow_lane, slow)
+        endpoints.register_waiting(what_if.waiting)
+        endpoints.register_streams(writing.streams)
+        writing_tab.connect(controls, writing)
     demo.queue(max_size=MAX_WAITING, api_open=False)  # what streams goes through the queue
     return demo
 

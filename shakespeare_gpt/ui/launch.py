@@ -10,6 +10,7 @@ from shakespeare_gpt.checkpoint import CheckpointError
 from shakespeare_gpt.ui.core.theme import THEME
 from shakespeare_gpt.ui.demo import build_demo
 from shakespeare_gpt.ui.gradio_seam import files
+from shakespeare_gpt.ui.gradio_seam.endpoints import STREAMS
 
 LAUNCH: dict[str, Any] = {
     "theme": THEME,
@@ -20,6 +21,7 @@ LAUNCH: dict[str, Any] = {
     "max_file_size": "1kb",
     "show_error": False,
     "ssr_mode": False,
+    "max_threads": STREAMS,  # of which Gradio's queue lets no more calls be at work
     "state_session_capacity": 200,  # Gradio keeps what each visitor's page shows; nothing here reads it
 }
 

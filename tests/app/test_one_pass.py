@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from shakespeare_gpt.batching import Engine
 from shakespeare_gpt.intervention import Intervention
 from shakespeare_gpt.snapshots import Snapshots
 from shakespeare_gpt.ui.attention.api import Attention
@@ -39,7 +40,7 @@ class Page:
         self.text = Text(self.model, traces)
         self.attention = Attention(self.model, traces, Snapshots(self.model, folder), folder)
         self.inside = Inside(self.model, traces)
-        self.what_if = WhatIf(self.model, traces, folder)
+        self.what_if = WhatIf(Engine(self.model), traces, folder)
 
     def _count(self, model, inputs: tuple[torch.Tensor, ...], how: dict, output: torch.Tensor) -> None:
         seen = model.tokenizer.decode(inputs[0][0].tolist())

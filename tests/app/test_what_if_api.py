@@ -11,6 +11,7 @@ import pytest
 
 import shakespeare_gpt as sg
 from shakespeare_gpt.arrays import softmax
+from shakespeare_gpt.batching import Engine
 from shakespeare_gpt.checkpoint import ASSETS
 from shakespeare_gpt.experiments import Comparison, compare, shuffle, text_loss
 from shakespeare_gpt.intervention import Intervention
@@ -20,7 +21,7 @@ from shakespeare_gpt.ui.what_if import api as what_if_api
 from shakespeare_gpt.ui.what_if import claims
 from shakespeare_gpt.ui.what_if.api import WhatIf
 from shakespeare_gpt.ui.what_if.claims import CLAIMS
-from support import TEXT, small_gpt
+from support import TEXT, run, small_gpt
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,7 @@ def small():
 
 @pytest.fixture(scope="module")
 def api(small) -> WhatIf:
-    return WhatIf(small, TraceCache(small))
+    return WhatIf(Engine(small), TraceCache(small))
 
 
 def unpack(packed: str) -> np.ndarray:
@@ -104,12 +105,12 @@ def test_nothing_off_changes_nothing(api):
 def test_an_experiment_leaves_the_trained_trace_alone(small):
     cache = TraceCache(small)
     before = cache(TEXT).attention.copy()
-    WhatIf(small, cache).what_if(TEXT, {"no_mask": True, "no_positions": True})
+    WhatIf(Engine(small), cache).what_if(TEXT, {"no_mask": True, "no_positions": True})
     np.testing.assert_array_equal(cache(TEXT).attention, before)
 
 
 def test_the_price_is_that_of_exactly_this_intervention(small):
-    api = WhatIf(small, TraceCache(small))
+    api = WhatIf(Engine(small), TraceCache(small))
     entry = {
         "name": "No scale",
         "intervention": {"no_scale": True},
@@ -127,7 +128,7 @@ def test_the_price_is_that_of_exactly_this_intervention(small):
 
 def test_the_continuations_are_generates(small, api):
     told = {"no_positions": True, "heads_off": [[2, 2]]}
-    *_, last = api.what_if_continuation(TEXT, told, 30, 0.9, 20, 0.95, 4)
+    last = run(api.what_if_continuation(TEXT, told, 30, 0.9, 20, 0.95, 4))
     change = Intervention.from_json(told, 3, 4)
     for name, what in (("before", None), ("after", change)):
         wanted = sg.generate(small, TEXT, 30, 0.9, 20, 0.95, 4, intervention=what)
@@ -137,7 +138,7 @@ def test_the_continuations_are_generates(small, api):
 
 def test_a_continuation_ends_in_time(small, api, monkeypatch):
     monkeypatch.setattr(what_if_api, "TIME_LIMIT", 1e-9)
-    *_, last = api.what_if_continuation(TEXT, {"no_mask": True}, 200)
+    last = run(api.what_if_continuation(TEXT, {"no_mask": True}, 200))
     assert len(last["before"]) < 200 and len(last["after"]) < 200
 
 
@@ -170,7 +171,7 @@ def test_every_claim_holds_for_the_trained_model(model, claim):
     price = {one["name"]: one["price"] for one in prices}
     # Some layers lose less than 0.01 nats without their norms: on one short text that can be luck, as the page says.
     dearest = max(range(1, 7), key=lambda layer: price[f"Layer norms of layer {layer} off"])
-    told = WhatIf(model, trained(model)).claim(WIDE, claim, dearest, 3)
+    told = WhatIf(Engine(model), trained(model)).claim(WIDE, claim, dearest, 3)
     assert [check["sentence"] for check in told["checks"] if check["holds"] is not True] == []
 
 
@@ -203,7 +204,7 @@ def test_a_loss_that_does_not_rise_is_told_as_it_is(small):
 
 @pytest.mark.parametrize("claim", ["order", "mask_order"])
 def test_a_text_of_three_characters_is_shuffled_too(model, claim):
-    told = WhatIf(model, TraceCache(model)).claim("abc", claim)
+    told = WhatIf(Engine(model), TraceCache(model)).claim("abc", claim)
     assert told["shuffled"]["text"] == "bac"
     assert [check["holds"] for check in told["checks"]] == [True, True]
 
@@ -242,7 +243,7 @@ BAD_INTERVENTIONS = [
 
 @pytest.mark.parametrize("bad", BAD_INTERVENTIONS, ids=str)
 def test_a_bad_intervention_is_refused_and_not_repeated(api, bad):
-    for call in (lambda: api.what_if(TEXT, bad), lambda: next(api.what_if_continuation(TEXT, bad))):
+    for call in (lambda: api.what_if(TEXT, bad), lambda: run(api.what_if_continuation(TEXT, bad))):
         with pytest.raises(Refused, match="intervention") as refused:
             call()
         assert "<" not in str(refused.value)
@@ -272,7 +273,7 @@ def test_what_is_out_of_range_is_refused(api, more):
 )  # fmt: skip
 def test_bad_settings_of_a_continuation_are_refused(api, more):
     with pytest.raises(Refused):
-        next(api.what_if_continuation(TEXT, {}, **more))
+        run(api.what_if_continuation(TEXT, {}, **more))
 
 
 @pytest.mark.parametrize("claim", ["", "none", None, 3, ["mask"], "<b>"], ids=repr)
@@ -282,7 +283,7 @@ def test_an_unknown_claim_is_refused(api, claim):
 
 
 def test_the_largest_answer_stays_under_a_megabyte(model):
-    told = WhatIf(model, trained(model)).what_if(TEXT * 10, {"no_mask": True}, 6, 6)
+    told = WhatIf(Engine(model), trained(model)).what_if(TEXT * 10, {"no_mask": True}, 6, 6)
     assert len(told["characters"]) == 256
     assert len(json.dumps(told)) < 1_000_000
 

@@ -21,15 +21,16 @@ TEXT = "HAMLET:\nTo be, or not to be"
 # The app as it is, but its first run comes to a halt after so many characters.
 HALTS = """
 import runpy, sys, threading
-from shakespeare_gpt.ui.writing import api
+from shakespeare_gpt.batching import Engine
 
-usual = api.stream_samples
-def halting(*args, **how):
-    for count, row in enumerate(usual(*args, **how)):
-        if count == 60:
-            threading.Event().wait()
-        yield row
-api.stream_samples = halting
+usual, count = Engine.step, 0
+def halting(engine, turn):
+    global count
+    if count == 60:
+        threading.Event().wait()
+    count += 1
+    usual(engine, turn)
+Engine.step = halting
 sys.argv = ["app.py"]
 runpy.run_path("app.py", run_name="__main__")
 """

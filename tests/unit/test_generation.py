@@ -19,7 +19,7 @@ import torch
 import shakespeare_gpt as sg
 from shakespeare_gpt import generation
 from shakespeare_gpt.fast_decode import FastDecoder, Weights
-from shakespeare_gpt.generation import Window, decode, prefill, stream_samples
+from shakespeare_gpt.generation import Row, Writer, decode, exact_logits, prefill, stream_samples
 from shakespeare_gpt.intervention import Intervention
 from shakespeare_gpt.model import NOTHING, KVCache
 from shakespeare_gpt.sampling import Sampling, distribution
@@ -103,16 +103,15 @@ def test_only_the_cache_sets_its_length():
     assert cache.length == 0
 
 
-def test_a_repeated_cache_is_a_copy():
+def test_a_copied_cache_goes_its_own_way():
     cache = KVCache(MODEL)
     ids = random_ids(1, 8)
     prefill(MODEL, cache, ids)
-    three = cache.repeat(3)
-    assert three.keys.shape[1] == 3 and three.length == 8
-    nexts = torch.tensor([1, 2, 3])
-    logits = decode(MODEL, three, nexts)
-    for row, i in enumerate(nexts):
-        close(logits[row], full(MODEL, torch.cat((ids, i.view(1, 1)), 1))[0, -1])
+    for i in range(3):
+        other = cache.copy()
+        assert other.length == 8
+        expected = full(MODEL, torch.cat((ids, torch.tensor([[i]])), 1))[0, -1]
+        close(decode(MODEL, other, torch.tensor([i]))[0], expected)
     assert cache.length == 8
 
 
@@ -127,11 +126,27 @@ def test_the_fast_step_equals_the_full_pass_at_every_position(shape, batch):
     model = small_gpt(1, **shape)
     ids = random_ids(batch, model.config.context_length)
     expected = full(model, ids)
-    cache = KVCache(model, batch)
-    fast = FastDecoder(model, cache)
+    caches = [KVCache(model) for _ in range(batch)]
+    fast = FastDecoder(model)
     for t in range(ids.shape[1]):
-        close(fast.decode(ids[:, t].tolist()), expected[:, t])
-    assert cache.length == ids.shape[1]
+        close(fast.decode(ids[:, t].tolist(), caches), expected[:, t])
+    assert [cache.length for cache in caches] == [ids.shape[1]] * batch
+
+
+def test_the_fast_step_of_texts_of_all_lengths():
+    ids = random_ids(T, T)
+    expected = full(MODEL, ids)
+    caches = [KVCache(MODEL) for _ in range(T)]
+    for row, cache in enumerate(caches[1:], 1):
+        prefill(MODEL, cache, ids[row : row + 1, :row])
+    fast = FastDecoder(MODEL)
+    for count in (T, 5, 1, 8):  # rows that leave, and come back
+        rows = [row for row in range(count) if caches[row].length < T]
+        logits = fast.decode(
+            [int(ids[row, caches[row].length]) for row in rows], [caches[row] for row in rows]
+        )
+        for row, told in zip(rows, logits, strict=True):
+            close(told, expected[row, caches[row].length - 1])
 
 
 def test_the_fast_step_on_the_bundled_checkpoint(model):
@@ -141,8 +156,8 @@ def test_the_fast_step_on_the_bundled_checkpoint(model):
     expected = full(model, ids)[0]
     plain, cache = KVCache(model), KVCache(model)
     prefill(model, plain, ids)
-    fast = FastDecoder(model, cache)
-    logits = np.concatenate([fast.decode([i]) for i in ids[0].tolist()])
+    fast = FastDecoder(model)
+    logits = np.concatenate([fast.decode([i], [cache]) for i in ids[0].tolist()])
     close(logits, expected)
     assert (logits.argmax(1) == expected.argmax(1).numpy()).all()
     close(cache.keys, plain.keys, 1e-3)
@@ -150,14 +165,14 @@ def test_the_fast_step_on_the_bundled_checkpoint(model):
 
 
 def test_fast_and_plain_steps_take_turns_on_one_cache():
-    ids = random_ids(2, T)
+    ids = random_ids(1, T)
     expected = full(MODEL, ids)
-    cache = KVCache(MODEL, 2)
+    cache = KVCache(MODEL)
     prefill(MODEL, cache, ids[:, :4])
-    fast = FastDecoder(MODEL, cache)
+    fast = FastDecoder(MODEL)
     for t in range(4, T):
         if t % 3:
-            close(fast.decode(ids[:, t].tolist()), expected[:, t])
+            close(fast.decode(ids[:, t].tolist(), [cache]), expected[:, t])
         else:
             close(decode(MODEL, cache, ids[:, t]), expected[:, t])
 
@@ -270,8 +285,10 @@ def test_the_cost_of_a_character_does_not_grow(monkeypatch):
     monkeypatch.setattr(
         generation,
         "prefill",
-        lambda m, cache, ids, change: (read.append(ids.shape[1]), original(m, cache, ids, change))[1],
-    )
+        lambda m, cache, ids, change: (cache and read.append(ids.shape[1]), original(m, cache, ids, change))[
+            1
+        ],
+    )  # without a cache it settles a draw
     sg.generate(MODEL, LONG, 50 * T, seed=1)
     kept = generation.kept(T)
     assert read[0] == T and set(read[1:]) == {kept}
@@ -390,6 +407,95 @@ def test_streams_of_one_model_do_not_disturb_each_other():
     assert "".join(b.character for _, b in pairs) == sg.generate(MODEL, "JULIET", 60, seed=2)
 
 
+# --- many texts at once ------------------------------------------------------------------------------------
+
+
+CHANGES = [NOTHING, HEADS_OFF, Intervention(no_mask=True), Intervention(no_positions=True)]
+SAMPLINGS = [Sampling(0.8), Sampling(0), Sampling(1.3, 7), Sampling(0.9, None, 0.8), Sampling(2, 30, 0.95)]
+
+
+def texts_of_a_crowd(
+    model, rows: list[tuple[list[int], Sampling, int, Intervention]], most: int, length: int
+):
+    """What each writes in one batch that they join and leave at odd steps: at most so many at once, so long each."""
+    waiting, writer, texts = list(enumerate(rows)), Writer(model), [""] * len(rows)
+    here: list[tuple[int, Row]] = []
+    for step in itertools.count():
+        if waiting and len(here) < most and step % 3 != 1:
+            number, (prompt, sampling, seed, change) = waiting.pop()
+            here.append((number, Row(model, prompt, sampling, seed, change)))
+        part = here if step % 4 else here[::2]  # and not all go on at each step
+        for (number, _), told in zip(part, writer.write([row for _, row in part]), strict=True):
+            texts[number] += told.character
+        here = [(number, row) for number, row in here if len(texts[number]) < length]
+        if not here and not waiting:
+            return texts
+
+
+def alone(model, prompt: list[int], sampling: Sampling, seed: int, change: Intervention, length: int) -> str:
+    how = sampling.temperature, sampling.top_k, sampling.top_p
+    return sg.generate(model, model.tokenizer.decode(prompt), length, *how, seed, change)
+
+
+def test_a_crowd_writes_what_each_writes_alone():
+    """With other temperatures and cuts, other prompts, things switched off, over the end of the context."""
+    draws = np.random.default_rng(1)
+    rows = []
+    for seed in range(60):
+        prompt = MODEL.tokenizer.encode(LONG[: draws.integers(1, 2 * T)])
+        change = CHANGES[0] if seed % 3 else CHANGES[seed // 3 % len(CHANGES)]
+        rows.append((prompt, SAMPLINGS[seed % len(SAMPLINGS)], seed, change))
+    for most in (3, 17, 60):
+        texts = texts_of_a_crowd(MODEL, rows, most, 2 * T)
+        assert texts == [alone(MODEL, *row, 2 * T) for row in rows]
+
+
+def test_a_class_on_the_bundled_checkpoint_writes_what_each_writes_alone(model):
+    """Thirty at once, half of them from one prompt, past the end of the context."""
+    rows = []
+    for seed in range(30):
+        prompt = model.tokenizer.encode(TEXT if seed % 2 else LONG[seed : 8 * seed + 1])
+        rows.append((prompt, SAMPLINGS[seed % 7 % len(SAMPLINGS)], seed, NOTHING))
+    assert texts_of_a_crowd(model, rows, 30, 200) == [alone(model, *row, 200) for row in rows]
+
+
+def test_logits_in_float32_are_as_good_as_is_said(model):
+    rows = [Row(model, model.tokenizer.encode(LONG[: 40 * i + 1]), Sampling(), i) for i in range(8)]
+    writer = Writer(model)
+    for _ in range(12):
+        for row, step in zip(rows, writer.write(rows), strict=True):
+            i = row.text.pop()
+            close(step.logits, exact_logits(model, row), Writer.ERROR / 2)
+            row.text.append(i)
+
+
+def test_a_draw_that_rounding_could_turn_is_made_from_exact_logits(monkeypatch):
+    """Noise as large as the error allowed for changes no character, and without that care it would."""
+    rows = [(MODEL.tokenizer.encode(TEXT[:9]), SAMPLINGS[seed % 5], seed, NOTHING) for seed in range(12)]
+    monkeypatch.setattr(Writer, "ERROR", 0.02)
+    expected = texts_of_a_crowd(MODEL, rows, 12, 2 * T)
+    noise, usual = np.random.default_rng(1), Writer._logits
+
+    def noisy(self, rows):
+        logits = usual(self, rows)
+        return logits + noise.uniform(-0.02, 0.02, logits.shape)
+
+    monkeypatch.setattr(Writer, "_logits", noisy)
+    assert texts_of_a_crowd(MODEL, rows, 12, 2 * T) == expected
+    monkeypatch.setattr(Writer, "ERROR", 0)
+    assert texts_of_a_crowd(MODEL, rows, 12, 2 * T) != expected
+
+
+def test_one_window_is_read_once_for_all_who_begin_with_it(monkeypatch):
+    reads, original = [], generation.prefill
+    monkeypatch.setattr(
+        generation, "prefill", lambda *args: (args[1] and reads.append(1), original(*args))[1]
+    )
+    rows = [Row(MODEL, MODEL.tokenizer.encode(TEXT[:9]), Sampling(), seed) for seed in range(5)]
+    Writer(MODEL).write(rows)
+    assert len(reads) == 1 and len({id(row.cache) for row in rows}) == 5
+
+
 # --- refusing and stopping ---------------------------------------------------------------------------------
 
 
@@ -436,8 +542,8 @@ def test_a_prompt_must_be_text():
 
 def test_closing_a_stream_ends_the_work(monkeypatch):
     calls = []
-    original = Window.logits
-    monkeypatch.setattr(Window, "logits", lambda self: (calls.append(1), original(self))[1])
+    original = Writer.write
+    monkeypatch.setattr(Writer, "write", lambda self, rows: (calls.append(1), original(self, rows))[1])
     steps = sg.stream(MODEL, TEXT, 1000, seed=1)
     for _ in range(3):
         next(steps)

@@ -29,7 +29,7 @@ FLOORS = [
     {"app", "hub", "nanogpt", "cli"},
     {"ui", "training"},
     {""},
-    {"experiments"},
+    {"experiments", "batching"},
     {"heads", "inside", "effects", "embeddings", "snapshots", "pictures", "generation"},
     {"trace", "checkpoint", "fast_decode"},
     {"model"},

@@ -175,13 +175,49 @@ def test_draws_follow_the_distribution():
 def test_each_row_is_drawn_with_its_own_generator():
     rows = np.array([[0.0, 1, 2], [2, 1, 0], [1, 1, 1]])
     sampling = Sampling(1.3, top_k=2, top_p=0.9)
-    one, two = ([random.Random(seed) for seed in (3, 4, 5)] for _ in range(2))
+    generator = random.Random(3)
     for _ in range(50):
+        numbers = np.array([generator.random() for _ in rows])
         alone = [
-            draw(distribution(row, sampling).probabilities, generator.random())
-            for row, generator in zip(rows, two, strict=True)
+            draw(distribution(row, sampling).probabilities, number)
+            for row, number in zip(rows, numbers, strict=True)
         ]
-        assert sample(rows, sampling, one) == alone
+        assert sample(rows, sampling, numbers)[0].tolist() == alone
+
+
+@pytest.mark.parametrize("error", [1e-2, 1e-5])
+@given(
+    logits=LOGITS,
+    sampling=st.builds(
+        Sampling,
+        st.sampled_from([0, 1e-300, 1e-6, 1e-3]) | TEMPERATURES,
+        st.none() | st.integers(1, 25),
+        st.none() | st.floats(1e-6, 1),
+    ),
+    number=st.floats(0, 1, exclude_max=True),
+    noise=st.integers(0, 1000),
+)
+def test_what_is_sure_is_drawn_whatever_the_error(error, logits, sampling, number, noise):
+    exact = np.array([logits])
+    ids, sure = sample(exact, sampling, np.array([number]), error)
+    wrong = exact + error * np.random.default_rng(noise).uniform(-1, 1, exact.shape)
+    assert not sure[0] or sample(wrong, sampling, np.array([number]))[0] == ids
+
+
+def test_almost_every_draw_is_sure_and_a_tie_is_not():
+    draws = np.random.default_rng(1)
+    logits, numbers = draws.normal(0, 2, (5000, 65)), draws.random(5000)
+    for sampling in (Sampling(), Sampling(0.8, 20), Sampling(0.8, None, 0.9), Sampling(0)):
+        assert sample(logits, sampling, numbers, 1e-5)[1].mean() > 0.997
+    tie = np.array([[1.0, 1.0 - 1e-6, -20]])
+    for sampling, number in (
+        (Sampling(0), 0.3),
+        (Sampling(1, 1), 0.3),
+        (Sampling(1), 0.5),
+        (Sampling(top_p=0.5), 0.3),
+    ):
+        assert not sample(tie, sampling, np.array([number]), 1e-5)[1]
+        assert sample(tie, sampling, np.array([number]), 1e-9)[1] or sampling == Sampling()
 
 
 def test_as_it_stands_a_sampling_changes_nothing():

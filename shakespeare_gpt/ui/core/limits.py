@@ -8,11 +8,14 @@ the input and its range, and never repeats what was sent: Gradio shows messages 
 from __future__ import annotations
 
 import math
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import fields
 from typing import Any
 
 import gradio as gr
 
+from shakespeare_gpt.batching import Full, Piece
 from shakespeare_gpt.intervention import Intervention
 from shakespeare_gpt.sampling import Sampling
 
@@ -38,6 +41,16 @@ class Refused(gr.Error):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, title="Please check", print_exception=False)
+
+
+@asynccontextmanager
+async def writing(pieces: AsyncGenerator[Piece, None]) -> AsyncIterator[AsyncGenerator[Piece, None]]:
+    """What the engine writes; closed at the end, however that comes, and a full house is a refusal."""
+    try:
+        async with aclosing(pieces):
+            yield pieces
+    except Full as error:
+        raise Refused(str(error)) from None
 
 
 def plain(value: Any, depth: int = 0) -> None:

@@ -4,17 +4,17 @@ As in writing/api.py, annotations are real types: Gradio reads them for the API 
 trained, `after` the changed one.
 """
 
-from collections.abc import Callable, Generator
+import asyncio
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from shakespeare_gpt.batching import Engine
 from shakespeare_gpt.checkpoint import ASSETS
 from shakespeare_gpt.experiments import PRICES, Comparison, price, read_prices, text_loss
-from shakespeare_gpt.generation import stream_samples
 from shakespeare_gpt.intervention import Intervention
-from shakespeare_gpt.model import GPT
 from shakespeare_gpt.trace import Window
 from shakespeare_gpt.ui.core import limits
 from shakespeare_gpt.ui.core.packing import numbers, pack
@@ -22,10 +22,9 @@ from shakespeare_gpt.ui.core.traces import TraceCache
 from shakespeare_gpt.ui.what_if.claims import CLAIMS
 
 MAX_LENGTH = 200  # characters that each of the two continuations may have
-TIME_LIMIT = 10.0  # seconds for one of them
+TIME_LIMIT = 10.0  # seconds for them
 LEAST_CHANGE = 1e-5  # of a head's weight: less is rounding
 MAX_ALONE = 12  # things whose single effects are worked out beside the joint one
-PIECE = 10  # characters written before others in the lane have their turn
 
 
 class WhatIf:
@@ -36,11 +35,11 @@ class WhatIf:
         folder: where prices.json lies.
     """
 
-    def __init__(self, model: GPT, trace: TraceCache, folder: Path = ASSETS) -> None:
-        self.model, self.trace = model, trace
-        self.prices = read_prices(model, folder / PRICES.name)
+    def __init__(self, engine: Engine, trace: TraceCache, folder: Path = ASSETS) -> None:
+        self.engine, self.model, self.trace = engine, engine.model, trace
+        self.prices = read_prices(self.model, folder / PRICES.name)
         self.endpoints: list[Callable[..., Any]] = [self.what_if, self.claim]
-        self.in_turns: list[Callable[..., Generator[Any, None, None]]] = [self.what_if_continuation]
+        self.waiting: list[Callable[..., Coroutine[Any, Any, Any]]] = [self.what_if_continuation]
 
     def what_if(
         self,
@@ -132,7 +131,7 @@ class WhatIf:
             for part in parts
         ]
 
-    def what_if_continuation(
+    async def what_if_continuation(
         self,
         text: str,
         intervention: dict[str, Any],
@@ -141,7 +140,7 @@ class WhatIf:
         top_k: int = 0,
         top_p: float = 1.0,
         seed: int = 1,
-    ) -> Generator[dict[str, str], None, None]:
+    ) -> dict[str, str]:
         """What the model writes on as trained and changed, with the same seed, so that only the model differs.
 
         Args:
@@ -161,14 +160,14 @@ class WhatIf:
         length = limits.whole("length", length, 1, MAX_LENGTH)
         seed = limits.whole("seed", seed, 0, limits.MAX_SEED)
         how = limits.sampling(temperature, top_k, top_p, self.model.config.vocab_size)
-        written = {"before": "", "after": ""}
-        for name, what in (("before", None), ("after", change)):
-            steps = stream_samples(self.model, text, 1, length, how, seed, what, TIME_LIMIT)
-            for count, (step,) in enumerate(steps, 1):
-                written[name] += step.character
-                if count % PIECE == 0 or count == length:
-                    yield written
-        yield written  # the time limit may have cut a piece short
+
+        async def written(what: Intervention | None) -> str:
+            begun = self.engine.pieces(text, 1, length, how, seed, what, TIME_LIMIT)
+            async with limits.writing(begun) as pieces:
+                return "".join([step.character async for piece in pieces for (step,) in piece])
+
+        before, after = await asyncio.gather(written(None), written(change))
+        return {"before": before, "after": after}
 
     def claim(self, text: str, claim: str, layer: int = 1, head: int = 1) -> dict[str, Any]:
         """One of the textbook's claims about the transformer, checked on this text with the model's own numbers.

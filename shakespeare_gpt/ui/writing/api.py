@@ -7,25 +7,27 @@ API page, as it reads the docstrings.
 import json
 import secrets
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from typing import Any
 
-from shakespeare_gpt.generation import Step, stream_samples
-from shakespeare_gpt.model import GPT
+import numpy as np
+
+from shakespeare_gpt.batching import Engine
+from shakespeare_gpt.generation import Step
+from shakespeare_gpt.sampling import distribution
 from shakespeare_gpt.ui.core import limits
 
 TIME_LIMIT = 60.0  # seconds that one call may write
-EVERY_CHARACTERS, EVERY_SECONDS = 20, 0.05  # the size of a piece of a stream, whichever comes first
 
 
 class Writing:
     """What writes on from a prompt."""
 
-    def __init__(self, model: GPT) -> None:
-        self.model = model
-        self.streams: list[Callable[..., Generator[Any, None, None]]] = [self.generate]
+    def __init__(self, engine: Engine) -> None:
+        self.engine, self.model = engine, engine.model
+        self.streams: list[Callable[..., AsyncGenerator[Any, None]]] = [self.generate]
 
-    def generate(
+    async def generate(
         self,
         prompt: str,
         max_new_tokens: int = 200,
@@ -33,7 +35,7 @@ class Writing:
         top_k: int = 0,
         top_p: float = 1.0,
         seed: int = -1,
-    ) -> Generator[str, None, None]:
+    ) -> AsyncGenerator[str, None]:
         """Write on from a prompt in the manner of Shakespeare, and stream the text so far.
 
         Every answer is the whole text so far, prompt included; the last one is the result. A new one comes at
@@ -52,17 +54,18 @@ class Writing:
         how = limits.sampling(temperature, top_k, top_p, self.model.config.vocab_size)
         drawn_with = limits.seed(seed)
         written = self.model.tokenizer.normalize(prompt)[0]
-        rows = stream_samples(self.model, written, 1, count, how, drawn_with, time_limit=TIME_LIMIT)
-        for piece in pieces(rows):
-            written += text(step for (step,) in piece)
-            yield written
+        begun = self.engine.pieces(written, 1, count, how, drawn_with, time_limit=TIME_LIMIT)
+        async with limits.writing(begun) as pieces:
+            async for piece in pieces:
+                written += text(step for (step,) in piece)
+                yield written
 
-    def write(
+    async def write(
         self,
         prompt: str,
         place: dict[str, int],
         settings: dict[str, float],
-    ) -> Generator[str, None, None]:
+    ) -> AsyncGenerator[str, None]:
         """Write on from a prompt, for the page: the account of a run as a growing list of lines of JSON.
 
         A text that only grows is cheap to stream: Gradio sends what is new, and the browser reads only that.
@@ -101,33 +104,30 @@ class Writing:
         about = {"run": secrets.token_hex(4), **place, "prompt": normalized or "\n", "seeds": seeds}
         about["settings"] = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
         lines = line(**about, notes=notes)
-        steps = stream_samples(self.model, normalized, samples, length, how, first, time_limit=TIME_LIMIT)
-        for rows in pieces(steps):
-            count += len(rows)
-            written = list(zip(*rows, strict=True))  # by continuation
-            lines += line(texts=[text(steps) for steps in written], steps=[figures(s) for s in written])
-            yield lines
+        written = self.engine.pieces(normalized, samples, length, how, first, time_limit=TIME_LIMIT)
+        async with limits.writing(written) as pieces:
+            async for piece in pieces:
+                count += len(piece)
+                each = list(zip(*piece, strict=True))  # by continuation
+                lines += line(texts=[text(steps) for steps in each], steps=[figures(steps) for steps in each])
+                yield lines
         if count < length:
             notes = [*notes, f"Stopped after {TIME_LIMIT:.0f} seconds, the most that one run may take."]
         yield lines + line(notes=notes, done=True)
-
-
-def pieces(rows: Iterator[list[Step]]) -> Iterator[list[list[Step]]]:
-    """The Steps of a stream a few at a time: one, two, four, ..., at the latest after 20 characters or 50 ms."""
-    piece, begun, size = [], time.monotonic(), 1
-    for row in rows:
-        piece.append(row)
-        if len(piece) >= size or time.monotonic() - begun >= EVERY_SECONDS:
-            yield piece
-            piece, begun, size = [], time.monotonic(), min(2 * size, EVERY_CHARACTERS)
-    if piece:
-        yield piece
 
 
 def text(steps: Iterable[Step]) -> str:
     return "".join(step.character for step in steps)
 
 
-def figures(steps: Iterable[Step]) -> list[list[float]]:
+def figures(steps: Sequence[Step]) -> list[list[float]]:
     """How sure the model was of each character, and what it saw: probability, rank, entropy, start."""
-    return [[round(s.probability, 6), s.rank, round(s.entropy, 4), s.start] for s in steps]
+    told = distribution(np.stack([step.logits for step in steps]), steps[0].sampling)
+    drawn = np.arange(len(steps)), [step.id for step in steps]
+    numbers = (
+        told.probabilities[drawn].round(6),
+        told.rank[drawn],
+        told.entropy.round(4),
+        [step.start for step in steps],
+    )
+    return [list(of_one) for of_one in zip(*(np.asarray(each).tolist() for each in numbers), strict=True)]

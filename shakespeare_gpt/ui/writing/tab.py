@@ -10,7 +10,6 @@ import gradio as gr
 from shakespeare_gpt.ui.core.limits import MAX_SAMPLES
 from shakespeare_gpt.ui.gradio_seam.endpoints import STREAMING
 from shakespeare_gpt.ui.gradio_seam.events import event, on_load
-from shakespeare_gpt.ui.gradio_seam.lanes import Lane
 from shakespeare_gpt.ui.gradio_seam.pieces import piece
 from shakespeare_gpt.ui.writing.api import Writing
 
@@ -94,14 +93,14 @@ def build() -> Controls:
     return Controls(prompt, generate, stop, write_on, clear, copy, result)
 
 
-def connect(controls: Controls, lane: Lane, api: Writing) -> None:
+def connect(controls: Controls, api: Writing) -> None:
     """What the buttons do."""
     place, settings = (
         gr.JSON(visible=False),
         gr.JSON(visible=False),
     )  # run.js fills them in when a button is pressed
     write: dict[str, Any] = {
-        "fn": lane.stream(api.write),
+        "fn": api.write,
         "inputs": [controls.prompt, place, settings],
         "outputs": controls.result,
         "preprocess": False,  # limits.py checks what comes in, with its own messages

@@ -12,7 +12,6 @@ import math
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable
-from functools import partial
 from itertools import accumulate
 
 from shakespeare_gpt.generation import Row, Step, Writer, rows_of
@@ -110,9 +109,14 @@ class Engine:
             ValueError: a setting is out of its range.
         """
         inbox: asyncio.Queue[Piece | BaseException | None] = asyncio.Queue()
-        tell = partial(asyncio.get_running_loop().call_soon_threadsafe, inbox.put_nowait)
+        loop = asyncio.get_running_loop()
         rows = rows_of(self.model, prompt, num_samples, sampling, seed, intervention)
-        run = Run(rows, whole_number("length", length, 1), time_limit, tell)
+        run = Run(
+            rows,
+            whole_number("length", length, 1),
+            time_limit,
+            lambda news: loop.call_soon_threadsafe(inbox.put_nowait, news),
+        )
         self.join(run)
         try:
             while (piece := await inbox.get()) is not None:
@@ -154,13 +158,16 @@ class Engine:
         """Those that go on in the next step: all that read one character more, a few of those that read a window."""
         places = accumulate(len(run.rows) for run in self.runs)
         here = [run for run, place in zip(self.runs, places, strict=True) if place <= TEXTS] or self.runs[:1]
-        turn, reads = [run for run in here if not run.reads], 0
+        turn = [run for run in here if not run.reads]
+        windows: set[object] = set()
         for run in sorted(
             (run for run in here if run.reads), key=lambda run: run.begun
         ):  # first the new ones
-            if reads < READS:
+            # A prompt is read once for all who begin with it.
+            more = windows.union(run.rows if run.begun else [tuple(row.text) for row in run.rows])
+            if not windows or len(more) <= READS:
                 turn.append(run)
-                reads += len(run.rows)
+                windows = more
         return turn
 
     def step(self, turn: list[Run]) -> None:

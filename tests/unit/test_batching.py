@@ -117,7 +117,7 @@ def test_a_few_windows_are_read_in_a_step_while_the_others_go_on(engine):
     old = Told(100)
     engine.join(old)
     step(engine)
-    crowd = [Told(100) for _ in range(10)]
+    crowd = [Told(100, TEXT[:i]) for i in range(1, 11)]
     for one in crowd:
         engine.join(one)
     for count in (4, 8, 10):
@@ -125,11 +125,18 @@ def test_a_few_windows_are_read_in_a_step_while_the_others_go_on(engine):
         assert [one.begun for one in crowd] == [i < count for i in range(10)]
 
 
+def test_all_who_begin_with_the_same_prompt_begin_at_once(engine):
+    crowd = [Told(100, seed=seed) for seed in range(30)]
+    for one in crowd:
+        engine.join(one)
+    assert step(engine) == set(crowd)
+
+
 def test_who_has_nothing_yet_comes_before_those_whose_window_is_full(engine):
     full = [Told(1000, TEXT[:T]) for _ in range(8)]
     for one in full:
         engine.join(one)
-    step(engine), step(engine)  # each has read a full window
+    step(engine)  # each has read a full window
     new = Told(1000)
     engine.join(new)
     assert sum(one.reads for one in full) == 8

@@ -32,6 +32,8 @@ def beside(name: str) -> Path:
 
 ASSETS = beside("assets")
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
+# What lies beside a checkpoint: the record of its training, what was measured, earlier moments.
+MADE_FROM_IT = ("training.json", "heads.json", "prices.json", "snapshots/*.safetensors")
 
 
 class CheckpointError(RuntimeError):
@@ -226,6 +228,22 @@ def scored_on_validation(model: GPT) -> bool:
     Those of a run with --dev are of a part of the training text (training/corpus.py, SPLITS).
     """
     return facts_of(model).get("split", "validation") == "validation"
+
+
+def folder_of(source: str | Path | None) -> Path:
+    """The folder of a checkpoint and of what was made from it: assets/, the folder itself, or one of the Hub's cache.
+
+    Raises:
+        CheckpointError: as for `load`; what was made from it may be missing.
+    """
+    folder = locate(source)[0].parent
+    if source is not None and not os.path.exists(source):
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import HfHubHTTPError, HTTPError, LocalEntryNotFoundError
+
+        with contextlib.suppress(HfHubHTTPError, HTTPError, LocalEntryNotFoundError, OSError, ValueError):
+            return Path(snapshot_download(str(source), allow_patterns=[WEIGHTS, CONFIG, *MADE_FROM_IT]))
+    return folder
 
 
 REMEDY = (

@@ -24,6 +24,8 @@ from shakespeare_gpt.intervention import Intervention
 from shakespeare_gpt.model import GPT
 from shakespeare_gpt.trace import Trace, trace
 
+AT_ONCE = 2**21  # numbers of the residual stream that go through a layer together
+
 
 @dataclass(frozen=True)
 class Effects:
@@ -87,7 +89,9 @@ def effects(model: GPT, text: str, seen: Trace | None = None) -> Effects:
                 )
                 for head in range(n_head)
             ]
-            x = torch.cat([block(x), *without] if layer else without)
+            # A few at a time: of 144 heads over 512 characters the feed-forward alone would take gigabytes.
+            few = max(1, AT_ONCE // (T * model.config.n_embd))
+            x = torch.cat([block(part) for part in x.split(few) if len(part)] + without)
         logits = model.to_logits(x)  # (n_layer * n_head, T, vocab_size)
     finally:
         model.train(was_training)

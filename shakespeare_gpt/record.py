@@ -72,3 +72,21 @@ def text_of(facts: Mapping[str, Any]) -> Text:
         characters if isinstance(characters, int) else None,
         str(facts.get("split", VALIDATION)),
     )
+
+
+# What the page can show at once: thumbnails and pickers, the maps of a layer, a row for each character.
+MOST = {
+    "n_layer": (12, "layers"),
+    "n_head": (12, "heads in a layer"),
+    "context_length": (512, "characters of context"),
+    "vocab_size": (1000, "different characters"),
+}
+
+
+def beyond_the_page(shape: Mapping[str, Any]) -> str | None:
+    """A sentence that says why the page cannot show a model of this shape; None if it can."""
+    over = [f"{shape[key]:,} {what}" for key, (most, what) in MOST.items() if shape[key] > most]
+    if not over:
+        return None
+    limits = ", ".join(f"{most:,} {what}" for most, what in MOST.values())
+    return f"This model has {' and '.join(over)}: more than the page can show, which is {limits}."

@@ -36,6 +36,11 @@ class Tokenizer:
         self.vocabulary = vocabulary
         self._ids = {character: i for i, character in enumerate(vocabulary)}
 
+    @property
+    def blank(self) -> str:
+        """What stands for an empty text: a line break; where the text has none, a space, or its first character."""
+        return next((one for one in "\n " if one in self._ids), self.vocabulary[0])
+
     def __len__(self) -> int:
         return len(self.vocabulary)
 

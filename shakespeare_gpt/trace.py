@@ -10,6 +10,7 @@ import torch
 from shakespeare_gpt.arrays import float32
 from shakespeare_gpt.intervention import Intervention
 from shakespeare_gpt.model import GPT
+from shakespeare_gpt.tokenizer import name
 from shakespeare_gpt.words import plural
 
 
@@ -61,12 +62,13 @@ class Window:
 def window(model: GPT, text: str) -> Window:
     """What the model sees of a text of any length.
 
-    It is normalized; an empty one becomes a line break, the character with which every passage of the corpus begins.
+    It is normalized; an empty one becomes a line break, the character with which every passage of the corpus begins, or
+    what `Tokenizer.blank` has in its place.
     """
     normalized, notes = model.tokenizer.normalize(text)
     if not normalized:
-        normalized = "\n"
-        notes = [*notes, "The text is empty: it starts from a line break."]
+        normalized = model.tokenizer.blank
+        notes = [*notes, f"The text is empty: it starts from {name(normalized)}."]
     context = model.config.context_length
     start = max(0, len(normalized) - context)
     if start:

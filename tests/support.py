@@ -22,7 +22,11 @@ TEXT = "ROMEO:\nBut, soft! what light through yonder window breaks?\nIt is the e
 
 
 def small_gpt(
-    seed: int = 0, std: float | None = 0.3, dtype: torch.dtype = torch.float32, **shape: int | float
+    seed: int = 0,
+    std: float | None = 0.3,
+    dtype: torch.dtype = torch.float32,
+    vocabulary: str = VOCABULARY,
+    **shape: int | float,
 ) -> GPT:
     """A small model in eval mode: 3 layers, 4 heads, 32 wide, context 24 unless told.
 
@@ -32,7 +36,7 @@ def small_gpt(
     """
     torch.manual_seed(seed)
     sizes = {"n_layer": 3, "n_head": 4, "n_embd": 32, "context_length": 24, **shape}
-    model = GPT(GPTConfig(**sizes), TOKENIZER).eval()
+    model = GPT(GPTConfig(len(vocabulary), **sizes), Tokenizer(vocabulary)).eval()
     if std is not None:
         with torch.no_grad():
             for parameter in model.parameters():

@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from shakespeare_gpt.checkpoint import CheckpointError, load, save, save_snapshot, write
 from shakespeare_gpt.model import GPT
+from shakespeare_gpt.record import beyond_the_page
 from shakespeare_gpt.training import corpus, options
 from shakespeare_gpt.training.evaluate import windowed_loss
 from shakespeare_gpt.training.recipe import Recipe
@@ -400,6 +401,9 @@ def learned_text(args: argparse.Namespace, recipe: Recipe, rank: int) -> corpus.
         )
         for note in text.notes:
             print(note)
+        shape = {name: getattr(recipe, name) for name in ("n_layer", "n_head", "context_length")}
+        if said := beyond_the_page({**shape, "vocab_size": len(text.vocabulary)}):
+            print(f"To know beforehand: {said[0].lower()}{said[1:]}")
         if text.sha256 != corpus.SHA256:
             print("Losses on this text compare with losses on this text alone, and with nobody else's.")
     return text

@@ -19,6 +19,7 @@ from shakespeare_gpt.ui.attention import tab as attention_tab
 from shakespeare_gpt.ui.attention.api import Attention
 from shakespeare_gpt.ui.core.facts import TABS, page_facts
 from shakespeare_gpt.ui.core.figures import figures
+from shakespeare_gpt.ui.core.served import served
 from shakespeare_gpt.ui.core.traces import TraceCache
 from shakespeare_gpt.ui.gradio_seam import endpoints
 from shakespeare_gpt.ui.gradio_seam.document import Opening
@@ -54,18 +55,20 @@ HELP = {
 }
 
 
-def build_demo(model: GPT | None = None, folder: Path = ASSETS) -> Page:
+def build_demo(model: GPT | None = None, folder: Path = ASSETS, source: str | None = None) -> Page:
     """The whole page for a model.
 
     Args:
         model: the one whose checkpoint lies in the folder, if none is given.
         folder: where everything else lies that was made from this model: the record of its training, its snapshots,
             the measured heads, the prices. What was made from another one is left out.
+        source: the folder or the Hub repo as whoever started the page named it, for the commands that the page names.
 
     Raises:
-        CheckpointError: the checkpoint is missing or damaged.
+        CheckpointError: the checkpoint is missing or damaged, or larger than the page can show.
     """
     model = model or sg.load(None if folder == ASSETS else folder)
+    about_it = served(model, folder, source)
     # One thread a product: the matrices are small, and writing and looking each have a core of two.
     torch.set_num_threads(1)
     engine = Engine(model)
@@ -77,20 +80,20 @@ def build_demo(model: GPT | None = None, folder: Path = ASSETS) -> Page:
     )
     mattered, two_texts = Mattered(model, traces), TwoTexts(model, traces)
     inside, what_if = Inside(model, traces), WhatIf(engine, traces, folder)
-    about, score = About(model, snapshots, folder), Score(model)
-    with Page(title="Shakespeare GPT", analytics_enabled=False, delete_cache=(3600, 3600)) as demo:
-        demo.facts = page_facts(model, HELP, writing_tab.EXAMPLES)
-        demo.opening = Opening(stage_tab.SENTENCE, stage_tab.DESCRIPTION, writing_tab.FIRST)
+    about, score = About(model, snapshots, folder, about_it), Score(model)
+    with Page(title=about_it.title, analytics_enabled=False, delete_cache=(3600, 3600)) as demo:
+        demo.facts = page_facts(model, HELP, about_it)
+        demo.opening = Opening(stage_tab.SENTENCE, about_it.description, about_it.first)
         with gr.Row(elem_id="top"):
-            stage_tab.build()
-            lessons_tab.build(our_lessons(model, traces, folder))
+            stage_tab.build(about_it.title)
+            lessons_tab.build(our_lessons(model, traces, folder, about_it.first))
             take_away_tab.build(standalone(config))
             stage_tab.projector()
-        first = first_view(text, attention)
+        first = first_view(text, attention, about_it.first)
         with gr.Row(elem_id="stage"):
             with gr.Column(elem_id="stage-text"):
                 lessons_tab.card()
-                controls = writing_tab.build()
+                controls = writing_tab.build(about_it.first)
                 text_tab.build(first, attention_tab.LENSES)
             attention_tab.maps(config)
             text_tab.numbers()
@@ -131,12 +134,11 @@ def standalone(config: GPTConfig) -> dict[str, str]:
     }
 
 
-def first_view(text: Text, attention: Attention) -> dict[str, Any]:
+def first_view(text: Text, attention: Attention, first: str) -> dict[str, Any]:
     """What the page shows when it opens, so that its first map needs no call.
 
     What it points out, "chosen", is found by measurement: see `Attention.first_choice`.
     """
-    first = writing_tab.FIRST
     chosen = attention.first_choice(first)
     return {
         "text": first,
@@ -147,7 +149,7 @@ def first_view(text: Text, attention: Attention) -> dict[str, Any]:
     }
 
 
-def our_lessons(model: GPT, traces: TraceCache, folder: Path) -> list[dict[str, Any]]:
+def our_lessons(model: GPT, traces: TraceCache, folder: Path, first: str) -> list[dict[str, Any]]:
     """The lessons about the text that the page opens with: see lessons.py."""
     measured, prices = read_heads(model, folder / HEADS.name), read_prices(model, folder / PRICES.name)
-    return lessons(Subject(model, traces, writing_tab.FIRST, measured, prices))
+    return lessons(Subject(model, traces, first, measured, prices))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from typing import Any
 
-from shakespeare_gpt.checkpoint import CheckpointError
+from shakespeare_gpt.checkpoint import CheckpointError, folder_of
 from shakespeare_gpt.ui.core.theme import THEME
 from shakespeare_gpt.ui.demo import build_demo
 from shakespeare_gpt.ui.gradio_seam import files
@@ -32,18 +33,27 @@ def parser(**words: Any) -> argparse.ArgumentParser:
     Args:
         words: "prog" and "epilog", as the command is called.
     """
-    return argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         description="Open the page. GRADIO_SERVER_NAME and GRADIO_SERVER_PORT say where it is served.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         **words,
     )
+    parser.add_argument(
+        "--checkpoint",
+        metavar="FOLDER_OR_REPO",
+        default=os.environ.get("SHAKESPEARE_CHECKPOINT") or None,
+        help="the model that is shown, a folder or a Hub repo id; else what SHAKESPEARE_CHECKPOINT names; else the "
+        "bundled one",
+    )
+    return parser
 
 
 def main(arguments: list[str] | None = None, **words: Any) -> int:
     """Serve the page until it is stopped; returns the exit code: 1 for a problem that was explained."""
-    parser(**words).parse_args(arguments)
+    source = parser(**words).parse_args(arguments).checkpoint
     try:
-        demo = build_demo()
+        folder = folder_of(source)
+        demo = build_demo(folder=folder, source=source)
     except CheckpointError as error:
         print(f"Shakespeare GPT cannot start. {error}", file=sys.stderr)
         return 1

@@ -12,8 +12,10 @@ from shakespeare_gpt.model import GPT
 from shakespeare_gpt.sampling import distribution
 from shakespeare_gpt.trace import Trace
 from shakespeare_gpt.ui.attention.payloads import as_role, first_choice, layer, roles_of
-from shakespeare_gpt.ui.writing.tab import FIRST
+from shakespeare_gpt.ui.core.served import SHAKESPEARE
 from support import small_gpt
+
+FIRST = SHAKESPEARE["Romeo"]
 
 
 @pytest.fixture(scope="module")

@@ -29,6 +29,7 @@ from shakespeare_gpt.sampling import distribution, draw, unnormalized
 from shakespeare_gpt.tokenizer import Tokenizer
 from shakespeare_gpt.ui.core import limits
 from shakespeare_gpt.ui.core.facts import CHOICES, page_facts, view
+from shakespeare_gpt.ui.core.served import served
 from shakespeare_gpt.ui.demo import build_demo
 from support import ROOT
 
@@ -204,7 +205,7 @@ def test_sampling(small):
 
 def test_page_facts(small):
     """All but the help: only people read that."""
-    held("page_facts", page_facts(small, {}, {}))
+    held("page_facts", page_facts(small, {}, replace(served(small), examples={})))
 
 
 def test_views(small):

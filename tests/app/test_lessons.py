@@ -16,11 +16,11 @@ from shakespeare_gpt.inside import head_account
 from shakespeare_gpt.intervention import Intervention
 from shakespeare_gpt.model import GPT
 from shakespeare_gpt.ui.core.facts import CHOICES, LESSONS, TABS, view
+from shakespeare_gpt.ui.core.served import SHAKESPEARE
 from shakespeare_gpt.ui.core.traces import TraceCache
 from shakespeare_gpt.ui.demo import our_lessons
 from shakespeare_gpt.ui.lessons.lessons import WORD, Subject, lessons
-from shakespeare_gpt.ui.writing.tab import FIRST
-from support import ASSETS, small_gpt
+from support import ASSETS, VOCABULARY, small_gpt
 
 NAMES = (
     "prediction", "query_and_key", "scale", "mask", "softmax", "value", "heads", "positions", "feed_forward",
@@ -30,10 +30,12 @@ ABLATED = ("scale", "mask", "heads", "positions", "feed_forward", "residual_and_
 
 Lessons = dict[str, dict[str, Any]]
 
+FIRST = SHAKESPEARE["Romeo"]
+
 
 @pytest.fixture(scope="module")
 def told(model: GPT) -> Lessons:
-    return dict(zip(NAMES, our_lessons(model, TraceCache(model), ASSETS), strict=True))
+    return dict(zip(NAMES, our_lessons(model, TraceCache(model), ASSETS, FIRST), strict=True))
 
 
 def words(lesson: dict[str, Any]) -> str:
@@ -253,10 +255,22 @@ def test_nobody_wrote_the_word(corpus: str):
     assert WORD not in corpus
 
 
+ALPHABETS = {
+    "ours": VOCABULARY,
+    "Cyrillic": "\n !,-.АБВГабвгдежзийклмнопрстуфхцчшщыьэюя",
+    "Chinese": "一丁七万丈三上下不与丑专且世丘丙",
+    "two letters": "ab",
+}
+
+
+@pytest.mark.parametrize("alphabet", ALPHABETS)
 @pytest.mark.parametrize("shape", [{}, {"context_length": 128}, {"n_layer": 1, "n_head": 1}])
-def test_there_are_twelve_for_a_model_of_which_nothing_was_measured(shape: dict[str, int]):
-    small = small_gpt(**shape)
-    found = lessons(Subject(small, TraceCache(small), FIRST, None, None))
+def test_there_are_twelve_for_a_model_of_which_nothing_was_measured(shape: dict[str, int], alphabet: str):
+    small = small_gpt(**shape, vocabulary=ALPHABETS[alphabet])
+    first = FIRST if alphabet == "ours" else ALPHABETS[alphabet] * 3
+    found = lessons(Subject(small, TraceCache(small), first, None, None))
+    fits = small.config.context_length > 24 or alphabet != "ours"  # of their own characters the text is short
+    assert ("is invented" in words(found[-1])) == (fits and alphabet != "two letters"), "else it has no room"
     assert len(found) == LESSONS
     for lesson in found:
         assert "nan" not in words(lesson) and "None" not in words(lesson)

@@ -243,9 +243,17 @@ def test_about_tells_the_model(about, api, tiny, folder):
         entry["validation_loss"] for entry in record["history"]
     ]
     assert told["training"]["moments"] == api.moments()
-    assert [one["loss"] for one in told["others"]] == [one.loss for one in PUBLISHED]
+    assert told["others"] == [], "which are of another text"
+    assert told["text"]["loss"] == record["validation_loss"] and not told["text"]["compares"]
     json.dumps(told, allow_nan=False)
     assert about.about() is told  # worked out once
+
+
+def test_the_bundled_model_stands_beside_others_of_the_same_text(model):
+    told = About(model, Snapshots(model)).about()
+    assert [one["loss"] for one in told["others"]] == [one.loss for one in PUBLISHED]
+    assert told["text"]["of"].startswith("the validation text") and "tiny-shakespeare" in told["text"]["of"]
+    assert "Karpathy" in told["data"] and "one megabyte of plays" in told["limits"][0]
 
 
 def test_the_maps_of_the_embeddings(about, tiny):

@@ -15,9 +15,9 @@ import shakespeare_gpt as sg
 from launched import PATIENCE
 from shakespeare_gpt.sampling import Sampling, draw, unnormalized
 from shakespeare_gpt.ui.core import limits
+from shakespeare_gpt.ui.core.served import SHAKESPEARE as EXAMPLES
 from shakespeare_gpt.ui.gradio_seam import events, files, guard
 from shakespeare_gpt.ui.launch import LAUNCH
-from shakespeare_gpt.ui.writing.tab import EXAMPLES
 
 TEXT = "ROMEO:\nBut, soft!"
 

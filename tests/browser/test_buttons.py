@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page
 
 import shakespeare_gpt as sg
 from pages import TIMEOUT, begin, open_settings, press, ready, settings, stopped
-from shakespeare_gpt.ui.writing.tab import EXAMPLES
+from shakespeare_gpt.ui.core.served import SHAKESPEARE as EXAMPLES
 
 PROMPT = "JULIET:\nO"
 

@@ -13,6 +13,7 @@ from shakespeare_gpt.intervention import Intervention
 from shakespeare_gpt.pictures import parts
 from shakespeare_gpt.ui.attention.tab import LENSES, MAPS
 from shakespeare_gpt.ui.core import facts, limits
+from shakespeare_gpt.ui.core.served import served
 from shakespeare_gpt.ui.demo import HELP
 from shakespeare_gpt.ui.gradio_seam import files
 from shakespeare_gpt.ui.text.next_character import NEXT_CHARACTER
@@ -26,7 +27,7 @@ STYLES = {name: files.source(name) for name in files.STYLES}
 
 @pytest.fixture(scope="module")
 def told():
-    return facts.page_facts(small_gpt(), {"h2": ["A sentence."]}, {"Romeo": "ROMEO:"})
+    return facts.page_facts(small_gpt(), {"h2": ["A sentence."]}, served(small_gpt()))
 
 
 def test_they_are_plain_json(told):

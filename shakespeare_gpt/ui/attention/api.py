@@ -26,9 +26,7 @@ from shakespeare_gpt.ui.core.traces import TraceCache
 TEMPERATURE, SEED = 0.8, 7  # with which the earlier selves of the model write
 WRITTEN = 120  # characters
 KEPT = 200  # texts of earlier moments
-UNMEASURED = (
-    "What the heads do was not measured on these weights yet: python -m shakespeare_gpt.training.measure"
-)
+UNMEASURED = "What the heads do was not measured on these weights yet: python -m shakespeare_gpt.training.measure FOLDER"
 NO_RECORD = "There is no record of the training of these weights (training.json)."
 
 
@@ -79,7 +77,7 @@ class Attention:
         """What every character of a text looks at, in one attention head.
 
         Args:
-            text: At most 2,000 characters; its last 256 are what the model sees.
+            text: At most 2,000 characters, of which the model sees the last (256 of the bundled one).
             layer: Which layer, counted from 1.
             head: Which head of that layer, counted from 1.
 
@@ -107,7 +105,7 @@ class Attention:
         """The attention weights of all heads of one layer, packed as 24-bit numbers.
 
         Args:
-            text: At most 2,000 characters; its last 256 are what the model sees.
+            text: At most 2,000 characters, of which the model sees the last (256 of the bundled one).
             layer: Which layer, counted from 1.
 
         Returns:
@@ -124,7 +122,7 @@ class Attention:
         """What the model would say after each layer, at every position: its five most likely characters.
 
         Args:
-            text: At most 2,000 characters; its last 256 are what the model sees.
+            text: At most 2,000 characters, of which the model sees the last (256 of the bundled one).
 
         Returns:
             "layers": after the embedding, after each layer, and last the model's output; of each "characters" (for
@@ -137,7 +135,7 @@ class Attention:
         """Whether the role of each head, found on held-out text, holds on this text.
 
         Args:
-            text: At most 2,000 characters; its last 256 are what the model sees.
+            text: At most 2,000 characters, of which the model sees the last (256 of the bundled one).
 
         Returns:
             "threshold": how far from chance (0) towards all of its weight (1) a head must be. "heads": for each
@@ -155,7 +153,7 @@ class Attention:
         """One attention head as it was at an earlier moment of the training.
 
         Args:
-            text: At most 2,000 characters; its last 256 are what the model sees.
+            text: At most 2,000 characters, of which the model sees the last (256 of the bundled one).
             step: After how many steps of the training; 0 is the untrained model. "moments" in the answer of
                 /about lists them.
             layer: Which layer, counted from 1.
@@ -191,7 +189,7 @@ class Attention:
         """What the model would have written on from a text at an earlier moment of the training: 120 characters.
 
         Args:
-            text: At most 2,000 characters; its last 256 are what the model sees.
+            text: At most 2,000 characters, of which the model sees the last (256 of the bundled one).
             step: After how many steps of the training; 0 is the untrained model. "moments" in the answer of
                 /about lists them.
             seed: The same seed, 0 to 2,147,483,647, draws with the same random numbers at every moment.

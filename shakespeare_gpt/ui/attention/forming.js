@@ -62,7 +62,7 @@ export function mount(root, told) {
     ? `Your text as the model saw it at ${moments.length} moments of its training, from random weights on the left to the finished model on the right.`
     : moments.length
       ? "There are no snapshots of this training, only its beginning and its end: the untrained model, made again from the seed, and the finished one."
-      : "There is no record of the training of these weights, so earlier moments cannot be shown.";
+      : "There is no record of the training of these weights (training.json, which training.train writes), so earlier moments cannot be shown.";
   if (!moments.length) return;
   find(root, ".sg-forming-body").hidden = false;
   slider.max = String(moments.length - 1);

@@ -2,6 +2,7 @@
 // this text. The scores come from held-out text (assets/heads.json) and travel with the page.
 
 import { call } from "../core/api.js";
+import { facts } from "../core/facts.js";
 import { session } from "../core/session.js";
 import { badge, measured as published } from "../core/measured.js";
 import { checked } from "../core/shape.js";
@@ -48,8 +49,7 @@ export function mount(root, told) {
   const line = find(root, ".sg-roles-line");
   table = find(root, "table");
   if (!told) {
-    line.textContent =
-      "What the heads do was not measured on these weights yet. One command does it: python -m shakespeare_gpt.training.measure";
+    line.textContent = `What the heads do was not measured on these weights yet. One command does it: ${facts.measure}`;
     if (table.parentElement) table.parentElement.hidden = true;
     return;
   }

@@ -20,6 +20,7 @@ from shakespeare_gpt.pictures import parts
 from shakespeare_gpt.ui.core import limits
 from shakespeare_gpt.ui.core.figures import colorscale
 from shakespeare_gpt.ui.core.packing import LARGEST
+from shakespeare_gpt.ui.core.served import Served
 
 TABS = ("The layer", "Inside a head", "What if?", "The model", "Two texts")
 
@@ -135,18 +136,21 @@ def space() -> str | None:
     return name if re.fullmatch(r"[\w.-]+/[\w.-]+", name, re.ASCII) else None
 
 
-def page_facts(model: GPT, help: dict[str, list[str]], examples: dict[str, str]) -> dict[str, Any]:
+def page_facts(model: GPT, help: dict[str, list[str]], about: Served) -> dict[str, Any]:
     """Everything that the browser is told before the first text.
 
     Args:
         model: whose shape and vocabulary the page is about.
         help: the sentences of the "?" beside a heading, by the heading's selector: the HELP of all features.
-        examples: texts to begin with, by the name on their button.
+        about: what the page says of the model.
     """
     config = model.config
     shape = {name: getattr(config, name) for name in ("n_layer", "n_head", "context_length", "vocab_size")}
     return {
         "space": space(),
+        "title": about.title,
+        "shakespeare": about.is_shakespeare,
+        "measure": about.measure,  # the command that makes what was not measured
         "model": {**shape, "kept": kept(config.context_length)},
         "vocabulary": model.tokenizer.vocabulary,
         "limits": {
@@ -188,5 +192,5 @@ def page_facts(model: GPT, help: dict[str, list[str]], examples: dict[str, str])
         "breakpoints": BREAKPOINTS,
         "largest": LARGEST,
         "help": help,
-        "examples": examples,
+        "examples": dict(about.examples),
     }

@@ -314,6 +314,9 @@ export interface About {
     hardware: string | null;
     history: [characters: number, training: number, validation: number][];
   } | null;
+  text: { loss: number | null; of: string; compares: boolean; guessing: number } | null;
+  limits: string[];
+  data: string;
   others: { name: string; loss: string; parameters: string; hardware: string; source: string }[];
   characters: {
     points: [number, number][];
@@ -344,6 +347,9 @@ export interface Measured {
 /** What Python and JavaScript both know: see page_facts in facts.py. */
 export interface Facts {
   space: string | null; // USER/NAME of the Space that the page is
+  title: string; // of the page: the model's name
+  shakespeare: boolean; // has it read Shakespeare?
+  measure: string; // the command that makes what was not measured
   model: {
     n_layer: number;
     n_head: number;

@@ -32,7 +32,7 @@ class Inside:
         """One head at one character, step by step: query, keys, scores, mask, softmax, values, what it writes.
 
         Args:
-            text: At most 2,000 characters; its last 256 are what the model sees.
+            text: At most 2,000 characters, of which the model sees the last (256 of the bundled one).
             layer: Which layer, counted from 1.
             head: Which head of the layer, counted from 1.
             position: Which character of the text, counted from 1; 0 is the last one.
@@ -72,7 +72,7 @@ class Inside:
         """How one attention weight comes about, written out with all its numbers, to check with a calculator.
 
         Args:
-            text: At most 2,000 characters; its last 256 are what the model sees.
+            text: At most 2,000 characters, of which the model sees the last (256 of the bundled one).
             layer: Which layer, counted from 1.
             head: Which head of the layer, counted from 1.
             position: The character that looks, counted from 1 in the text; 0 is the last one.
@@ -105,7 +105,7 @@ class Inside:
         """The residual stream at one character: how large each addition is, and what each part says comes next.
 
         Args:
-            text: At most 2,000 characters; its last 256 are what the model sees.
+            text: At most 2,000 characters, of which the model sees the last (256 of the bundled one).
             position: Which character of the text, counted from 1; 0 is the last one.
 
         Returns:

@@ -21,6 +21,7 @@ from shakespeare_gpt.heads import ROLES, THRESHOLD, clearest_row, excess
 from shakespeare_gpt.inside import HeadAccount, head_account
 from shakespeare_gpt.intervention import Intervention
 from shakespeare_gpt.model import GPT
+from shakespeare_gpt.tokenizer import Tokenizer
 from shakespeare_gpt.trace import Trace
 from shakespeare_gpt.ui.core.facts import TABS
 from shakespeare_gpt.ui.core.traces import TraceCache
@@ -445,19 +446,36 @@ class Copier:
 FORESEEN = 0.2  # who gave the right letter so much at first need not copy it
 
 
-def copier(model: GPT, seen: Trace, measured: Mapping[str, Any] | None, word: str = WORD) -> Copier:
+def invented(tokenizer: Tokenizer) -> tuple[str, str]:
+    """A word that nobody ever wrote, and a text in which it stands twice; of the model's own characters if it lacks ours.
+
+    Of fewer than four characters no word can be made: "", and an empty text.
+    """
+    vocabulary = tokenizer.vocabulary
+    if set(COPYING) <= set(vocabulary):
+        return WORD, COPYING
+    signs = [c for c in vocabulary if not c.isspace() and c != tokenizer.blank]
+    small = [c for c in signs if c.islower()]
+    letters = small if len(small) >= len(WORD) else signs
+    word = "".join(np.random.default_rng(len(WORD)).permutation(letters)[: len(WORD)])
+    return (word, f"{word}{tokenizer.blank}{word}") if len(word) > 3 else ("", "")
+
+
+def copier(model: GPT, seen: Trace, measured: Mapping[str, Any] | None, word: str) -> Copier | None:
     """The best induction head, by what was measured; by this text, if nothing was.
 
     And its strongest link to where it should look, from a letter behind which the spelling alone does not tell what comes.
+
+    Returns:
+        None where the window is too short for the word twice.
     """
     text = "".join(seen.characters)
     first, second = text.find(word), text.rfind(word)
-    if not 0 <= first < second:  # a window too short for both
-        layer, head, at = strongest_row(seen)
-        return Copier(layer, head, at, int(seen.attention[layer, head, at].argmax()), None, 0.0)
+    if not word or not 0 <= first < second:
+        return None
     inside = np.arange(1, len(word) - 1)  # of the first letter nobody knows yet which word it begins
     copied = seen.attention[:, :, second + inside, first + inside + 1]  # (n_layer, n_head, len(word) - 2)
-    if measured:
+    if measured and measured["chance"]["induction"] is not None:
         best = max(measured["heads"], key=lambda head: head["induction"])
         layer, head = best["layer"] - 1, best["head"] - 1
         score, by_chance = float(best["induction"]), float(measured["chance"]["induction"])
@@ -471,8 +489,17 @@ def copier(model: GPT, seen: Trace, measured: Mapping[str, Any] | None, word: st
 
 
 def copying(told: Subject) -> Lesson:
-    seen = told.traces(COPYING)
-    found = copier(told.model, seen, told.measured)
+    word, text = invented(told.model.tokenizer)
+    seen = told.traces(text)
+    found = copier(told.model, seen, told.measured, word)
+    if found is None:
+        return Lesson(
+            "Can it copy?",
+            "Point at a few characters, and see how far back they look.",
+            "Who can copy looks at what came after the same letters before. To try it, a word that nobody ever wrote "
+            "must stand in the text twice, and this model sees too few characters for that, or knows too few.",
+            shown(told.seen, told.text, (*told.clear[:2], None), tab=STAGE, direction="looks at"),
+        )
     at, target = found.position, found.target
     given = seen.attention[found.layer, found.head, at, target]
     if found.score is None:
@@ -486,17 +513,13 @@ def copying(told: Subject) -> Lesson:
             f"Its score on random strings written twice is {found.score:.3f} (chance is {found.chance:.3f}, perfect 1): "
             f"{means}."
         )
-    view = shown(seen, COPYING, (found.layer, found.head, at), tab=STAGE, direction="looks at")
-    if found.score is None and WORD not in "".join(seen.characters):
-        return Lesson(
-            "Can it copy?", "Look at the strongest link.", f"This model sees too little. {verdict}", view
-        )
+    view = shown(seen, text, (found.layer, found.head, at), tab=STAGE, direction="looks at")
     p = softmax(seen.logits[[target - 1, at]])
     came = told.model.tokenizer.encode(seen.characters[target])[0]
     return Lesson(
         "Can it copy?",
         f"Point at {named(seen, target)}, which came after the same letters before.",
-        f"“{WORD}” is invented: only who looks back knows how the second one goes on. The head that comes closest to "
+        f"“{word}” is invented: only who looks back knows how the second one goes on. The head that comes closest to "
         f"copying, {head_name(found.layer, found.head)}, gives {weight(float(given))} to {named(seen, target)}. {verdict} "
         f"The model gave {character(seen.characters[target])} {percent(float(p[1, came]))} here, "
         f"{percent(float(p[0, came]))} the first time.",

@@ -42,7 +42,7 @@ class Mattered:
         Effects do not add up, and other heads can take over.
 
         Args:
-            text: At most 2,000 characters; its last 256 are what the model sees.
+            text: At most 2,000 characters, of which the model sees the last (256 of the bundled one).
             position: Which of the characters that the model sees looks, counted from 1; 0 is the last one.
 
         Returns:
@@ -69,7 +69,7 @@ class Mattered:
         """Every head switched off, one at a time.
 
         Args:
-            text: At most 2,000 characters; its last 256 are what the model sees.
+            text: At most 2,000 characters, of which the model sees the last (256 of the bundled one).
 
         Returns:
             "moved": (n_layer, n_head, T), see `/effects`, at each position. "helped": (n_layer, n_head), by how many
@@ -84,7 +84,7 @@ class Mattered:
         """The character at a position may not look at each character up to it, in turn.
 
         Args:
-            text: At most 2,000 characters; its last 256 are what the model sees.
+            text: At most 2,000 characters, of which the model sees the last (256 of the bundled one).
             position: Which of the characters that the model sees looks, counted from 1; 0 is the last one.
             layer: In which layer it may not look, counted from 1; 0 is all of them.
             head: In which head it may not look, counted from 1; 0 is all of them.
@@ -114,7 +114,7 @@ class Mattered:
         """Through which heads a character matters: it may not be looked at in each head alone, one at a time.
 
         Args:
-            text: At most 2,000 characters; its last 256 are what the model sees.
+            text: At most 2,000 characters, of which the model sees the last (256 of the bundled one).
             position: Which of the characters that the model sees looks, counted from 1; 0 is the last one.
             key: Which it may not look at, counted from 1, at most the position.
 

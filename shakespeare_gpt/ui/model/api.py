@@ -18,10 +18,11 @@ from shakespeare_gpt.published import PUBLISHED
 from shakespeare_gpt.sampling import Sampling
 from shakespeare_gpt.snapshots import RECORD, Snapshots
 from shakespeare_gpt.ui.core.packing import pack
+from shakespeare_gpt.ui.core.served import Served, served
+from shakespeare_gpt.ui.model import said
 
 TEMPERATURE, SEED = 0.8, 7  # of the samples
 SAMPLE = 240  # characters
-PROMPTS = ("ROMEO:\n", "First Citizen:\n", "KING RICHARD III:\n")
 
 
 class About:
@@ -30,10 +31,13 @@ class About:
     Args:
         snapshots: of the model, at earlier moments.
         folder: where training.json lies.
+        about: what the page says of the model; None: what can be said of it.
     """
 
-    def __init__(self, model: GPT, snapshots: Snapshots, folder: Path = ASSETS) -> None:
-        self.model = model
+    def __init__(
+        self, model: GPT, snapshots: Snapshots, folder: Path = ASSETS, about: Served | None = None
+    ) -> None:
+        self.model, self.served = model, about or served(model, folder)
         # Of a run with --dev the page shows no losses: they would stand beside those of validation text.
         self._record = (read_derived(model, folder / RECORD) if scored_on_validation(model) else None) or {}
         self._snapshots = snapshots
@@ -50,7 +54,9 @@ class About:
             "shape", "parameters", "checkpoint" (sha256 of the weights), "vocabulary". "training": steps, characters,
             seconds, seed, calibration (what its logits were divided by at the end) and the validation loss, with
             "history" (characters read, training loss and validation loss at several moments) and "moments" (the
-            steps that /snapshot knows); null without a record. "others": published results on the same task.
+            steps that /snapshot knows); null without a record. "text": the "loss" that is recorded, "of" which text it
+            is, whether it "compares" with others', and what "guessing" evenly gives; "limits" and "data", sentences about
+            the text. "others": published results on the same text, none for another.
             "characters": the token embeddings in the plane ("points", and the
             shares of the variance on both axes, "explained") and each one's three most similar ("nearest", with the
             cosine). "positions": (cosine + 1) / 2 of each two position embeddings, packed as /snapshot's weights.
@@ -79,7 +85,10 @@ class About:
             "checkpoint": sha256_of(model),
             "vocabulary": vocabulary,
             "training": self._training(),
-            "others": [vars(result) for result in PUBLISHED],
+            "text": said.losses(model, self.served) if scored_on_validation(model) else None,
+            "limits": said.limits(model, self.served),
+            "data": said.data(model, self.served),
+            "others": [vars(result) for result in PUBLISHED] if self.served.text.compares else [],
             "characters": {
                 "points": plane.points.round(4).tolist(),
                 "explained": plane.explained.round(4).tolist(),
@@ -114,7 +123,7 @@ class About:
                 "prompt": prompt,
                 "text": continuation(self.model, prompt, SAMPLE, Sampling(TEMPERATURE), SEED),
             }
-            for prompt in PROMPTS
+            for prompt in self.served.prompts
         ]
         return {"seed": SEED, "temperature": TEMPERATURE, "samples": written}
 

@@ -59,6 +59,9 @@ const ABOUT = {
     validation_loss: "number",
     history: ["object"],
   }),
+  text: nullOr({ loss: nullOr("number"), of: "string", compares: "boolean", guessing: "number" }),
+  limits: ["string"],
+  data: "string",
   others: [{ name: "string", loss: "string" }],
   characters: {
     points: [rowOf("number", "number")],
@@ -144,7 +147,7 @@ function duration(seconds) {
 }
 
 /** @param {About} about */
-function writeFacts({ shape, parameters, training, checkpoint }) {
+function writeFacts({ shape, parameters, training, checkpoint, text, limits, data }) {
   const lines = [
     ["Learned numbers", number(parameters)],
     ["Layers × heads", `${shape.n_layer} × ${shape.n_head}`],
@@ -172,12 +175,18 @@ function writeFacts({ shape, parameters, training, checkpoint }) {
             ],
           ]
         : []),
-      ["Validation loss", `${training.validation_loss.toFixed(4)} nats a character`],
     );
+  if (text && text.loss !== null)
+    lines.push([
+      "Loss",
+      `${text.loss.toFixed(4)} nats a character, on ${text.of} (guessing evenly: ${text.guessing.toFixed(2)})`,
+    ]);
   if (checkpoint) lines.push(["Weights", `sha256 ${checkpoint.slice(0, 12)}…`]);
   find(root, ".sg-facts").replaceChildren(
     ...lines.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]),
   );
+  find(root, ".sg-limits").replaceChildren(...limits.map((limit) => element("li", {}, limit)));
+  find(root, ".sg-data").textContent = data;
   for (const place of root.querySelectorAll("[data-fact]"))
     place.textContent = String(shape[place.getAttribute("data-fact") ?? ""]);
   find(root, ".sg-loss-line").textContent = training?.history.length
@@ -204,7 +213,15 @@ function writeCharacters({ vocabulary, characters: { nearest } }) {
 }
 
 /** @param {About} about */
-function writeOthers({ training, parameters, others }) {
+function writeOthers({ training, parameters, others, text }) {
+  if (!others.length) {
+    const table = find(root, "#others").parentElement;
+    if (table) table.hidden = true;
+    find(root, ".sg-others-line").textContent = text
+      ? `Losses compare on the same text alone, and nobody else's is known on this one: ${text.of}.`
+      : "Its losses are of text that others don't measure on.";
+    return;
+  }
   const rows = others.map((one) => ({ ...one, value: parseFloat(one.loss), own: false }));
   if (training) {
     const time =
@@ -286,9 +303,9 @@ const LINE = "rgba(128, 136, 152, 0.35)";
 // Colours that colour-blind readers can tell apart (Okabe and Ito 2008), each dark enough or light enough to read.
 /** @type {[name: string, characters: RegExp, light: string, dark: string][]} */
 const KINDS = [
-  ["small vowels", /[aeiou]/, "#b34a00", "#ff9d5c"],
-  ["other small letters", /[a-z]/, "#1b5fa8", "#7cc0ff"],
-  ["capitals", /[A-Z]/, "#00724f", "#4fd6a8"],
+  ["small vowels", /[aeiouàâäåæèéêëìíîïòóôöøùúûüœаеёиоуыэюяіїєαεηιουω]/, "#b34a00", "#ff9d5c"],
+  ["other small letters", /\p{Ll}/u, "#1b5fa8", "#7cc0ff"],
+  ["capitals", /\p{Lu}/u, "#00724f", "#4fd6a8"],
   ["space, line break, signs", /[^]/, "#6b4a78", "#d7a6e8"],
 ];
 

@@ -29,22 +29,14 @@ MODEL = """
         cross-attention fall away, and attention among the characters already written and a feed-forward network
         remain.</p>
       <h2>Its limits</h2>
-      <ul>
-        <li>It has read one megabyte of plays and nothing else. It knows no facts, and it does not know what it
-          says: it continues the look and sound of the text.</li>
-        <li>It sees the last <span data-fact="context_length"></span> characters. What came before is gone.</li>
-        <li>It knows <span data-fact="vocab_size"></span> characters: no accents, and of the digits only the 3.</li>
-        <li>Words, and now and then a line, may come straight from the plays; names and plots get mixed up.</li>
-      </ul>
+      <ul class="sg-limits"></ul>
       <h2>The data and its licence</h2>
-      <p>Tiny-shakespeare: about 1.1 million characters from the plays of William Shakespeare, put together by Andrej
-        Karpathy for char-rnn in 2015. The plays are in the public domain. Nine tenths were used for training, the last
-        tenth only to measure.</p>
+      <p class="sg-data"></p>
     </div>
   </div>
   <div class="sg-halves">
     <div>
-      <h2 id="character-map-heading">The 65 characters as the model sees them</h2>
+      <h2 id="character-map-heading">The <span data-fact="vocab_size"></span> characters as the model sees them</h2>
       <p class="sg-quiet">Each character is a point in many dimensions, learned in training; this is its shadow on the
         plane. Characters that are used alike lie close together.</p>
       <div id="character-map"></div>
@@ -69,8 +61,8 @@ MODEL = """
     </div>
     <div>
       <h2 id="others-heading">Its loss beside others'</h2>
-      <p class="sg-quiet">All on the same text, character by character, scored on the last tenth of it; lower is
-        better.</p>
+      <p class="sg-quiet sg-others-line">All on the same text, character by character, scored on the last tenth of it;
+        lower is better.</p>
       <div class="sg-scroll" tabindex="0" role="region" aria-label="Losses on the same text"><table id="others">
         <thead><tr><th scope="col">Model</th><th scope="col">Loss</th><th scope="col">Parameters</th>
           <th scope="col">Trained on</th></tr></thead><tbody></tbody></table></div>
@@ -89,7 +81,7 @@ MODEL = """
 HELP = {
     "#drawing-heading": [
         "The text goes in as characters, and every layer adds to what is known about each of them.",
-        ("Out comes a number for each of the 65 characters that says how well it would fit as the next one."),
+        "Out comes a number for each character that it knows, which says how well it would fit as the next one.",
     ],
     "#character-map-heading": [
         (

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+import html
+
 import gradio as gr
 
 from shakespeare_gpt.ui.gradio_seam.pieces import piece
 
 SENTENCE = "It writes one character at a time. See what it looks back at for each."
-HEADER = f"""
+HEADER = """
 <header class="sg sg-header">
-  <h1>Shakespeare GPT</h1>
-  <p>{SENTENCE}</p>
+  <h1>{title}</h1>
+  <p>{sentence}</p>
 </header>
 """
-# For who finds the page by a search.
-DESCRIPTION = (
-    "A small language model that writes like Shakespeare, one character at a time, and shows what each of its attention "
-    "heads looks at."
-)
 
 PROJECTOR = """
 <div class="sg" data-piece="projector">
@@ -27,9 +24,10 @@ PROJECTOR = """
 """
 
 
-def build() -> gr.HTML:
+def build(title: str) -> gr.HTML:
     """The name of the page, and what it is in a sentence."""
-    return gr.HTML(HEADER, elem_id="header", apply_default_css=False)
+    header = HEADER.format(title=html.escape(title), sentence=SENTENCE)
+    return gr.HTML(header, elem_id="header", apply_default_css=False)
 
 
 def projector() -> gr.HTML:

@@ -28,7 +28,7 @@ class Score:
         """How sure the model was of each character that it wrote, worked out again from the text alone.
 
         Args:
-            text: The prompt and what was written, at most 4,000 of the model's 65 characters.
+            text: The prompt and what was written, at most 4,000 of the model's characters.
             runs: For each time that Generate or Write on was pressed [characters, temperature, top_k, top_p]:
                 how many characters it wrote, and the settings, as in /generate. Together they are the end of
                 the text; what stands before them is the prompt, at least one character.

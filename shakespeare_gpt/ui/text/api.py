@@ -28,7 +28,7 @@ class Text:
         """The text as the model sees it, a thumbnail of every head, and what the model would write next.
 
         Args:
-            text: At most 2,000 characters; its last 256 are what the model sees.
+            text: At most 2,000 characters, of which the model sees the last (256 of the bundled one).
 
         Returns:
             "characters": the T characters the model sees. "start": where the first of them stands in the text,
@@ -47,12 +47,12 @@ class Text:
         """The logits of the character that comes next, from which the browser makes what it is drawn from.
 
         Args:
-            text: At most 2,000 characters; its last 256 are what the model sees.
+            text: At most 2,000 characters, of which the model sees the last (256 of the bundled one).
             position: The logits of what comes after this character of the text, counted from 1 and among those
                 that the model sees; 0 is the last one.
 
         Returns:
-            "logits": one for each of the 65 characters, in the order of the vocabulary.
+            "logits": one for each character, in the order of the vocabulary.
         """
         text = limits.text("text", text)
         seen = self.trace.window(text)

@@ -31,7 +31,7 @@ class TwoTexts:
         """Two texts beside each other, aligned where they begin alike and where they end alike.
 
         Args:
-            text: At most 2,000 characters; its last 256 are what the model sees.
+            text: At most 2,000 characters, of which the model sees the last (256 of the bundled one).
             other: The second text, likewise.
             layer: Whose attention is compared, counted from 1.
             head: Which head of it, counted from 1.

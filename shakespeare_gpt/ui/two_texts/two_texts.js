@@ -59,6 +59,7 @@ export function mount(piece) {
   root = piece;
   box = find(root, "#other-text", HTMLTextAreaElement);
   box.maxLength = facts.limits.prompt;
+  find(root, "[data-way=names]").hidden = !facts.shakespeare; // of whose plays the two names are
   /** @type {ReturnType<typeof setTimeout>} */
   let typing;
   box.addEventListener("input", () => {

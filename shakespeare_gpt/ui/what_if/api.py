@@ -53,7 +53,7 @@ class WhatIf:
         """The model as trained beside the model with something switched off, on one text.
 
         Args:
-            text: At most 2,000 characters; its last 256 are what the model sees.
+            text: At most 2,000 characters, of which the model sees the last (256 of the bundled one).
             intervention: What is switched off, counted from 1: {"heads_off": [[layer, head], ...], "no_scale":
                 true, "no_mask": true, "no_positions": true, "uniform_attention": true, "feed_forward_off":
                 [layers], "residual_off": [layers], "norm_off": [layers]}; each may be left out.
@@ -148,7 +148,7 @@ class WhatIf:
             intervention: As in /what_if.
             length: How many characters each writes, 1 to 200.
             temperature: 0 always takes the most likely character, 1 draws as the model says; up to 5.
-            top_k: Draw only from this many most likely characters, 1 to 65; 0 turns it off.
+            top_k: Draw only from this many most likely characters, 1 to as many as it knows; 0 turns it off.
             top_p: Draw only from the fewest characters that together reach this probability; 1 turns it off.
             seed: 0 or more.
 
@@ -173,7 +173,7 @@ class WhatIf:
         """One of the textbook's claims about the transformer, checked on this text with the model's own numbers.
 
         Args:
-            text: At most 2,000 characters; its last 256 are what the model sees.
+            text: At most 2,000 characters, of which the model sees the last (256 of the bundled one).
             claim: Which one: positions, order, mask_order, scale, mask, uniform, head, layer_heads,
                 feed_forward, residual or norm.
             layer: The layer that is experimented on, where the claim is about one, counted from 1.

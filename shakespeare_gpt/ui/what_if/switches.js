@@ -1,6 +1,7 @@
 // The switches of "What if?": one for each part of the model that can be off, and the View's `intervention` that they
 // set: {} is the model as trained; layers and heads count from 1 (see intervention.py's to_json).
 
+import { facts } from "../core/facts.js";
 import { EVERYWHERE, LAYERS, canonical } from "../core/intervention.js";
 import { view } from "../core/store.js";
 import { around, element, find } from "../core/text.js";
@@ -26,6 +27,7 @@ export function mount(piece, given) {
   [root, told] = [piece, given];
   find(root, "#what-if-prices").hidden = !told.prices;
   find(root, "#what-if-unpriced").hidden = Boolean(told.prices);
+  find(root, "#what-if-unpriced span").textContent = facts.measure;
   build();
   for (const box of boxes()) box.addEventListener("change", () => set(box.dataset.switch ?? "", box.checked));
   priced = find(root, "#what-if-prices input", HTMLInputElement);

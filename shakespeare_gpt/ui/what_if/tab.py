@@ -45,7 +45,8 @@ TEMPLATE = f"""
         <label id="what-if-prices"><input type="checkbox"> Show what each part is worth
           <small>by how much the loss on validation text rises without it, in thousandths; the loss is minus the natural
           logarithm of the probability that the model gave to each character, averaged (its unit is the nat)</small></label>
-        <p class="sg-quiet" id="what-if-unpriced" hidden>What each part is worth was not measured for this model.</p>
+        <p class="sg-quiet" id="what-if-unpriced" hidden>What each part is worth was not measured for this
+          model. One command does it: <span></span></p>
       </fieldset>
     </div>
     <div class="wi-claims">

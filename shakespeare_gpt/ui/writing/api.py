@@ -42,10 +42,10 @@ class Writing:
         least every 20 characters. Writing ends after 60 seconds at the latest, with what is there by then.
 
         Args:
-            prompt: The text to write on from, at most 2,000 characters. The model sees the last 256.
+            prompt: The text to write on from, at most 2,000 characters. The model sees the last (256 of the bundled one).
             max_new_tokens: How many characters to write, 1 to 2,000.
             temperature: 0 always takes the most likely character, 1 draws as the model says; up to 5.
-            top_k: Draw only from this many most likely characters, 1 to 65; 0 turns it off.
+            top_k: Draw only from this many most likely characters, 1 to as many as it knows; 0 turns it off.
             top_p: Draw only from the fewest characters that together reach this probability; 1 turns it off.
             seed: The same seed, 0 to 2,147,483,647, and settings write the same text; -1 draws one.
         """

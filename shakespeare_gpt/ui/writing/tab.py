@@ -13,15 +13,6 @@ from shakespeare_gpt.ui.gradio_seam.events import event, on_load
 from shakespeare_gpt.ui.gradio_seam.pieces import piece
 from shakespeare_gpt.ui.writing.api import Writing
 
-EXAMPLES = {
-    "Romeo": "ROMEO:\nBut, soft! what light through yonder window breaks?\nIt is the east, and Juliet is the s",
-    "Hamlet": "HAMLET:\nTo be, or not to be: that is the question:\nWhether 'tis nobler in the mind to",
-    "Citizens": "First Citizen:\nBefore we proceed any further, hear me speak.\n\nAll:\nSpeak, speak.\n\n",
-    "A king": "KING RICHARD III:\nA horse! a horse! my kingdom for a",
-    "Not Shakespeare": "The printer is out of paper again, and nobody in the office",
-}
-FIRST = next(iter(EXAMPLES.values()))
-
 # The sampler's other settings, temperature, top-k and top-p, stand beside the bars that they move (text/next_character.py).
 SETTINGS = f"""
   <details id="settings" class="sg-unfolds">
@@ -42,7 +33,6 @@ BEGIN = f"""
   <div class="sg-begin">
     <p id="prompt-limit" role="status" hidden></p>
     <span>Begin with</span>
-    {"".join(f'<button type="button" data-example="{name}">{name}</button>' for name in EXAMPLES)}
   </div>
   {SETTINGS}
 </section>
@@ -68,11 +58,15 @@ class Controls:
     result: gr.HTML
 
 
-def build() -> Controls:
-    """Where one writes: the text box with its buttons, texts to begin with, the settings, and what became of a run."""
+def build(first: str) -> Controls:
+    """Where one writes: the text box with its buttons, texts to begin with, the settings, and what became of a run.
+
+    Args:
+        first: what stands in the box when the page opens.
+    """
     with gr.Row(elem_id="desk"):
         prompt = gr.Textbox(
-            FIRST,
+            first,
             label="Your text",
             placeholder="Write anything, or begin with one of the texts below.",
             lines=4,

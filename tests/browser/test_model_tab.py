@@ -301,7 +301,8 @@ def test_a_model_of_which_nothing_is_known(pages, tmp_path):
         expect(page.locator(".sg-forming-line")).to_contain_text("no record")
         assert page.locator("#head-grid [data-badge]").count() == 0
         open_tab(page, "The model")
-        page.locator("#others tbody tr").first.wait_for()
+        expect(page.locator(".sg-others-line")).to_contain_text("No loss is recorded")
+        assert page.locator("#others tbody tr").count() == 0
         expect(page.locator(".sg-loss-line")).to_contain_text("no record")
         page.locator("#lessons-start").evaluate("each => each.click()")
         expect(page.locator("#lesson-card")).to_be_visible()

@@ -13,6 +13,8 @@ import { around, element, find, percent } from "../core/text.js";
 
 /** @import { Window } from "../core/types.d.ts" */
 
+const MANY = 8; // heads in a row: from here on borders and letters shrink
+
 let [grid, legend, about] = /** @type {HTMLElement[]} */ ([]); // see mount
 /** @type {HTMLButtonElement[]} */
 let buttons = [];
@@ -66,6 +68,7 @@ function preview(event) {
 function build({ n_layer, n_head }) {
   [buttons, canvases] = [[], []];
   grid.style.setProperty("--heads", String(n_head));
+  grid.classList.toggle("sg-many", n_head > MANY);
   const label = (/** @type {"layer" | "head"} */ what, /** @type {number} */ number) =>
     element(
       "button",

@@ -217,9 +217,10 @@ function writeOthers({ training, parameters, others, text }) {
   if (!others.length) {
     const table = find(root, "#others").parentElement;
     if (table) table.hidden = true;
-    find(root, ".sg-others-line").textContent = text
-      ? `Losses compare on the same text alone, and nobody else's is known on this one: ${text.of}.`
-      : "Its losses are of text that others don't measure on.";
+    find(root, ".sg-others-line").textContent =
+      text && text.loss !== null
+        ? `Losses compare on the same text alone, and nobody else's is known on this one: ${text.of}.`
+        : "No loss is recorded of this model that would compare with others'.";
     return;
   }
   const rows = others.map((one) => ({ ...one, value: parseFloat(one.loss), own: false }));

@@ -209,8 +209,10 @@ def test_what_unfolds_lies_within_the_page(open_page, width, height):
         cut = panel.evaluate(
             """each => [...each.querySelectorAll('li, label, button, small, p, select, input')]
               .filter(one => one.getClientRects().length)
-              .filter(one => { const r = one.getBoundingClientRect(), b = one.closest('.sg-unfolded').getBoundingClientRect();
-                return r.left < b.left || r.right > b.right + 0.5; }).map(one => one.outerHTML.slice(0, 80))"""
+              .filter(one => {
+                const r = one.getBoundingClientRect(), b = one.closest('.sg-unfolded').getBoundingClientRect();
+                return r.left < b.left || r.right > b.right + 0.5;
+              }).map(one => one.outerHTML.slice(0, 80))"""
         )
         assert cut == []
         panel.locator("summary").click()

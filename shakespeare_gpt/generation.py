@@ -306,7 +306,7 @@ def rows_of(
     seed = secrets.randbits(31) if seed is None else whole_number("seed", seed, 0)
     off = intervention or NOTHING
     off.check(model.config.n_layer, model.config.n_head)
-    ids = model.tokenizer.encode(prompt) or model.tokenizer.encode("\n")
+    ids = model.tokenizer.encode(prompt) or model.tokenizer.encode(model.tokenizer.blank)
     return [Row(model, ids, sampling, seed + i, off) for i in range(num_samples)]
 
 

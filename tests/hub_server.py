@@ -291,7 +291,7 @@ ROUTES = [
     (r"PUT /lfs/(\w+)", Hub.lfs_put),
     (r"POST /lfs/(\w+)/verify", Hub.lfs_verify),
     (rf"POST /api/{KIND}/{NAME}/commit/main", Hub.commit),
-    (rf"GET /api/{KIND}/{NAME}/tree/main", Hub.tree),
+    (rf"GET /api/{KIND}/{NAME}/tree/\w+", Hub.tree),
     (rf"GET /api/{KIND}/{NAME}(?:/revision/main)?", Hub.info),
     (rf"PUT /api/{KIND}/{NAME}/settings", Hub.settings),
     (rf"POST /api/spaces/{NAME}/hardware", Hub.set_hardware),

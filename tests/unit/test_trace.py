@@ -178,3 +178,12 @@ def test_causality_makes_one_trace_serve_every_prefix():
         part = sg.trace(SMALL, TEXT[:T])
         assert np.abs(part.attention - whole.attention[:, :, :T, :T]).max() < 1e-6
         assert np.abs(part.logits - whole.logits[:T]).max() < 1e-4
+
+
+@pytest.mark.parametrize(("vocabulary", "blank", "said"), [("ab c", " ", "a space"), ("bac", "b", "b")])
+def test_without_a_line_break_an_empty_text_starts_from_what_there_is(vocabulary: str, blank: str, said: str):
+    """A corpus may be one line."""
+    model = small_gpt(vocabulary=vocabulary)
+    t = sg.trace(model, "")
+    assert t.characters == [blank] and t.notes == [f"The text is empty: it starts from {said}."]
+    assert sg.generate(model, "", 20, seed=1) == sg.generate(model, blank, 20, seed=1)

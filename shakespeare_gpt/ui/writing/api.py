@@ -101,7 +101,12 @@ class Writing:
             return json.dumps({"seconds": round(time.monotonic() - begun, 2), **about}) + "\n"
 
         seeds = [first + i for i in range(samples)]
-        about = {"run": secrets.token_hex(4), **place, "prompt": normalized or "\n", "seeds": seeds}
+        about = {
+            "run": secrets.token_hex(4),
+            **place,
+            "prompt": normalized or self.model.tokenizer.blank,
+            "seeds": seeds,
+        }
         about["settings"] = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
         lines = line(**about, notes=notes)
         written = self.engine.pieces(normalized, samples, length, how, first, time_limit=TIME_LIMIT)

@@ -1,6 +1,7 @@
 // "Take it away": the shown head as CSV or JSON. Made here from the numbers that the page holds; the server knows
 // nothing of it. Each file begins with what it shows: the View, and which checkpoint the numbers come from.
 
+import { facts } from "../core/facts.js";
 import { session, windowNow } from "../core/session.js";
 import { altered, lensNames, plainRow, shownRow } from "../core/lenses.js";
 import { url } from "../core/link.js";
@@ -76,7 +77,7 @@ export async function csv() {
   const names = seen.characters.map((character) => quoted(glyph(character)));
   const told = about();
   const lines = [
-    `# Shakespeare GPT: the attention of layer ${chosen.layer}, head ${chosen.head}; each looking character's weights add up to 1`,
+    `# ${facts.title}: the attention of layer ${chosen.layer}, head ${chosen.head}; each looking character's weights add up to 1`,
     ...(lens ? [`# column shown: ${lensNames(chosen).join("; ")}`] : []),
     `# view,${quoted(ascii(told.view))}`,
     `# checkpoint,${quoted(String(told.checkpoint))}`,

@@ -60,7 +60,7 @@ export async function picture() {
     root.append(draw("text", { x: EDGE, y, ...attributes }, words));
     y += 22;
   };
-  write(`Shakespeare GPT: layer ${now.layer}, head ${now.head}`, { "font-size": 20, "font-weight": 600 });
+  write(`${facts.title}: layer ${now.layer}, head ${now.head}`, { "font-size": 20, "font-weight": 600 });
   for (const line of wrapped(`${sentence()}${names.length ? " (altered view)" : ""}`))
     write(line, { "font-size": 14 });
   const [text, height] = strip(now, colours);

@@ -1,5 +1,6 @@
 // The row under the text: the link (link.js) and the downloads, each made when its button is pressed.
 
+import { facts } from "../core/facts.js";
 import { session } from "../core/session.js";
 import { csv, json } from "./export.js";
 import * as link from "./link.js";
@@ -47,7 +48,8 @@ async function take(button, format, make) {
     return;
   }
   const { layer, head } = view.get();
-  const name = `shakespeare-gpt-layer-${layer}-head-${head}.${format}`;
+  const model = facts.title.toLowerCase().replaceAll(/[^\p{L}\p{N}]+/gu, "-");
+  const name = `${model}-layer-${layer}-head-${head}.${format}`;
   button.ariaBusy = "true";
   try {
     const file = new Blob([await make()], { type: TYPES[format] });

@@ -291,5 +291,10 @@ def locate(source: str | Path | None) -> tuple[Path, Path]:
         raise CheckpointError(f"Could not download {source} from the Hub: {error}") from error
 
 
-if __name__ == "__main__":  # by its name: it stands above this module, and imports it
-    sys.exit(import_module("shakespeare_gpt.nanogpt").main())
+def main(arguments: list[str] | None = None) -> int:
+    """The command line, import and export: nanogpt.py's, by its name, for it stands above this module and imports it."""
+    return import_module("shakespeare_gpt.nanogpt").main(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -63,7 +63,7 @@ def test_over_http_with_curl(url: str):
 
 
 COMMANDS = re.findall(
-    r"python -m (shakespeare_gpt[\w.]+)(?: (space|model))?(.*?)(?:`|$)", README, re.MULTILINE
+    r"python -m (shakespeare_gpt[\w.]+)(?: (space|model|import|export))?(.*?)(?:`|$)", README, re.MULTILINE
 )
 
 

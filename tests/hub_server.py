@@ -26,6 +26,15 @@ GIT_ATTRIBUTES = b"*.safetensors filter=lfs diff=lfs merge=lfs -text\n"
 
 
 @dataclass
+class Commit:
+    """A moment of a repo: its files then."""
+
+    sha: str
+    title: str
+    files: dict[str, bytes]
+
+
+@dataclass
 class Repo:
     """A repo on the stub: its files, and for a Space how it fares."""
 
@@ -37,17 +46,23 @@ class Repo:
     runtimes: list[dict] = field(
         default_factory=list
     )  # what /runtime answers, one after the other; the last stays
+    commits: list[Commit] = field(default_factory=list)  # the last one first
+    logs: dict[str, list[str]] = field(default_factory=dict)  # "build" and "run": their lines
+
+    def __post_init__(self) -> None:
+        if not self.commits:
+            self.commit({}, "initial commit")
 
     def is_lfs(self, path: str) -> bool:
         return path.endswith(".safetensors")
 
-    def oid(self, path: str) -> str:
-        content = self.files[path]
+    def oid(self, path: str, files: dict[str, bytes] | None = None) -> str:
+        content = (self.files if files is None else files)[path]
         if self.is_lfs(path):
             return hashlib.sha256(content).hexdigest()
         return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
-    def commit(self, changes: dict[str, bytes | None]) -> str:
+    def commit(self, changes: dict[str, bytes | None], title: str = "Update by hand") -> str:
         for path, content in changes.items():
             if content is None:
                 del self.files[path]
@@ -55,14 +70,21 @@ class Repo:
                 self.files[path] = content
         state = "".join(path + self.oid(path) for path in sorted(self.files))
         self.head = hashlib.sha1((self.head + state).encode()).hexdigest()
+        self.commits.insert(0, Commit(self.head, title, dict(self.files)))
         return self.head
+
+    def at(self, revision: str) -> dict[str, bytes]:
+        """The files at a commit."""
+        return next((c.files for c in self.commits if revision in ("main", c.sha)), self.files)
 
 
 class Refusal(Exception):
     """An answer other than 200."""
 
-    def __init__(self, status: int, message: str, code: str | None = None, **body: object) -> None:
-        self.status, self.message, self.code, self.body = status, message, code, body
+    def __init__(
+        self, status: int, message: str, code: str | None = None, page: bytes | None = None, **body: object
+    ) -> None:
+        self.status, self.message, self.code, self.page, self.body = status, message, code, page, body
 
 
 class Hub:
@@ -73,7 +95,11 @@ class Hub:
         self.requests: list[tuple[str, str, object]] = []
         self.lfs: dict[str, bytes] = {}
         self.silent = False
-        self.fail: dict[str, Refusal] = {}  # regular expression of "METHOD path" -> what to answer, once
+        self.late = False  # a commit that goes unanswered is made all the same
+        self.hangs = ""  # regular expression of the "METHOD path" that is never answered
+        self.hanging, self._go = threading.Event(), threading.Event()
+        # Regular expression of "METHOD path" -> what to answer: once, or each of several once.
+        self.fail: dict[str, Refusal | list[Refusal]] = {}
 
     def __enter__(self) -> Hub:
         self.start(0)
@@ -103,6 +129,24 @@ class Hub:
         finally:
             self.silent = False
             self.start(self.port)
+
+    def clear(self) -> None:
+        """Empty, and answering."""
+        for record in (self.repos, self.requests, self.lfs, self.fail):
+            record.clear()
+        self.late, self.hangs = False, ""
+        self.hanging.clear()
+        self._go.clear()
+
+    def hang(self, call: str) -> None:
+        """If it is a call that is never answered, until `let_go`."""
+        if self.hangs and re.fullmatch(self.hangs, call):
+            self.hanging.set()
+            self._go.wait()
+            raise Refusal(0, "")
+
+    def let_go(self) -> None:
+        self._go.set()
 
     def calls(self, pattern: str) -> list[object]:
         """The payloads of the requests whose "METHOD path" matches."""
@@ -134,8 +178,14 @@ class Hub:
     def answer(self, method: str, path: str, payload: object, token: str | None) -> object:
         for pattern, refusal in list(self.fail.items()):
             if re.fullmatch(pattern, f"{method} {path}"):
-                del self.fail[pattern]
-                raise refusal
+                several = refusal if isinstance(refusal, list) else [refusal]
+                now = several.pop(0)
+                if not several:
+                    del self.fail[pattern]
+                if self.late and "/commit/" in path:
+                    kind, name = re.fullmatch(rf"/api/{KIND}/{NAME}/commit/main", path).groups()
+                    self.commit(payload, TOKENS.get(token or ""), kind, name)
+                raise now
         if token is not None and token not in TOKENS:
             raise Refusal(401, "Invalid credentials in Authorization header")
         who = TOKENS.get(token or "")
@@ -174,8 +224,8 @@ class Hub:
         repo = self.repos[kind, name] = Repo(kind, hardware=hardware)
         repo.private = payload.get("visibility") == "private"
         if kind == "space":
-            repo.files["README.md"] = f"---\ntitle: {name}\nsdk: {payload['sdk']}\n---\n".encode()
-        repo.commit({})
+            readme = f"---\ntitle: {name}\nsdk: {payload['sdk']}\n---\n".encode()
+            repo.files["README.md"] = repo.commits[0].files["README.md"] = readme
         return {"url": f"{self.url}/{kind}s/{name}", "name": name}
 
     def validate_yaml(self, payload: dict, _who: object) -> dict:
@@ -236,18 +286,32 @@ class Hub:
 
     def commit(self, payload: list[dict], who: dict | None, kind: str, name: str) -> dict:
         repo = self.writable(kind, name, who)
-        head = repo.commit(self.changes(payload))
+        [header] = [line["value"] for line in payload if line["key"] == "header"]
+        if header.get("parentCommit", repo.head) != repo.head:
+            raise Refusal(412, "A commit has happened since. Please refresh and try again.")
+        head = repo.commit(self.changes(payload), header["summary"])
         return {"success": True, "commitOid": head, "commitUrl": f"{self.url}/{name}/commit/{head}"}
 
-    def tree(self, _payload: object, who: dict | None, kind: str, name: str) -> list[dict]:
+    def tree(self, _payload: object, who: dict | None, kind: str, name: str, revision: str) -> list[dict]:
         repo = self.repo(kind, name, who)
-        entries = []
-        for path, content in sorted(repo.files.items()):
-            entry = {"type": "file", "path": path, "size": len(content), "oid": repo.oid(path)}
-            if repo.is_lfs(path):
-                entry |= {"lfs": {"oid": repo.oid(path), "size": len(content), "pointerSize": 130}}
+        files = repo.at(revision)
+        folders = {path.rpartition("/")[0] for path in files} - {""}
+        entries: list[dict] = [{"type": "directory", "path": path, "oid": "0" * 40} for path in folders]
+        for path, content in sorted(files.items()):
+            entry = {"type": "file", "path": path, "size": len(content), "oid": repo.oid(path, files)}
+            if repo.is_lfs(path):  # the oid is then that of the pointer
+                lfs = {"oid": entry["oid"], "size": len(content), "pointerSize": 130}
+                entry |= {"oid": "1" * 40, "lfs": lfs}
             entries.append(entry)
         return entries
+
+    def history(self, _payload: object, who: dict | None, kind: str, name: str) -> list[dict]:
+        commits = self.repo(kind, name, who).commits
+        told = {"message": "", "date": "2026-11-28T12:00:00.000Z", "authors": [{"user": "alice"}]}
+        return [{"id": commit.sha, "title": commit.title, **told} for commit in commits]
+
+    def log(self, _payload: object, who: dict | None, name: str, which: str) -> list[str]:
+        return self.repo("spaces", name, who).logs.get(which, [])
 
     def info(self, _payload: object, who: dict | None, kind: str, name: str) -> dict:
         repo = self.repo(kind, name, who)
@@ -273,8 +337,12 @@ class Hub:
         return self.stage(repo, told)
 
     def stage(self, repo: Repo, told: dict) -> dict:
+        """As the production Hub answers: which commit it speaks of, it says of a Space that is built, and not before."""
         hardware = {"current": None, "requested": repo.hardware}
-        return {"hardware": hardware, "gcTimeout": 172800, "sha": repo.head, **told}
+        answer = {"hardware": hardware, "gcTimeout": 172800, **told}
+        if told["stage"] in ("RUNNING", "SLEEPING", "RUNNING_BUILDING", "RUNNING_APP_STARTING"):
+            answer.setdefault("sha", repo.head)
+        return answer
 
 
 def may_write(who: dict | None, name: str) -> bool:
@@ -291,7 +359,8 @@ ROUTES = [
     (r"PUT /lfs/(\w+)", Hub.lfs_put),
     (r"POST /lfs/(\w+)/verify", Hub.lfs_verify),
     (rf"POST /api/{KIND}/{NAME}/commit/main", Hub.commit),
-    (rf"GET /api/{KIND}/{NAME}/tree/\w+", Hub.tree),
+    (rf"GET /api/{KIND}/{NAME}/tree/(\w+)", Hub.tree),
+    (rf"GET /api/{KIND}/{NAME}/commits/main", Hub.history),
     (rf"GET /api/{KIND}/{NAME}(?:/revision/main)?", Hub.info),
     (rf"PUT /api/{KIND}/{NAME}/settings", Hub.settings),
     (rf"POST /api/spaces/{NAME}/hardware", Hub.set_hardware),
@@ -319,8 +388,16 @@ class Handler(BaseHTTPRequestHandler):
         token = (self.headers.get("Authorization") or "").removeprefix("Bearer ") or None
         headers, status = {"Content-Type": "application/json"}, 200
         try:
+            self.hub.hang(f"{self.command} {path}")
             if resolve := re.fullmatch(rf"(?:(spaces)/)?/?{NAME}/resolve/(main|\w+)/(.+)", path.lstrip("/")):
                 answer, headers = self.file(*resolve.groups(), token)
+            elif log := re.fullmatch(rf"/api/spaces/{NAME}/logs/(build|run)", path):
+                lines = self.hub.log(None, TOKENS.get(token or ""), *log.groups())
+                events = [
+                    json.dumps({"data": f"{line}\n", "timestamp": "2026-01-01T00:00:00Z"}) for line in lines
+                ]
+                answer = "".join(f"data: {event}\n\n" for event in events).encode()
+                headers["Content-Type"] = "text/event-stream"
             else:
                 answer = json.dumps(self.hub.answer(self.command, path, payload, token)).encode()
         except Refusal as refusal:
@@ -332,6 +409,8 @@ class Handler(BaseHTTPRequestHandler):
             headers["X-Error-Message"] = refusal.message
             if refusal.code:
                 headers["X-Error-Code"] = refusal.code
+            if refusal.page:  # of somebody between here and the Hub
+                answer, headers = refusal.page, {"Content-Type": "text/html"}
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)

@@ -1,4 +1,4 @@
-// The first module of the file that "Take it away" makes (standalone_file.js): main.js's part, for one text.
+// The first module of a file without a server (take_away/document.py): main.js's part, for the texts that it holds.
 
 import { held } from "./take_away/standalone_api.js"; // which stands in place of core/api.js there
 import { session } from "./core/session.js";
@@ -13,9 +13,12 @@ import * as pickers from "./gradio_seam/pickers.js";
 import * as readout from "./text/readout.js";
 import * as sentence from "./text/sentence.js";
 import * as pin from "./text/pin.js";
-import { pointer, view } from "./core/store.js";
+import { pointer, VIEW, view } from "./core/store.js";
 import { find } from "./core/text.js";
 import * as strip from "./text/strip.js";
+import * as texts from "./take_away/texts.js";
+
+/** @import { View } from "./core/types.d.ts" */
 
 /** @type {Record<string, {mount: (piece: HTMLElement) => void}[]>} */
 const VIEWS = {
@@ -32,10 +35,27 @@ const paint = () => document.body.classList.toggle("dark", dark.matches);
 dark.addEventListener("change", paint);
 paint();
 
-find(document, "#next-character").remove(); // only the server knows it
+// What only the server knows.
+for (const id of ["#next-character", "#scrub"]) find(document, id).remove();
+/** @type {[keyof View, string[]][]} */
+const ASKED = [
+  ["direction", ["what mattered"]],
+  ["grid", ["mattered", "helped"]],
+  ["map", ["effect"]],
+];
+/** @type {Record<string, any>} */
+const usual = {};
+for (const [name, values] of ASKED) {
+  if (values.includes(String(held[0].view[name]))) usual[name] = VIEW[name];
+  const choices = find(document, `[data-view="${name}"]`).closest("fieldset");
+  for (const value of values)
+    find(document, `[data-view="${name}"][value="${value}"]`).closest("label")?.remove();
+  if (choices?.querySelectorAll("input").length === 1) choices.remove();
+}
 pickers.mountGradio();
-session.open(held.first, held.steps);
-view.set(held.view);
+session.open(held[0].first, held[0].steps);
+view.set({ ...held[0].view, ...usual });
+texts.mount(find(document, "header"));
 /** @type {NodeListOf<HTMLElement>} */
 const pieces = document.querySelectorAll("[data-piece]");
 for (const piece of pieces) {

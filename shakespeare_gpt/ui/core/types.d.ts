@@ -402,6 +402,17 @@ export interface First {
   figures: Figures;
 }
 
+/** A text with all its numbers, in a file that needs no server. */
+export interface Held {
+  name: string; // on its button; "" where it is the only one
+  words: string[]; // paragraphs above it
+  first: First;
+  steps: Step[];
+  view: Partial<View>;
+  layers: LayerPayload[];
+  logit_lens: LogitLens;
+}
+
 /** A lesson: a View with words. */
 export interface Lesson {
   title: string;

@@ -11,7 +11,7 @@ import { held } from "../core/focus.js";
 import { url } from "../core/link.js";
 import { view } from "../core/store.js";
 
-/** @import { LayerPayload } from "../core/types.d.ts" */
+/** @import { Held, LayerPayload } from "../core/types.d.ts" */
 
 /** A file that the server also gives to the page; the browser has most of them already. @param {string} name */
 async function fetched(name) {
@@ -20,7 +20,7 @@ async function fetched(name) {
   return answer.text();
 }
 
-/** What the file shows and answers: see standalone.js and standalone_api.js. */
+/** What the file shows and answers: see standalone.js and standalone_api.js. @returns {Promise<{texts: Held[]}>} */
 async function numbers() {
   const { figures, steps } = session.get();
   const seen = windowNow();
@@ -37,7 +37,10 @@ async function numbers() {
   const generated = Math.max(0, text.length - promptLength());
   const written = Math.min(generated, length);
   const holding = held();
-  return {
+  /** @type {Held} */
+  const one = {
+    name: "",
+    words: [],
     first: {
       text,
       overview: {
@@ -61,25 +64,21 @@ async function numbers() {
     layers,
     logit_lens: await session.lens(seen),
   };
+  return { texts: [one] };
 }
 
-/** JSON that can't end the <script> around it. @param {unknown} value */
-const inScript = (value) => JSON.stringify(value).replace(/</g, "\\u003c");
+/** JSON in a <script> that it can't end. @param {string} id @param {unknown} value */
+const data = (id, value) =>
+  `<script type="application/json" id="${id}">${JSON.stringify(value).replace(/</g, "\\u003c")}</script>`;
 
 /** JavaScript that can't either: in a string or a regular expression, `\/` is `/`. @param {string} source */
 const closed = (source) => source.replace(/<\/script/gi, "<\\/script").replace(/<!--/g, "<\\!--");
 
-const STYLE = `
-  body { margin: 0 auto; max-width: 1280px; padding: 20px 24px 60px; background: #fbfaf7; font-family: ui-sans-serif, system-ui, sans-serif; }
-  body.dark { background: #15161a; color-scheme: dark; }
-  main { display: grid; grid-template-columns: minmax(0, 1fr); gap: 24px; }
-  h1 { margin: 0 0 4px; font: 600 30px/1.2 var(--sg-serif); }
-  a { color: var(--sg-accent); }
-  .sg-one { max-width: max(360px, 100vh - 280px); } /* below the text all of the map is in sight */
-`;
-
-/** The text of the file. @param {Record<string, string>} pieces the templates, in the order of the page */
-export async function html(pieces) {
+/**
+ * The text of the file.
+ * @param {string} template with places to fill in: document.py
+ */
+export async function html(template) {
   const { n_layer, n_head, checkpoint } = windowNow();
   const { layer, head } = view.get();
   const [answers, plotly, css, script] = await Promise.all([
@@ -90,27 +89,15 @@ export async function html(pieces) {
   const live = facts.space
     ? ` <a href="${url().replace(/&/g, "&amp;")}">The same view on the live page</a>.`
     : "";
-  // The policy holds the file to its word: it may ask nobody for anything.
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:">
-<title>Shakespeare GPT: layer ${layer}, head ${head}</title>
-<style>${css}${STYLE}</style>
-</head>
-<body>
-<main>
-<header class="sg"><h1>Shakespeare GPT</h1>
-<p class="sg-quiet">One text, and what all ${n_layer * n_head} attention heads looked at. This file holds every number; it needs no network.${sha}${live}</p></header>
-${Object.values(pieces).join("\n")}
-</main>
-<script type="application/json" id="page-facts">${inScript(facts)}</script>
-<script type="application/json" id="held">${inScript(answers)}</script>
-<script>${closed(plotly)}</script>
-<script type="module">${closed(script)}</script>
-</body>
-</html>
-`;
+  /** @type {Record<string, string>} */
+  const parts = {
+    title: `Shakespeare GPT: layer ${layer}, head ${head}`,
+    intro: `One text, and what all ${n_layer * n_head} attention heads looked at. This file holds every number; it needs no network.${sha}${live}`,
+    css,
+    facts: data("page-facts", facts),
+    held: data("held", answers),
+    plotly: closed(plotly),
+    script: closed(script),
+  };
+  return template.replace(/\{\{(\w+)\}\}/g, (place, name) => parts[name] ?? place);
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gradio as gr
 
 from shakespeare_gpt.ui.gradio_seam.pieces import piece
+from shakespeare_gpt.ui.take_away.document import template
 
 TEMPLATE = """
 <section class="sg sg-take-away" data-piece="take-away" aria-label="Take it away">
@@ -38,6 +39,6 @@ def build(pieces: dict[str, str]) -> gr.HTML:
     """The buttons.
 
     Args:
-        pieces: the templates that the standalone file is put together from, by the names that standalone_file.js uses.
+        pieces: the templates that the file to take away shows, in the order of the page.
     """
-    return piece(TEMPLATE, {"pieces": pieces}, elem_id="take-away")
+    return piece(TEMPLATE, {"document": template(pieces)}, elem_id="take-away")

@@ -20,7 +20,7 @@ const TYPES = {
 
 /**
  * @param {HTMLElement} root
- * @param {{pieces: Record<string, string>}} told the templates that a file to take away is put together from
+ * @param {{document: string}} told what a file to take away is filled into
  */
 export function mount(root, told) {
   link.mount(root);
@@ -31,7 +31,7 @@ export function mount(root, told) {
     png,
     svg,
     // What only few want is fetched when somebody does.
-    html: async () => (await import("./standalone_file.js")).html(told.pieces),
+    html: async () => (await import("./standalone_file.js")).html(told.document),
   };
   for (const button of root.querySelectorAll("button")) {
     const format = /** @type {Format | undefined} */ (button.dataset.format);

@@ -7,7 +7,7 @@ import difflib
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from shakespeare_gpt.hub.card import model_files
 from shakespeare_gpt.hub.client import HubError, again, connect, explained, say
@@ -45,7 +45,7 @@ def publish_space(args: argparse.Namespace) -> str | None:
     with explained(args.repo, args.hardware):
         api, there = arrive(args, "space")
         runtime = api.get_space_runtime(args.repo) if api and there else None
-        present = runtime and (runtime.requested_hardware or runtime.hardware)
+        present = (runtime.requested_hardware or runtime.hardware) if runtime else None
         hardware = args.hardware or present
         models = also_there(api, args.repo, "model")
         files = space_files(checkpoint, args.repo, hardware, models)
@@ -54,7 +54,8 @@ def publish_space(args: argparse.Namespace) -> str | None:
         )
         if args.dry_run:
             say(about_torch(files, hardware))
-            return show(made)
+            show(made)
+            return None
         assert api
         if there and not (
             there.files.keys() >= THIS_APP or there.files.keys() <= FROM_THE_HUB or args.update
@@ -92,7 +93,8 @@ def publish_static(args: argparse.Namespace) -> str | None:
         api, there = arrive(args, "space")
         made = plan(files, there)
         if args.dry_run:
-            return show(made)
+            show(made)
+            return None
         assert api
         is_ours = there and there.uploaded is not None and there.files.keys() >= THIS_EXPLORER
         if there and not (is_ours or there.files.keys() <= FROM_THE_HUB or args.update):
@@ -142,7 +144,8 @@ def publish_model(args: argparse.Namespace) -> str | None:
             files = model_files(checkpoint, args.repo, *spaces)
         made = plan(files, there)
         if args.dry_run:
-            return show(made)
+            show(made)
+            return None
         assert api
         if there and not (
             there.files.keys() <= FROM_THE_HUB or args.update or is_our_model(api, args.repo, there)
@@ -181,7 +184,7 @@ def show(made: Plan) -> None:
     print("\n".join(made.lines()))
 
 
-def create(api: HfApi, args: argparse.Namespace, kind: str, **how: str | None) -> There:
+def create(api: HfApi, args: argparse.Namespace, kind: str, **how: Any) -> There:
     """A new repo. An answer that got lost may have made it already."""
     from huggingface_hub.errors import HfHubHTTPError
 

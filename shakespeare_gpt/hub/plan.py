@@ -12,7 +12,6 @@ from shakespeare_gpt.hub.client import HubError, say
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
-    from huggingface_hub.hf_api import RepoFile
 
 TITLE = "Shakespeare GPT"  # of our commits, by which they are known again
 # A new repo on the Hub holds these before anybody has uploaded anything.
@@ -60,14 +59,11 @@ def look(api: HfApi, repo: str, kind: str) -> There | None:
 
 def hashes(api: HfApi, repo: str, kind: str, revision: str) -> dict[str, str]:
     """The hash of each file of a repo at a commit: of a large one the sha256 of its content, else git's."""
+    from huggingface_hub.hf_api import RepoFile
+
     entries = api.list_repo_tree(repo, recursive=True, revision=revision, repo_type=kind)
-    return {
-        entry.path: hash_of(entry) for entry in entries if hasattr(entry, "blob_id")
-    }  # the others are folders
-
-
-def hash_of(file: RepoFile) -> str:
-    return file.lfs.sha256 if file.lfs else file.blob_id
+    files = [entry for entry in entries if isinstance(entry, RepoFile)]  # the others are folders
+    return {file.path: file.lfs.sha256 if file.lfs else file.blob_id for file in files}
 
 
 def is_same(content: bytes, there: str) -> bool:
@@ -102,14 +98,9 @@ class Plan:
 
     def lines(self) -> list[str]:
         """Each path with what becomes of it, and the total."""
-        told = [(path, self.becomes(path), len(self.files[path])) for path in self.files]
-        told += [(path, "deleted", None) for path in self.deleted] + [
-            (path, "left", None) for path in self.left
-        ]
-        lines = [
-            f"{word:8} {'' if size is None else size:>9} {path}{self.remark(path)}"
-            for path, word, size in told
-        ]
+        told = [(path, self.becomes(path), str(len(self.files[path]))) for path in self.files]
+        told += [(path, "deleted", "") for path in self.deleted] + [(path, "left", "") for path in self.left]
+        lines = [f"{word:8} {size:>9} {path}{self.remark(path)}" for path, word, size in told]
         return [*lines, self.total()]
 
     def becomes(self, path: str) -> str:

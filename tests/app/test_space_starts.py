@@ -1,4 +1,4 @@
-"""What hub.py uploads, alone in an empty folder with a fresh venv of its requirements.txt, starts and answers."""
+"""What the hub command uploads, alone in an empty folder with a fresh venv of its requirements.txt, starts and answers."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from launched import connect
-from shakespeare_gpt import hub
+from shakespeare_gpt.hub.files import CPU_WHEELS, chosen, space_files
 from shakespeare_gpt.ui.gradio_seam.files import UI, served, url
 from started import environment, started
+from support import ROOT
 
 
 def required(requirements: list[str]) -> dict[str, Distribution]:
@@ -55,7 +56,7 @@ def fresh_venv(folder: Path, requirements: str) -> Path:
     """
     venv.create(folder, with_pip=False, symlinks=True)
     site = folder / f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
-    lines = [line for line in requirements.splitlines() if line and not line.startswith("#")]
+    lines = [line for line in requirements.splitlines() if line and not line.startswith(("#", CPU_WHEELS))]
     for package in required(lines).values():
         for top in {file.parts[0] for file in package.files or []} - {"..", "__pycache__"}:
             if not (site / top).exists():
@@ -67,7 +68,7 @@ def fresh_venv(folder: Path, requirements: str) -> Path:
 @pytest.fixture(scope="module")
 def space(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """The Space's folder, as uploaded, and the Python to run it with."""
-    files = hub.space_files()
+    files = space_files(chosen(), "alice/demo")
     folder = tmp_path_factory.mktemp("space")
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -106,7 +107,7 @@ def test_no_file_is_missing_that_the_page_asks_for(address: str, space: tuple[Pa
     here = [path for path in UI.rglob("*") if path.suffix in (".js", ".css")]
     assert here
     for path in here:
-        assert (folder / path.relative_to(hub.ROOT)).read_bytes() == path.read_bytes()
+        assert (folder / path.relative_to(ROOT)).read_bytes() == path.read_bytes()
     with urllib.request.urlopen(f"{address}{url('page.js')}", timeout=60) as answer:
         assert answer.read() == served()["page.js"].body
 
@@ -123,3 +124,14 @@ def test_a_zero_gpu_space_finds_a_function_that_asks_for_the_gpu(space: tuple[Pa
         text=True,
     )
     assert done.stdout == "1\n", done.stderr
+
+
+def test_what_the_builder_of_a_space_installs_fits_together():
+    """Its own line, as it stands in the log of a build: a pin of ours that its additions don't allow ends here."""
+    pinned = next(line for line in (ROOT / "requirements.txt").read_text().splitlines() if "gradio==" in line)
+    added = [pinned.replace("gradio", "gradio[oauth,mcp]"), "uvicorn>=0.14.0", "websockets>=10.4", "spaces"]
+    command = [sys.executable, "-m", "pip", "install", "--dry-run", "-q", "-r", "requirements.txt", *added]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if "No matching distribution found for spaces" in done.stderr:
+        pytest.skip("needs a package registry")
+    assert done.returncode == 0, done.stderr

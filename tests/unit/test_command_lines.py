@@ -18,7 +18,10 @@ import huggingface_hub.constants
 import pytest
 import torch
 
-from shakespeare_gpt import checkpoint, generation, hub, nanogpt
+from shakespeare_gpt import checkpoint, generation, nanogpt
+from shakespeare_gpt.hub import card
+from shakespeare_gpt.hub import command as hub_command
+from shakespeare_gpt.hub import files as hub_files
 from shakespeare_gpt.training import corpus, evaluate, install, measure, samples, train
 from support import TEXT
 
@@ -44,7 +47,7 @@ COMMANDS: dict[str, tuple[ModuleType, dict[str, str | None]]] = {
     "install": (install, {"run": RUN, "--assets": "assets", "--windows": "1"}),
     "samples": (samples, {"--checkpoint": RUN, "--characters": "1"}),
     "generation": (generation, {"--checkpoint": RUN, "--max-new-tokens": "1"}),
-    "hub": (hub, {"repo": "alice/demo", "--dry-run": None}),
+    "hub": (hub_command, {"repo": "alice/demo", "--dry-run": None}),
     "checkpoint": (
         nanogpt,
         {"file": f"{RUN}/ckpt.pt", "checkpoint": RUN, "--meta": f"{RUN}/meta.pkl", "--out": "other"},
@@ -90,7 +93,8 @@ def small_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (home / "corpus.txt").write_text(text)
     with pytest.MonkeyPatch.context() as patch:
         # What goes to the Hub is the bundled checkpoint, of the real corpus.
-        patch.setattr(hub, "corpus", SimpleNamespace(**vars(corpus)))
+        for module in (card, hub_files):
+            patch.setattr(module, "corpus", SimpleNamespace(**vars(corpus)))
         patch.setattr(corpus, "SHA256", hashlib.sha256(text.encode()).hexdigest())
         patch.setattr(corpus, "LENGTH", len(text))
         patch.setattr(corpus, "VOCAB_SIZE", len(set(text)))
@@ -205,6 +209,8 @@ def test_the_walk_finds_every_command():
     """Each module of the package that runs as one."""
     package = Path(checkpoint.__file__).parent
     runs = {
-        p.stem for p in package.rglob("*.py") if '__name__ == "__main__"' in p.read_text(encoding="utf-8")
+        p.parent.name if p.stem == "__main__" else p.stem
+        for p in package.rglob("*.py")
+        if '__name__ == "__main__"' in p.read_text(encoding="utf-8")
     }
     assert runs == set(COMMANDS)

@@ -13,9 +13,12 @@ import pytest
 import torch
 
 import shakespeare_gpt as sg
-from shakespeare_gpt import hub
 from shakespeare_gpt.checkpoint import CONFIG, CheckpointError, save
 from shakespeare_gpt.experiments import read_prices
+from shakespeare_gpt.hub import command
+from shakespeare_gpt.hub.card import model_files
+from shakespeare_gpt.hub.client import HubError
+from shakespeare_gpt.hub.files import chosen
 from shakespeare_gpt.pictures import loss_svg
 from shakespeare_gpt.snapshots import Snapshots
 from shakespeare_gpt.training import corpus, evaluate, install, measure, samples, train
@@ -304,18 +307,21 @@ def test_a_dev_run_is_not_put_on_the_page(
     assert "Train it without --dev." in capsys.readouterr().err and not [*tmp_path.iterdir()]
 
 
-@pytest.mark.parametrize("publish", [hub.put_space, hub.put_model])
-def test_a_dev_run_is_not_published(publish, finished: dict[str, Path], monkeypatch: pytest.MonkeyPatch):
-    load = hub.load
-    monkeypatch.setattr(hub, "load", lambda _assets: load(finished[DEV]))
-    monkeypatch.setattr(hub, "connect", lambda _repo: pytest.fail("it went to the Hub"))
-    with pytest.raises(hub.HubError, match="Publish a run without --dev"):
-        publish("alice/demo", False, *([None] if publish is hub.put_space else []), False)
+@pytest.mark.parametrize("kind", [["space"], ["model"], ["space", "--static"]])
+def test_a_dev_run_is_not_published(
+    kind: list[str],
+    finished: dict[str, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+):
+    monkeypatch.setattr(command, "connect", lambda _repo: pytest.fail("it went to the Hub"))
+    assert command.main([*kind, "alice/demo", "--checkpoint", str(finished[DEV])]) == 1
+    assert "Publish a run without --dev" in capsys.readouterr().err
 
 
 def test_the_card_speaks_of_tiny_shakespeare_alone(finished: dict[str, Path]):
-    with pytest.raises(hub.HubError, match="trained on another text than tiny-shakespeare"):
-        hub.model_files("alice/model", finished[VALIDATION])
+    with pytest.raises(HubError, match="trained on another text than tiny-shakespeare"):
+        model_files(chosen(finished[VALIDATION]), "alice/model")
 
 
 @pytest.mark.parametrize("command", [evaluate, measure, samples])

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
-from playwright.sync_api import Browser, Error, Page, Route
+from playwright.sync_api import Browser, Error, Page, Route, expect
 
 from launched import Pen
 from shakespeare_gpt.model import GPT
@@ -303,3 +303,24 @@ def expect_weight(text: str, weight: float) -> None:
 
 def glyph(character: str) -> str:
     return {" ": "␣", "\n": "⏎"}.get(character, character)
+
+
+def opened(browser: Browser, path: Path) -> tuple[Page, list[str]]:
+    """A file that needs no server in a browser without a network, and what it should not have done."""
+    page, faults = new_page(browser, offline=True), []
+    page.on("console", lambda message: message.type == "error" and faults.append(message.text))
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("dialog", lambda dialog: (faults.append(dialog.message), dialog.dismiss()))
+    page.on(
+        "request",
+        lambda request: (
+            request.url.startswith(("data:", "blob:"))
+            or request.url == path.as_uri()
+            or faults.append(f"request: {request.url}")
+        ),
+    )
+    page.goto(path.as_uri())
+    # Not wait_for_function: the file's own policy forbids code from text, this tool's too.
+    expect(page.locator("#head-map .hm image")).to_be_attached()
+    settle(page)
+    return page, faults

@@ -10,6 +10,7 @@ from typing import Any
 from shakespeare_gpt.checkpoint import CONFIG, WEIGHTS
 from shakespeare_gpt.hub.client import HubError
 from shakespeare_gpt.hub.files import Chosen, checkpoint_files
+from shakespeare_gpt.record import text_of
 from shakespeare_gpt.snapshots import RECORD
 from shakespeare_gpt.training import corpus
 
@@ -23,8 +24,8 @@ def model_files(checkpoint: Chosen, repo: str, space: str | None = None) -> dict
     card = model_card(checkpoint, repo, space)
     return {
         "README.md": card.encode(),
-        CONFIG: checkpoint.config.read_bytes(),
-        WEIGHTS: checkpoint.weights.read_bytes(),
+        CONFIG: (checkpoint.folder / CONFIG).read_bytes(),
+        WEIGHTS: (checkpoint.folder / WEIGHTS).read_bytes(),
     }
 
 
@@ -37,13 +38,13 @@ def model_card(checkpoint: Chosen, repo: str, space: str | None = None) -> str:
     from huggingface_hub import EvalResult, ModelCardData, constants
 
     facts, shape = checkpoint.facts, checkpoint.model.config
-    if facts.get("corpus_sha256", corpus.SHA256) != corpus.SHA256:
+    if text_of(facts).sha256 not in (None, corpus.SHA256):
         raise HubError(
             "The checkpoint was trained on another text than tiny-shakespeare, of which the card speaks, losses and "
             "all. Upload its model.safetensors and config.json with a card of your own: `hf upload`. A Space takes it: "
             "`python -m shakespeare_gpt.hub space USER/NAME --checkpoint FOLDER`."
         )
-    config = json.loads(checkpoint.config.read_text(encoding="utf-8"))
+    config = json.loads((checkpoint.folder / CONFIG).read_text(encoding="utf-8"))
     loss, parameters = facts.get("validation_loss"), checkpoint.model.num_parameters()
     data = ModelCardData(
         language="en",

@@ -17,14 +17,16 @@ from shakespeare_gpt.checkpoint import (
     CheckpointError,
     beside,
     facts_of,
+    folder_of,
     load,
-    locate,
+    read_derived,
 )
 from shakespeare_gpt.experiments import PRICES
 from shakespeare_gpt.heads import HEADS
 from shakespeare_gpt.hub.client import HubError
+from shakespeare_gpt.record import SPLITS, VALIDATION, text_of
 from shakespeare_gpt.snapshots import FOLDER, RECORD
-from shakespeare_gpt.training import corpus
+from shakespeare_gpt.ui.core.served import served
 
 if TYPE_CHECKING:
     from shakespeare_gpt.model import GPT
@@ -55,13 +57,10 @@ class Chosen:
 
     Attributes:
         folder: where it lies, with what was made from it.
-        weights, config: its two files.
     """
 
     model: GPT
     folder: Path
-    weights: Path
-    config: Path
 
     @property
     def is_bundled(self) -> bool:
@@ -80,17 +79,16 @@ def chosen(source: str | Path | None = None) -> Chosen:
             the validation text: card and page show them beside others.
     """
     try:
-        model = load(source)
-        weights, config = locate(source)
-        split = corpus.split_of(facts_of(model))
-    except (CheckpointError, corpus.CorpusError) as error:
+        model, folder = load(source), folder_of(source)
+    except CheckpointError as error:
         raise HubError(str(error)) from error
-    if split != corpus.VALIDATION:
+    split = text_of(facts_of(model)).split
+    if split != VALIDATION:
         raise HubError(
-            f"The checkpoint in {weights.parent} is a run with --dev: its losses are of {corpus.SPLITS[split]}, and "
-            "compare with no validation loss. Publish a run without --dev."
+            f"The checkpoint in {folder} is a run with --dev: its losses are of {SPLITS.get(split, 'an unknown part')}, "
+            "and compare with no validation loss. Publish a run without --dev."
         )
-    return Chosen(model, weights.parent, weights, config)
+    return Chosen(model, folder)
 
 
 def space_files(
@@ -129,10 +127,10 @@ def package_files() -> dict[str, bytes]:
 
 def checkpoint_files(checkpoint: Chosen) -> dict[str, Path]:
     """Of a checkpoint and what was made from it, by the name in assets/. What another one left in its folder stays."""
-    files = {WEIGHTS: checkpoint.weights, CONFIG: checkpoint.config}
+    files = {name: checkpoint.folder / name for name in (WEIGHTS, CONFIG)}
     for name in (*DERIVED, *(PICTURES if checkpoint.is_bundled else ())):
         path = checkpoint.folder / name
-        if path.is_file() and (name in PICTURES or of(checkpoint, path)):
+        if path.is_file() and (name in PICTURES or read_derived(checkpoint.model, path)):
             files[name] = path
     for name in snapshots(files[RECORD]) if RECORD in files else ():
         path = checkpoint.folder / FOLDER / name
@@ -144,15 +142,6 @@ def checkpoint_files(checkpoint: Chosen) -> dict[str, Path]:
 def missing(checkpoint: Chosen) -> list[str]:
     """What was not measured of the checkpoint, and so the page does without."""
     return [name for name in DERIVED if name not in checkpoint_files(checkpoint)]
-
-
-def of(checkpoint: Chosen, path: Path) -> bool:
-    """Whether a derived file was made from this checkpoint."""
-    made = checkpoint.model.checkpoint
-    try:
-        return made is not None and json.loads(path.read_bytes())["sha256"] == made.sha256
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
 
 
 def snapshots(record: Path) -> list[str]:
@@ -210,9 +199,7 @@ def readme(files: Mapping[str, bytes], checkpoint: Chosen, repo: str, models: tu
     if models:
         told += f"models: [{', '.join(models)}]\n"
     if not checkpoint.is_bundled:
-        # Not of this text, and not these numbers.
-        told = "".join(line for line in told.splitlines(True) if not line.startswith("datasets:"))
-        return f"---\n{told}---\n\n{other_model(checkpoint)}"
+        return other_model(checkpoint, told)
     return f"---\n{told}---\n{absolute(text[front_matter.end() :], files, repo)}"
 
 
@@ -230,24 +217,31 @@ def absolute(text: str, files: Mapping[str, bytes], repo: str) -> str:
     return LINK.sub(link, text)
 
 
-OTHER = """# Shakespeare GPT, with another model
+OTHER = """---
+{front_matter}---
 
-A small character-level transformer writes, and shows what every attention head looked at: {n_layer} layers of {n_head}
-heads, a context of {context_length} characters, {vocabulary} different ones. It has learned from {text}.
+# {title}
+
+A small transformer writes, one character at a time, and shows what every attention head looked at: {n_layer} layers of
+{n_head} heads, a context of {context_length} characters, {vocab_size} different ones. It has learned from {text}.
 
 To run it on your own machine, download the files of this Space, then `pip install -r requirements.txt` and `python app.py`.
 """
 
 
-def other_model(checkpoint: Chosen) -> str:
-    shape, facts = checkpoint.model.config, checkpoint.facts
-    name = facts.get("corpus_name") or "a text of its own"
-    if facts.get("corpus_sha256", corpus.SHA256) == corpus.SHA256:
-        name = "tiny-shakespeare"
-    return OTHER.format(
-        n_layer=shape.n_layer,
-        n_head=shape.n_head,
-        context_length=shape.context_length,
-        vocabulary=shape.vocab_size,
-        text=name,
+def other_model(checkpoint: Chosen, front_matter: str) -> str:
+    """A README that says nothing of the bundled model, of its text or its numbers.
+
+    Raises:
+        HubError: the page can't show the model.
+    """
+    try:
+        about = served(checkpoint.model, checkpoint.folder)
+    except CheckpointError as error:
+        raise HubError(str(error)) from error
+    lines = [line for line in front_matter.splitlines(True) if not line.startswith("datasets:")]
+    told = "".join(
+        f"title: {json.dumps(about.title)}\n" if line.startswith("title:") else line for line in lines
     )
+    shape, name = vars(checkpoint.model.config), text_of(checkpoint.facts).name or "a text of its own"
+    return OTHER.format(front_matter=told, title=about.title, text=name, **shape)

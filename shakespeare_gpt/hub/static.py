@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from shakespeare_gpt.checkpoint import beside
+from shakespeare_gpt.checkpoint import CheckpointError, beside
+from shakespeare_gpt.hub.client import HubError
 from shakespeare_gpt.hub.files import Chosen
 
 README = """---
@@ -23,9 +24,16 @@ KEPT = re.compile(
 
 
 def static_files(checkpoint: Chosen) -> dict[str, bytes]:
-    """By their paths."""
+    """By their paths.
+
+    Raises:
+        HubError: the model is larger than the page can show.
+    """
     from shakespeare_gpt.ui.explorer import explorer  # Gradio: seconds that no other command needs
 
-    page = explorer(checkpoint.model, checkpoint.folder)
+    try:
+        page = explorer(checkpoint.model, checkpoint.folder)
+    except CheckpointError as error:
+        raise HubError(str(error)) from error
     told = "".join(KEPT.findall(beside("README.md").read_text(encoding="utf-8").split("---\n")[1]))
     return {"README.md": README.format(front_matter=told).encode(), "index.html": page.encode()}

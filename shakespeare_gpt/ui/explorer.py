@@ -12,28 +12,30 @@ from shakespeare_gpt.snapshots import Snapshots
 from shakespeare_gpt.ui.attention.api import Attention
 from shakespeare_gpt.ui.core.facts import TABS, page_facts
 from shakespeare_gpt.ui.core.figures import figures
+from shakespeare_gpt.ui.core.served import served
 from shakespeare_gpt.ui.core.traces import TraceCache
 from shakespeare_gpt.ui.demo import HELP, our_lessons, standalone
 from shakespeare_gpt.ui.take_away import document
 from shakespeare_gpt.ui.text.api import Text
-from shakespeare_gpt.ui.writing import tab as writing_tab
 
 # What a View can ask for without a server.
 SHOWN = {"text", "layer", "head", "position", "until", "tab", "direction"}
 DIRECTIONS = {"looks at", "looked at by"}
 
 
-def explorer(model: GPT, folder: Path = ASSETS, examples: Mapping[str, str] = writing_tab.EXAMPLES) -> str:
-    """The HTML of the file.
+def explorer(model: GPT, folder: Path = ASSETS) -> str:
+    """The HTML of the file: the texts that the page begins with, and the lessons that need no server.
 
     Args:
         folder: where lies what was measured of this model.
-        examples: the texts by their names. The lessons that can be shown without a server follow them.
+
+    Raises:
+        CheckpointError: the model is larger than the page can show.
     """
-    traces = TraceCache(model)
+    about, traces = served(model, folder), TraceCache(model)
     text, attention = Text(model, traces), Attention(model, traces, Snapshots(model, folder), folder)
-    texts = [held(name, of, text, attention) for name, of in examples.items()]
-    for lesson in our_lessons(model, traces, folder):
+    texts = [held(name, of, text, attention) for name, of in about.examples.items()]
+    for lesson in our_lessons(model, traces, folder, about.first):
         view = lesson["view"]
         if (
             not lesson["at"]
@@ -48,9 +50,9 @@ def explorer(model: GPT, folder: Path = ASSETS, examples: Mapping[str, str] = wr
         f"{len(texts)} texts, and what all {shape.n_layer * shape.n_head} attention heads looked at. This file holds every "
         f"number; it needs no server and no network.{f' Checkpoint {sha256[:16]}.' if sha256 else ''}"
     )
-    facts = page_facts(model, HELP, dict(examples))
+    facts = page_facts(model, HELP, about)
     return document.whole(
-        standalone(shape), "Shakespeare GPT: what every head looks at", intro, facts, {"texts": texts}
+        standalone(shape), f"{about.title}: what every head looks at", intro, facts, {"texts": texts}
     )
 
 

@@ -50,7 +50,7 @@ for (const [name, values] of ASKED) {
   const choices = find(document, `[data-view="${name}"]`).closest("fieldset");
   for (const value of values)
     find(document, `[data-view="${name}"][value="${value}"]`).closest("label")?.remove();
-  if (choices?.querySelectorAll("input").length === 1) choices.remove();
+  if (choices?.querySelectorAll("input[type=radio]").length === 1) choices.remove();
 }
 pickers.mountGradio();
 session.open(held[0].first, held[0].steps);

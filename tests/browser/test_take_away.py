@@ -20,7 +20,7 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from launched import launch
 from pages import (
@@ -31,7 +31,7 @@ from pages import (
     glyph,
     held,
     hover,
-    new_page,
+    opened,
     press,
     said,
     settle,
@@ -77,27 +77,6 @@ def read_csv(path: Path) -> tuple[dict[str, str], list[dict[str, str]]]:
     count = sum(line.startswith("# ") for line in lines)
     above = dict(row for row in csv.reader(lines[1:count]) if len(row) == 2)
     return above, list(csv.DictReader(io.StringIO("\r\n".join(lines[count:]), newline="")))
-
-
-def opened(browser: Browser, path: Path) -> tuple[Page, list[str]]:
-    """The standalone file in a browser without a network, and what it should not have done."""
-    page, faults = new_page(browser, offline=True), []
-    page.on("console", lambda message: message.type == "error" and faults.append(message.text))
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("dialog", lambda dialog: (faults.append(dialog.message), dialog.dismiss()))
-    page.on(
-        "request",
-        lambda request: (
-            request.url.startswith(("data:", "blob:"))
-            or request.url == path.as_uri()
-            or faults.append(f"request: {request.url}")
-        ),
-    )
-    page.goto(path.as_uri())
-    # Not wait_for_function: the file's own policy forbids code from text, this tool's too.
-    expect(page.locator("#head-map .hm image")).to_be_attached()
-    settle(page)
-    return page, faults
 
 
 @pytest.fixture(scope="module")

@@ -77,7 +77,8 @@ def test_each_module_of_the_page_comes_once():
         *(name for later in page.later for name in bundle(later, files.source, later, page).modules),
     ]
     scripts = {path.relative_to(files.UI).as_posix() for path in files.UI.rglob("*.js")}
-    assert sorted(names) == sorted(scripts - {files.PLOTLY, "standalone.js", "take_away/standalone_api.js"})
+    alone = {"standalone.js", "take_away/standalone_api.js", "take_away/texts.js"}
+    assert sorted(names) == sorted(scripts - alone - {files.PLOTLY})
     alone = bundle("standalone.js", files.source, files.ALONE, instead=files.INSTEAD).modules
     assert "take_away/standalone_api.js" in alone and "core/api.js" not in alone
 

@@ -21,7 +21,6 @@ import torch
 from shakespeare_gpt import checkpoint, generation, nanogpt
 from shakespeare_gpt.hub import card
 from shakespeare_gpt.hub import command as hub_command
-from shakespeare_gpt.hub import files as hub_files
 from shakespeare_gpt.training import corpus, evaluate, install, measure, samples, train
 from support import TEXT
 
@@ -93,8 +92,7 @@ def small_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (home / "corpus.txt").write_text(text)
     with pytest.MonkeyPatch.context() as patch:
         # What goes to the Hub is the bundled checkpoint, of the real corpus.
-        for module in (card, hub_files):
-            patch.setattr(module, "corpus", SimpleNamespace(**vars(corpus)))
+        patch.setattr(card, "corpus", SimpleNamespace(**vars(corpus)))
         patch.setattr(corpus, "SHA256", hashlib.sha256(text.encode()).hexdigest())
         patch.setattr(corpus, "LENGTH", len(text))
         patch.setattr(corpus, "VOCAB_SIZE", len(set(text)))

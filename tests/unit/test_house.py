@@ -44,6 +44,8 @@ TRAINING = [
     {"options"},
     {"corpus", "copying", "baselines", "optimizer", "teachers"},
 ]
+# And inside hub/. "" is hub/__init__.py, which holds nothing.
+HUB = [{"__main__"}, {"command"}, {"card", "plan", "static", "waiting"}, {"files"}, {"client"}, {""}]
 # Inside ui/ there is a room, a folder, for each feature, and two that they share. What stands directly in ui/ puts the
 # page together. It holds for Python and for JavaScript.
 FEATURES = {
@@ -138,15 +140,19 @@ def test_imports_run_down(path: Path):
         elif part == "ui":
             follows = may_import(inside, other_inside)
         else:
-            follows = part == "training" and goes_down(TRAINING, inside, other_inside)
+            floors = {"training": TRAINING, "hub": HUB}.get(part)
+            follows = floors is not None and goes_down(floors, inside, other_inside)
         assert follows, f"{label(path)} imports {module}"
 
 
 def test_every_part_has_its_place():
     parts = {inside_of(module)[0] for module in MODULES}
     assert parts == set().union(*FLOORS) and len(parts) == sum(map(len, FLOORS))
-    training = {inside_of(module)[1] for module in MODULES if module.startswith("training.")}
-    assert training == set().union(*TRAINING) and len(training) == sum(map(len, TRAINING))
+    for part, floors in (("training", TRAINING), ("hub", HUB)):
+        inside = {inside_of(module)[1] for module in MODULES if module.split(".")[0] == part} - {""}
+        assert inside == set().union(*floors) - {""} and len(inside | {""}) == len(
+            set().union(*floors) | {""}
+        )
     rooms = {path.name for path in UI.iterdir() if path.is_dir() and path.name != "__pycache__"}
     assert rooms == FEATURES | SHARED
     assert {path.name for path in UI.glob("*.js")} == COMPOSITION_IN_JAVASCRIPT
@@ -282,7 +288,7 @@ def test_nothing_can_run_what_a_file_holds(path: Path):
 
 @pytest.mark.parametrize("path", ALL, ids=label)
 def test_it_is_python_3_10(path: Path):
-    """Spaces run 3.10 to 3.12: no newer syntax, and none of the names that later versions brought."""
+    """It runs on 3.10 too: no newer syntax, and none of the names that later versions brought."""
     source = path.read_text(encoding="utf-8")
     ast.parse(source, feature_version=(3, 10))
     newer = {

@@ -39,7 +39,7 @@ DOCUMENT = """<!doctype html>
 </head>
 <body>
 <main>
-<header class="sg"><h1>Shakespeare GPT</h1>
+<header class="sg"><h1>{{name}}</h1>
 <p class="sg-quiet">{{intro}}</p>
 <nav id="texts" aria-label="Texts" hidden></nav>
 <div id="texts-words" role="status"></div></header>
@@ -63,7 +63,7 @@ def template(pieces: Mapping[str, str]) -> str:
     return filled(DOCUMENT, {"style": STYLE, "pieces": "\n".join(pieces.values())})
 
 
-def whole(pieces: Mapping[str, str], title: str, intro: str, facts: Any, held: Any) -> str:
+def whole(pieces: Mapping[str, str], title: str, intro: str, facts: Mapping[str, Any], held: Any) -> str:
     """The document, ready.
 
     Args:
@@ -77,6 +77,7 @@ def whole(pieces: Mapping[str, str], title: str, intro: str, facts: Any, held: A
     return filled(
         template(pieces),
         {
+            "name": html.escape(facts["title"]),
             "title": html.escape(title),
             "intro": html.escape(intro),
             "css": served[files.ALONE_SHEET],

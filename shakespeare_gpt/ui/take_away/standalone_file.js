@@ -91,7 +91,8 @@ export async function html(template) {
     : "";
   /** @type {Record<string, string>} */
   const parts = {
-    title: `Shakespeare GPT: layer ${layer}, head ${head}`,
+    name: facts.title.replace(/&/g, "&amp;"),
+    title: `${facts.title.replace(/&/g, "&amp;")}: layer ${layer}, head ${head}`,
     intro: `One text, and what all ${n_layer * n_head} attention heads looked at. This file holds every number; it needs no network.${sha}${live}`,
     css,
     facts: data("page-facts", facts),

@@ -53,7 +53,8 @@ def test_a_run_is_published_with_what_belongs_to_it(worker, hub: Hub, run: Path)
     readme = files["README.md"].decode()
     front_matter = yaml.safe_load(readme.split("---\n")[1])
     assert "datasets" not in front_matter and front_matter["sdk"] == "gradio"
-    assert "3 layers of 4 heads" in readme and "Faust" in readme and "1.3850" not in readme
+    assert front_matter["title"] == "Faust GPT"
+    assert "3 layers of\n4 heads" in readme and "from Faust" in readme and "1.3850" not in readme
 
 
 def test_what_belonged_to_the_model_before_goes(worker, hub: Hub, run: Path):

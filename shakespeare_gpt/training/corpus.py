@@ -238,7 +238,8 @@ def own_parts(corpus: Corpus, facts: Mapping[str, Any]) -> tuple[str, str]:
 
 
 EXAMPLES, EXAMPLE_LENGTH = 5, 96  # texts to begin with on the page, and characters in one at most
-LINE = re.compile(r"(?<=\n)\S[^\n]*\S")
+# A line that begins with a word, or one with anything in it.
+WORDED, LINE = re.compile(r"(?<=\n)[^\W\d_]{2}[^\n]*\S"), re.compile(r"(?<=\n)\S[^\n]*\S")
 
 
 def examples(text: str, count: int = EXAMPLES, length: int = EXAMPLE_LENGTH) -> list[str]:
@@ -249,7 +250,7 @@ def examples(text: str, count: int = EXAMPLES, length: int = EXAMPLE_LENGTH) -> 
     found = []
     for number in range(count):
         start = len(held_out) * number // count
-        line = LINE.search(held_out, start)
+        line = WORDED.search(held_out, start) or LINE.search(held_out, start)
         begin = line.start() if line else start
         piece = held_out[begin : begin + length]
         inside = [place for place in re.finditer(r"(?<=\s)[^\W\d_]", piece) if place.start() > length // 3]

@@ -124,7 +124,7 @@ def labelled(texts: list[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for text in texts:
         words = " ".join(text.split())
-        short = words if len(words) <= LABEL else words[:LABEL].rsplit(" ", 1)[0].rstrip() + " …"
+        short = words if len(words) <= LABEL else words[:LABEL].rstrip() + "…"
         label, number = short or "…", 2
         while label in found:
             label, number = f"{short} ({number})", number + 1

@@ -58,13 +58,18 @@ class Snapshots:
         if not self._record:
             return []
         per_step = self._record["recipe"]["batch_size"] * self._record["recipe"]["context_length"]
-        last = self._record["characters"] // per_step
+        last = self._record.get("steps", self._record["characters"] // per_step)
 
         def loss(of: dict[str, Any]) -> float | None:
             return of["validation_loss"] if scored_on_validation(self._model) else None
 
         kept = [
-            Moment(one["step"], one["step"] * per_step, loss(one), Path(one["file"]).name)
+            Moment(
+                one["step"],
+                one.get("characters", one["step"] * per_step),
+                loss(one),
+                Path(one["file"]).name,
+            )
             for one in sorted(self._record["snapshots"], key=lambda one: one["step"])
             if one["step"] < last and self._is_there(one)
         ]
@@ -102,7 +107,9 @@ class Snapshots:
     def _load(self, moment: Moment) -> GPT:
         if moment.file:
             return load_snapshot(self._folder / moment.file, self._model)
-        return self._model if moment.step else untrained(self._model, self._record["recipe"]["seed"])
+        if moment.step:
+            return self._model
+        return untrained(self._model, self._record.get("first_seed", self._record["recipe"]["seed"]))
 
 
 def untrained(like: GPT, seed: int) -> GPT:

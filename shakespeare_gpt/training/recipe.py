@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from shakespeare_gpt.model import GPTConfig
@@ -11,6 +11,11 @@ from shakespeare_gpt.training.options import MAX_SEED
 # What no machine that this is meant for can hold is refused before memory is asked for.
 MAX_PARAMETERS = 1_000_000_000
 MAX_STEP = 2**20  # characters in a step
+# How a run that goes on from a finished one learns to copy; see the log in README.md.
+COPYING: dict[str, Any] = {
+    "characters": 11_000_000, "copying_characters": 3_000_000, "batch_size": 16, "muon_lr": 0.008, "adamw_lr": 2e-3,
+    "weight_decay": 0.1, "final_weight_decay": 0.1, "ema": 0.997, "repeats": 0.05, "renamed": 0.5,
+}  # fmt: skip
 
 
 def setting(default: float, least: float, most: float, help: str) -> Any:
@@ -93,6 +98,10 @@ class Recipe:
                 f"A step of {self.batch_size} x {self.context_length} characters is too long, {MAX_STEP:,} is the most: "
                 "lower batch_size or context_length."
             )
+
+    def to_copy(self) -> Recipe:
+        """Of a run that goes on from what a run of this one has made, to learn to copy, and that forgets little of it."""
+        return replace(self, **COPYING)
 
     @property
     def steps(self) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,49 @@ class Diverged(RuntimeError):
         )
 
 
+@dataclass(frozen=True)
+class Past:
+    """What a run goes on from, where it does not begin with random weights.
+
+    Attributes:
+        sha256: of the checkpoint with whose weights it begins.
+        seed: that made the random weights before all training.
+        steps, characters, text_characters, seconds: of all training before.
+        history, snapshots: of its record.
+    """
+
+    sha256: str | None = None
+    seed: int | None = None
+    steps: int = 0
+    characters: int = 0
+    text_characters: int = 0
+    seconds: float = 0.0
+    history: Sequence[dict[str, Any]] = ()
+    snapshots: Sequence[dict[str, Any]] = ()
+
+
+def past_of(model: GPT, record: Mapping[str, Any]) -> Past:
+    """The past of a run that goes on from this model.
+
+    Args:
+        record: training.json of the model's own run; empty if there is none.
+    """
+    facts = facts_of(model)
+    recipe, characters = facts.get("recipe", {}), facts.get("characters", 0)
+    per_step = recipe.get("batch_size", 1) * recipe.get("context_length", 1)
+    steps = facts.get("steps", characters // per_step)
+    return Past(
+        sha256=sha256_of(model),
+        seed=facts.get("first_seed", recipe.get("seed")),
+        steps=steps,
+        characters=characters,
+        text_characters=facts.get("text_characters", characters),
+        seconds=facts.get("seconds", 0) + facts.get("teachers_seconds", 0),
+        history=record.get("history", ()),
+        snapshots=[{"characters": one["step"] * per_step, **one} for one in record.get("snapshots", ())],
+    )
+
+
 class Run:
     """One training run: model, optimizers, averaged weights, and how far it has come.
 
@@ -61,6 +104,8 @@ class Run:
         split: str = corpus.VALIDATION,
         corpus_sha256: str | None = None,
         source: corpus.Corpus | None = None,
+        start: GPT | None = None,
+        past: Past | None = None,
     ) -> None:
         """
         Args:
@@ -70,10 +115,12 @@ class Run:
             split: what `held_out` is, one of corpus.SPLITS.
             corpus_sha256: of the whole corpus; default: of both parts, one after the other.
             source: the corpus that both parts are of, for the record.
+            start: the model with whose weights it begins; default: random ones.
+            past: what is known of that model's training; default: what it says itself.
 
         Raises:
-            ValueError: a teacher does not suit: it knows other characters, has read what this run is scored on, or
-                says nothing finite.
+            ValueError: a teacher or `start` does not suit: it knows other characters, has read what this run is scored
+                on, is of another shape, or says nothing finite.
             CorpusError: the text is too short for a window.
         """
         self.recipe, self.device = recipe, torch.device(device)
@@ -86,20 +133,31 @@ class Run:
         self.windows = Windows(text, tokenizer, recipe)
         self.held_out = torch.from_numpy(tokenizer.encode_long(held_out)).long()
         shape = ("n_layer", "n_head", "n_embd", "context_length", "dropout")
-        for teacher in teachers:
+        for teacher in (*teachers, *([start] if start else [])):
             check_teacher(
                 teacher, tokenizer.vocabulary, recipe.context_length, self.split, self.corpus_sha256
             )
+        self.past = past or (past_of(start, {}) if start else Past())
         self.teachers = [teacher.to(self.device).eval() for teacher in teachers]
-        first = self.windows.batch(0, self.rank, self.world_size)[:1, :-1].to(self.device)
+        first = self.windows.batch(0, self.rank, self.world_size)[0][:1, :-1].to(self.device)
         if teachers and not soft_targets(self.teachers, first).isfinite().all():
             raise ValueError("A teacher's logits are not finite numbers: train it again, with lower rates.")
-        self.teachers_seconds = sum(
-            facts_of(teacher).get("seconds", 0) for teacher in teachers
-        )  # not the time of teachers' teachers, unless these teach too, as with --generations
+        # Not the time of teachers' teachers, unless these teach too, as with --generations.
+        self.teachers_seconds = self.past.seconds + sum(
+            facts_of(teacher).get("seconds", 0)
+            for teacher in teachers
+            if sha256_of(teacher) != self.past.sha256
+        )
         config = GPTConfig(len(tokenizer), **{name: getattr(recipe, name) for name in shape})
         torch.manual_seed(recipe.seed)
         self.model = GPT(config, tokenizer).to(self.device)
+        if start:
+            if replace(start.config, dropout=recipe.dropout) != config:
+                raise ValueError(
+                    "The model to start from has another shape than this run: give it the same --n-layer, --n-head, "
+                    "--n-embd and --context-length."
+                )
+            self.model.load_state_dict(start.state_dict())
         self.forward: torch.nn.Module = self.model
         if self.world_size > 1:
             self.forward = torch.nn.parallel.DistributedDataParallel(self.model)
@@ -109,8 +167,8 @@ class Run:
         )
         self.step, self.seconds = 0, 0.0
         self.losses: list[Tensor | float] = []  # of the steps since the last entry in the history
-        self.history: list[dict[str, Any]] = []
-        self.snapshots: list[dict[str, Any]] = []
+        self.history: list[dict[str, Any]] = [*self.past.history]
+        self.snapshots: list[dict[str, Any]] = [*self.past.snapshots]
 
     def meaning(self) -> dict[str, Any]:
         """All that decides what the numbers of this run mean; a run that differs in any of it is another run."""
@@ -120,32 +178,43 @@ class Run:
             "corpus_sha256": self.corpus_sha256,
             "vocabulary": self.model.tokenizer.vocabulary,
             "teachers": [sha256_of(teacher) for teacher in self.teachers],
+            "start": self.past.sha256,
         }
+
+    @property
+    def characters(self) -> int:
+        """How many it has seen, in this run and before."""
+        return self.past.characters + self.step * self.recipe.batch_size * self.recipe.context_length
 
     def train_step(self) -> Tensor:
         """One step of gradient descent; returns the loss over all workers, a 0-d tensor in nats a character.
 
-        Where copying is learned, at the beginning, teachers have no say yet, and there is no dropout.
+        Where copying is learned, at the beginning, teachers have no say yet, and there is no dropout. After it they have
+        a say about the windows that are the text as it is.
 
         Raises:
             Diverged: the loss or its gradient is not finite; the weights are as they were before. Both are the same
                 for all workers, so all of them stop.
         """
         recipe, copying = self.recipe, self.step < self.recipe.copying_steps
-        windows = self.windows.batch(self.step, self.rank, self.world_size).to(self.device)
+        windows, plain = (
+            part.to(self.device) for part in self.windows.batch(self.step, self.rank, self.world_size)
+        )
         x, y = windows[:, :-1], windows[:, 1:]
         torch.manual_seed((recipe.seed * 1_000_003 + self.step) * 1024 + self.rank)  # dropout
         self.set_rates()
         self.model.train(not copying)  # with dropout, copying is learned later
         with torch.autocast(self.device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
             logits = self.forward(x)
-            taught = self.teachers and not copying
-            expected = soft_targets(self.teachers, x) if taught else None  # (B, T, vocab_size)
-        logits = logits.flatten(0, 1).float()  # (B T, vocab_size)
-        loss = F.cross_entropy(logits, y.flatten())
+            taught = bool(self.teachers) and not copying and bool(plain.any())
+            expected = soft_targets(self.teachers, x[plain]) if taught else None  # (plain, T, vocab_size)
+        logits = logits.float()  # (B, T, vocab_size)
+        by_window = F.cross_entropy(logits.transpose(1, 2), y, reduction="none").mean(1)  # (B,)
+        loss = by_window.mean()
         if expected is not None:
-            expected_loss = F.cross_entropy(logits, expected.flatten(0, 1))
-            torch.lerp(loss, expected_loss, recipe.soft_targets).backward()
+            expected_loss = F.cross_entropy(logits[plain].flatten(0, 1), expected.flatten(0, 1))
+            share = recipe.soft_targets * len(expected) / len(x)
+            (loss + share * (expected_loss - by_window[plain].mean())).backward()
         else:
             loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip)
@@ -314,6 +383,7 @@ def check_same(now: dict[str, Any], then: dict[str, Any], folder: Path) -> None:
         ("corpus_sha256", "learns from another text. Resume it with the same corpus."),
         ("vocabulary", "knows other characters. Resume it with the same corpus."),
         ("teachers", "had other teachers. Resume with the same ones."),
+        ("start", "began with other weights. Resume it with the same --start, or without as it began."),
     ):
         if name in now and then.get(name, now[name]) != now[name]:
             raise CheckpointError(f"The run in {folder} {message}")

@@ -14,8 +14,8 @@ from shakespeare_gpt.model import GPT
 def soft_targets(teachers: Sequence[GPT], ids: Tensor) -> Tensor:
     """The mean of the teachers' probabilities (Hinton et al. 2015, at temperature 1).
 
-    They are asked about the very windows that the student sees, those with invented names too, so they know as much
-    about what came before as it does.
+    They are asked about the very windows that the student sees, so they know as much about what came before as it does;
+    not about strings and invented names, of which models that have not learned to copy have nothing to teach.
 
     Args:
         teachers: models in evaluation mode, all of one vocabulary and device, each with a context of at least T.

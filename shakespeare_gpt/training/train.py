@@ -20,13 +20,15 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from shakespeare_gpt.checkpoint import CheckpointError, load, save, save_snapshot, write
+from shakespeare_gpt.checkpoint import CheckpointError, load, read_derived, save, save_snapshot, write
 from shakespeare_gpt.model import GPT
 from shakespeare_gpt.record import beyond_the_page
+from shakespeare_gpt.snapshots import FOLDER as SNAPSHOT_FOLDER
+from shakespeare_gpt.snapshots import RECORD
 from shakespeare_gpt.training import corpus, options
 from shakespeare_gpt.training.evaluate import windowed_loss
 from shakespeare_gpt.training.recipe import Recipe
-from shakespeare_gpt.training.run import STATE, Diverged, Run, check_same, read_state
+from shakespeare_gpt.training.run import STATE, Diverged, Run, check_same, past_of, read_state
 
 SNAPSHOTS = (0.01, 0.03, 0.1, 0.3)  # shares of the run, evenly spaced on a logarithmic scale
 COPYING_SNAPSHOTS = (
@@ -121,9 +123,16 @@ def snapshots_of(recipe: Recipe) -> set[int]:
 def snapshot(run: Run, folder: Path) -> dict[str, Any]:
     """Write the weights as they are now in a compact form; returns what the record says of them."""
     loss = finite(windowed_loss(run.model, run.held_out, offsets=[0]), "The loss on held-out text")
-    name = f"step-{run.step:06d}.safetensors"
-    sha256 = save_snapshot(run.model, folder / "snapshots" / name)
-    return {"file": name, "sha256": sha256, "step": run.step, "validation_loss": loss}
+    step = run.past.steps + run.step
+    name = f"step-{step:06d}.safetensors"
+    sha256 = save_snapshot(run.model, folder / SNAPSHOT_FOLDER / name)
+    return {
+        "file": name,
+        "sha256": sha256,
+        "step": step,
+        "characters": run.characters,
+        "validation_loss": loss,
+    }
 
 
 def evaluation(run: Run) -> dict[str, Any]:
@@ -131,8 +140,8 @@ def evaluation(run: Run) -> dict[str, Any]:
     with run.averaged() as model:
         loss = windowed_loss(model, run.held_out, offsets=[0])
     return {
-        "step": run.step,
-        "characters": run.step * run.recipe.batch_size * run.recipe.context_length,
+        "step": run.past.steps + run.step,
+        "characters": run.characters,
         "seconds": round(run.seconds, 1),
         "training_loss": finite(fmean(map(float, run.losses)), "The training loss"),
         "validation_loss": finite(loss, "The loss on held-out text"),
@@ -161,8 +170,11 @@ def finish(run: Run, folder: Path) -> None:
         facts = {
             "recipe": asdict(run.recipe),
             "teachers": run.meaning()["teachers"],
-            "characters": run.step * run.recipe.batch_size * run.recipe.context_length,
-            "text_characters": run.recipe.text_characters,
+            "start": run.past.sha256,
+            "first_seed": run.recipe.seed if run.past.seed is None else run.past.seed,
+            "steps": run.past.steps + run.step,
+            "characters": run.characters,
+            "text_characters": run.past.text_characters + run.recipe.text_characters,
             "validation_loss": loss,
             "seconds": round(run.seconds),
             "teachers_seconds": run.teachers_seconds,
@@ -259,6 +271,16 @@ def parser() -> argparse.ArgumentParser:
         help="runs, one after the other, each taught by all before it and with the next seed; the last one is the result",
     )
     parser.add_argument(
+        "--start",
+        metavar="FOLDER",
+        help="a checkpoint with whose weights the first run begins, not with random ones; its training counts as before",
+    )
+    parser.add_argument(
+        "--copying",
+        action="store_true",
+        help="at last one run more, which goes on from the result and learns to copy; it is taught by what it began from",
+    )
+    parser.add_argument(
         "--evaluations",
         type=options.whole(0, 1_000_000),
         default=20,
@@ -289,6 +311,8 @@ class Generation:
     recipe: Recipe
     then: dict[str, Any] | None  # the facts of its state, where it has been begun
     is_teacher: bool  # of those that come after it
+    start: str | Path | None = None  # the checkpoint with whose weights it begins
+    copies: bool = False  # it goes on from the run before it, its only teacher
 
     @property
     def complete(self) -> bool:
@@ -299,6 +323,8 @@ def recipes(args: argparse.Namespace) -> list[Recipe]:
     """The recipe of each generation; ValueError if a setting is out of its range."""
     given = Recipe(**{field.name: getattr(args, field.name) for field in fields(Recipe)})
     every = [replace(given, seed=given.seed + number) for number in range(args.generations)]
+    if args.copying:
+        every.append(replace(given, seed=given.seed + args.generations).to_copy())
     # A teacher is asked about text that it has read.
     return [*(replace(recipe, calibration=1.0) for recipe in every[:-1]), every[-1]]
 
@@ -309,7 +335,7 @@ def plan(args: argparse.Namespace, recipes: Sequence[Recipe], text: corpus.Corpu
     Raises:
         CheckpointError: there is nothing to resume, or what is there is another run.
     """
-    planned = []
+    planned: list[Generation] = []
     for number, recipe in enumerate(recipes):
         is_teacher = number < len(recipes) - 1
         folder = args.out / f"teacher-{number + 1}" if is_teacher else args.out
@@ -328,7 +354,9 @@ def plan(args: argparse.Namespace, recipes: Sequence[Recipe], text: corpus.Corpu
                 "vocabulary": text.vocabulary,
             }
             check_same(now, then, folder)  # but for the teachers, who may not be there yet
-        planned.append(Generation(folder, recipe, then, is_teacher))
+        copies = args.copying and not is_teacher
+        start = planned[-1].folder if copies else args.start if number == 0 else None
+        planned.append(Generation(folder, recipe, then, is_teacher, start, copies))
     return planned
 
 
@@ -353,7 +381,8 @@ def command(args: argparse.Namespace) -> int:
         teachers = [load(each) for each in args.teachers]
         for generation in plan(args, asked, text):
             if not (generation.is_teacher and generation.complete):
-                run = begin(generation, args, text, device, teachers)
+                taught_by = teachers[-1:] if generation.copies else teachers
+                run = begin(generation, args, text, device, taught_by)
                 if not train(run, generation.folder, args.evaluations, args.save_minutes):
                     if rank == 0:
                         print(
@@ -421,19 +450,42 @@ def begin(
     if recipe.precision == "auto":
         recipe = replace(recipe, precision=choose_precision(torch.device(device)))
     learned, held_out = corpus.parts(text.text, args.split)
+    start = load(generation.start) if generation.start else None
+    past = past_of(start, read_derived(start, Path(generation.start or "") / RECORD) or {}) if start else None
     run = Run(
-        recipe, learned, held_out, text.vocabulary, device, teachers, args.split, text.sha256, source=text
+        recipe,
+        learned,
+        held_out,
+        text.vocabulary,
+        device,
+        teachers,
+        args.split,
+        text.sha256,
+        text,
+        start,
+        past,
     )
     if generation.then:
         run.load_state(folder)
     if run.rank == 0:
         folder.mkdir(parents=True, exist_ok=True)  # if it can't be, better now than at the first save
+        if past and not generation.then:
+            take_along(run, Path(generation.start or "") / SNAPSHOT_FOLDER, folder / SNAPSHOT_FOLDER)
         print(
             f"{run.model.num_parameters():,} parameters, {recipe.steps:,} steps of {recipe.batch_size} x "
             f"{recipe.context_length} characters, {recipe.precision} on {device}, into {folder}, "
             f"scored on {corpus.SPLITS[args.split]}"
         )
     return run
+
+
+def take_along(run: Run, there: Path, here: Path) -> None:
+    """Copy the snapshots of what a run goes on from beside its own; those that are missing are no longer listed."""
+    listed, run.snapshots = run.snapshots, []
+    for one in listed:
+        with contextlib.suppress(OSError):
+            write(here / Path(one["file"]).name, (there / Path(one["file"]).name).read_bytes())
+            run.snapshots.append(one)
 
 
 if __name__ == "__main__":

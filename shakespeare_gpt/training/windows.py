@@ -30,42 +30,45 @@ SPEAKER = re.compile(r"(?:^|(?<=\n\n))[A-Z][^\n:]*(?=:\n)")
 class Windows:
     """The windows of a run. What a step sees depends on nothing but the text, the recipe and the step's number.
 
-    So resuming needs no state, and several workers share one batch.
+    So resuming needs no state, and several workers share one batch. Where a text has no names (words of the letters A to
+    Z that are always written with a capital), none is invented.
     """
 
     def __init__(self, text: str, tokenizer: Tokenizer, recipe: Recipe) -> None:
         """
         Raises:
-            CorpusError: the text is too short for a window, or has no names to invent others for.
+            CorpusError: the text is too short for a window.
         """
         corpus.windows_per_epoch(len(text), recipe.context_length)
         self.recipe, self.vocab_size = recipe, len(tokenizer)
         self.ids = tokenizer.encode_long(text)
-        self.names = Names(text, tokenizer) if recipe.renamed else None
-        if self.names and not self.names.known:
-            raise corpus.CorpusError(
-                "--renamed invents other names for those in a text, and this one has none that it knows: words of the "
-                "letters A to Z that are always written with a capital. Leave it out."
-            )
+        names = Names(text, tokenizer) if recipe.renamed else None
+        self.names = names if names and names.known else None
 
-    def batch(self, step: int, rank: int = 0, world_size: int = 1) -> Tensor:
-        """The ids of one worker's windows in a step, and of the character that follows each, (B / world_size, T + 1)."""
+    def batch(self, step: int, rank: int = 0, world_size: int = 1) -> tuple[Tensor, Tensor]:
+        """The windows of one worker in a step.
+
+        Returns:
+            ids, with the character that follows each window, (B / world_size, T + 1);
+            which of them are the text as it is, (B / world_size,), bool.
+        """
         recipe = self.recipe
         first = step * recipe.batch_size + rank * (recipe.batch_size // world_size)
         places = corpus.tiled_windows(
             len(self.ids), step, recipe.batch_size, recipe.context_length, recipe.seed, rank, world_size
         )
-        rows = []
+        rows, plain = [], []
         for number, start in enumerate(places[:, 0].tolist(), first):
             rng = np.random.default_rng((recipe.seed, number))
             if rng.random() < recipe.repeats_at(step):
                 rows.append(self.repeats(rng))
+                plain.append(False)
                 continue
             row = self.ids[start : start + recipe.context_length + 1]
-            if self.names and rng.random() < recipe.renamed:
-                row = self.names.renamed(row, start, rng)
-            rows.append(row)
-        return torch.from_numpy(np.stack(rows)).long()
+            invented = self.names is not None and rng.random() < recipe.renamed
+            rows.append(self.names.renamed(row, start, rng) if self.names and invented else row)
+            plain.append(not invented)
+        return torch.from_numpy(np.stack(rows)).long(), torch.tensor(plain)
 
     def repeats(self, rng: np.random.Generator) -> np.ndarray:
         """One random string, again and again, with a few other characters in between, (T + 1,).

@@ -114,10 +114,9 @@ def test_the_shortest_text_that_is_taken_trains(context_length: int, tmp_path: P
         assert train.main([*flags, f"--out={tmp_path / f'run{len(split)}'}", *split]) == 0
 
 
-def test_names_are_invented_only_where_there_are_some(tmp_path: Path, capsys: pytest.CaptureFixture):
+def test_names_are_invented_only_where_there_are_some(tmp_path: Path):
     path = text_file(tmp_path, "onegin")
-    assert train.main([*SMALL, f"--corpus={path}", f"--out={tmp_path / 'run'}", "--renamed=0.5"]) == 1
-    assert "--renamed invents other names" in capsys.readouterr().err
+    assert train.main([*SMALL, f"--corpus={path}", f"--out={tmp_path / 'none'}", "--renamed=0.5"]) == 0
     path = tmp_path / "few.txt"  # names, and few letters to invent others from
     path.write_text("und Hanna, so Hanna sah an, und Anna sah Hanna.\n" * 50)
     assert (

@@ -18,9 +18,12 @@ import torch
 import shakespeare_gpt as sg
 from shakespeare_gpt import checkpoint
 from shakespeare_gpt.checkpoint import CheckpointError, load_snapshot
+from shakespeare_gpt.model import GPT
+from shakespeare_gpt.snapshots import Snapshots
 from shakespeare_gpt.training import train as module
 from shakespeare_gpt.training.corpus import Corpus
 from shakespeare_gpt.training.evaluate import encode, windowed_loss
+from shakespeare_gpt.training.run import past_of
 from shakespeare_gpt.training.teachers import soft_targets
 from shakespeare_gpt.training.train import STATE, Recipe, Run, main, train
 from support import ROOT, TEXT
@@ -356,15 +359,20 @@ def test_soft_targets_are_the_mean_of_what_the_teachers_expect(teachers: list[Pa
             assert torch.allclose(targets[row, place], (each[0] + each[1]) / 2, atol=1e-5)
 
 
-@pytest.mark.parametrize("shares", [{}, {"renamed": 1.0, "repeats": 0.5}])
+@pytest.mark.parametrize("shares", [{}, {"repeats": 0.4}, {"repeats": 1.0}])
 def test_the_loss_is_a_mixture_of_the_character_and_the_teachers(shares: dict, teachers: list[Path]):
-    """The gradient of the first step by hand: softmax(logits) - mixture, at each position of what is seen."""
+    """The gradient of the first step by hand: softmax(logits) - mixture, at each position of the text as it is; of
+    strings that repeat, teachers know nothing."""
     run = taught(teachers, dropout=0.0, clip=1e9, **shares)
-    windows = run.windows.batch(0)
+    windows, plain = run.windows.batch(0)
+    assert {0.0: plain.all(), 0.4: 0 < plain.sum() < len(plain), 1.0: not plain.any()}[
+        shares.get("repeats", 0.0)
+    ]
     x, y = windows[:, :-1], windows[:, 1:]
     logits = run.model(x)
     expected = soft_targets([sg.load(folder) for folder in teachers], x)
-    wanted = 0.5 * torch.nn.functional.one_hot(y, logits.shape[-1]) + 0.5 * expected
+    came, half = torch.nn.functional.one_hot(y, logits.shape[-1]).float(), 0.5 * plain[:, None, None]
+    wanted = (1 - half) * came + half * expected
     logits.backward((logits.softmax(-1) - wanted).detach() / y.numel())
     by_hand = {name: p.grad.clone() for name, p in run.model.named_parameters()}
     run.model.zero_grad()
@@ -671,3 +679,66 @@ def test_help_tells_every_flag_and_its_default(capsys: pytest.CaptureFixture):
             -1
         ]  # the first is the usage line
         assert re.match(rf"[^-]+.*?\(default: {re.escape(str(default))}\)", explained), name
+
+
+# --- going on from a checkpoint
+
+
+def test_a_run_goes_on_from_a_checkpoint(uninterrupted: Path, tmp_path: Path):
+    """With its weights; what it had read, and the moments that were kept, count as before."""
+    before = json.loads((uninterrupted / "training.json").read_text())
+    start = sg.load(uninterrupted)
+    recipe = replace(RECIPE, seed=9, batch_size=2, characters=10 * 2 * 16)
+    run = Run(recipe, TRAINING, VALIDATION, start=start, past=past_of(start, before))
+    assert all(
+        torch.equal(run.model.state_dict()[name], tensor) for name, tensor in start.state_dict().items()
+    )
+    assert train(run, tmp_path)
+    record = json.loads((tmp_path / "training.json").read_text())
+    assert record["start"] == before["sha256"] and record["first_seed"] == RECIPE.seed
+    assert (record["steps"], record["characters"]) == (40 + 10, 40 * 4 * 16 + 10 * 2 * 16)
+    assert record["history"][: len(before["history"])] == before["history"]
+    assert [entry["step"] for entry in record["history"]] == sorted(
+        entry["step"] for entry in record["history"]
+    )
+    assert record["history"][-1]["characters"] == record["characters"]
+    assert {one["sha256"] for one in before["snapshots"]} < {one["sha256"] for one in record["snapshots"]}
+    assert record["teachers_seconds"] == before["seconds"]
+
+    again = Run(recipe, TRAINING, VALIDATION)
+    with pytest.raises(CheckpointError, match="began with other weights"):
+        again.load_state(tmp_path)
+    with pytest.raises(ValueError, match="another shape"):
+        Run(replace(RECIPE, n_layer=1), TRAINING, VALIDATION, start=start)
+    with pytest.raises(ValueError, match="other characters"):
+        Run(RECIPE, TRAINING + "@", VALIDATION, start=start)
+
+
+def test_at_last_one_run_learns_to_copy(
+    small_corpus: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    """It goes on from the one before, which is its only teacher, and takes its snapshots along."""
+    changes = {"characters": 12 * 4 * 16, "copying_characters": 4 * 4 * 16, "repeats": 0.2, "muon_lr": 0.01}
+    monkeypatch.setattr("shakespeare_gpt.training.recipe.COPYING", changes)
+    flags = [*FLAGS, "--generations", "2", "--copying", "--seed", "1", "--calibration", "1.3"]
+    assert main([*flags, "--out", str(tmp_path)]) == 0
+    first, second, last = (
+        json.loads((tmp_path / name / "training.json").read_text())
+        for name in ("teacher-1", "teacher-2", ".")
+    )
+    assert [record["recipe"]["calibration"] for record in (first, second, last)] == [1, 1, 1.3]
+    assert [record["recipe"]["seed"] for record in (first, second, last)] == [1, 2, 3]
+    assert last["start"] == second["sha256"] and last["teachers"] == [second["sha256"]]
+    assert (second["start"], second["recipe"]["copying_characters"]) == (None, 0)
+    assert {name: last["recipe"][name] for name in changes} == changes
+    assert last["steps"] == second["steps"] + 12 and last["first_seed"] == 2
+    told = Snapshots(sg.load(tmp_path), tmp_path)
+    assert [moment.step for moment in told.moments] == sorted(
+        {0, last["steps"], *(one["step"] for one in last["snapshots"])}
+    )
+    assert {one["step"] for one in second["snapshots"]} < {moment.step for moment in told.moments}
+    assert told.moments[-1].characters == last["characters"]
+    torch.manual_seed(2)
+    first_weights = GPT(told.at(0).config, told.at(0).tokenizer).state_dict()
+    assert all(torch.equal(first_weights[name], tensor) for name, tensor in told.at(0).state_dict().items())
+    assert main([*flags, "--out", str(tmp_path), "--resume"]) == 0

@@ -137,7 +137,9 @@ def test_other_teachers_are_refused(
 def test_all_that_a_run_means_is_in_its_state_and_compared(begun: dict[str, Path]):
     """Each part of it by itself: whatever differs, it is another run."""
     facts, _ = read_state(begun[DEV])
-    then = {name: facts[name] for name in ("recipe", "split", "corpus_sha256", "vocabulary", "teachers")}
+    then = {
+        name: facts[name] for name in ("recipe", "split", "corpus_sha256", "vocabulary", "teachers", "start")
+    }
     run = Run(
         Recipe(**TINY), DEV_LEARNED, DEV_TEXT, corpus.vocabulary(CORPUS), split=DEV,
         corpus_sha256=corpus.sha256(CORPUS),
@@ -150,6 +152,7 @@ def test_all_that_a_run_means_is_in_its_state_and_compared(begun: dict[str, Path
         "corpus_sha256": "0" * 64,
         "vocabulary": "abc",
         "teachers": ["0" * 64],
+        "start": "0" * 64,
     }
     assert others.keys() == then.keys()
     for name, other in others.items():

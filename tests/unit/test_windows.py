@@ -128,9 +128,12 @@ def test_a_share_of_the_windows_is_renamed(share: float):
     changed = []
     for step in range(40):
         plain = torch.from_numpy(IDS)[tiled_windows(len(IDS), step, 8, 64, RECIPE.seed)]
-        seen = windows.batch(step)
+        seen, untouched = windows.batch(step)
         assert seen.shape == (8, 65) and seen.dtype == torch.int64
         changed += (seen != plain).any(1).tolist()
+        assert not (seen != plain).any(1)[untouched].any()
+        assert untouched.all() or share
+        assert not untouched.any() or share < 1
     # Of a renamed window, one in a few has no name at all, or keeps the only one that it has.
     assert share * 0.6 <= np.mean(changed) <= share * 1.05
 
@@ -142,7 +145,7 @@ def test_strings_that_repeat_have_their_share_in_each_part():
         repeats = []
         for step in steps:
             plain = torch.from_numpy(IDS)[tiled_windows(len(IDS), step, 8, 64, RECIPE.seed)]
-            repeats += (windows.batch(step) != plain).any(1).tolist()
+            repeats += (windows.batch(step)[0] != plain).any(1).tolist()
         assert np.mean(repeats) == pytest.approx(share, abs=0.1)
 
 
@@ -178,12 +181,12 @@ def test_in_half_of_the_strings_no_character_comes_twice():
 def test_what_a_step_sees_depends_on_the_seed_and_the_step_alone():
     recipe = replace(RECIPE, copying_characters=3 * 8 * 64, renamed=0.5, repeats=0.2)
     forwards = Windows(TEXT, TOKENIZER, recipe)
-    one = [forwards.batch(step) for step in range(20)]
+    one = [forwards.batch(step)[0] for step in range(20)]
     backwards = Windows(TEXT, TOKENIZER, recipe)
-    other = [backwards.batch(step) for step in reversed(range(20))]
+    other = [backwards.batch(step)[0] for step in reversed(range(20))]
     assert all(torch.equal(a, b) for a, b in zip(one, reversed(other), strict=True))
     seeded = Windows(TEXT, TOKENIZER, replace(recipe, seed=recipe.seed + 1))
-    assert not any(torch.equal(seeded.batch(step), one[step]) for step in range(20))
+    assert not any(torch.equal(seeded.batch(step)[0], one[step]) for step in range(20))
 
 
 @pytest.mark.parametrize("world_size", [2, 4])
@@ -192,8 +195,8 @@ def test_workers_share_one_batch(world_size: int):
         TEXT, TOKENIZER, replace(RECIPE, copying_characters=2 * 8 * 64, renamed=0.5, repeats=0.3)
     )
     for step in (0, 1, 2, 9):
-        parts = [windows.batch(step, rank, world_size) for rank in range(world_size)]
-        assert torch.equal(torch.cat(parts), windows.batch(step))
+        parts = [windows.batch(step, rank, world_size)[0] for rank in range(world_size)]
+        assert torch.equal(torch.cat(parts), windows.batch(step)[0])
 
 
 @pytest.mark.parametrize("T", [1, 2, 5, 16])

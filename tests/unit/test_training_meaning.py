@@ -49,6 +49,7 @@ def small_corpus() -> Iterator[None]:
     """A text of the tests' own in the corpus's place, for every command."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("shakespeare_gpt.training.corpus.find_corpus", lambda _path: Corpus(CORPUS, "a test"))
+        patch.setenv("SHAKESPEARE_CORPUS", "a file that is not read")
         yield
 
 

@@ -40,6 +40,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path]
         patch.setattr(
             "shakespeare_gpt.training.corpus.find_corpus", lambda _path: Corpus(TEXT * 10, "a test")
         )
+        patch.setenv("SHAKESPEARE_CORPUS", "a file that is not read")
         yield finished(tmp_path_factory.mktemp("short"), 20), finished(tmp_path_factory.mktemp("long"), 40)
 
 

@@ -10,12 +10,13 @@ COMMANDS = {
     "train": ("training.train", "train a model"),
     "evaluate": ("training.evaluate", "score a checkpoint on validation text"),
     "measure": ("training.measure", "measure its heads, and what switching them off costs"),
-    "hub": ("hub", "put the page or the model on the Hugging Face Hub"),
+    "checkpoint": ("nanogpt", "bring a checkpoint of nanoGPT in, or one out"),
+    "hub": ("hub.__main__", "put the page or the model on the Hugging Face Hub"),
 }
 EPILOG = "\n".join(
     [
         "commands (each with its own --help):",
-        *(f"  shakespeare-gpt {name:9} {words}" for name, (_, words) in COMMANDS.items()),
+        *(f"  shakespeare-gpt {name:10} {words}" for name, (_, words) in COMMANDS.items()),
     ]
 )
 

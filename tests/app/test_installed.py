@@ -18,6 +18,7 @@ from packaging.utils import canonicalize_name
 
 from launched import connect, http
 from shakespeare_gpt.cli import COMMANDS
+from shakespeare_gpt.hub.files import chosen, space_files
 from started import environment, started
 from support import ASSETS, ROOT
 
@@ -108,6 +109,13 @@ def test_help_names_every_command_and_each_has_its_own(run):
     for name in COMMANDS:
         assert re.search(rf"shakespeare-gpt {name}\b", told)
         assert run("shakespeare-gpt", name, "--help").startswith("usage:")
+
+
+def test_it_publishes_what_a_checkout_publishes(run):
+    """The Space's own files lie in the wheel too."""
+    told = run("shakespeare-gpt", "hub", "space", "user/name", "--dry-run")
+    names = {line.split()[2] for line in told.splitlines()[:-1]}
+    assert names == set(space_files(chosen(), "user/name"))
 
 
 @pytest.fixture

@@ -7,9 +7,11 @@ bare {"error": null} (a job that ended without an answer), or the guard's 400; n
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import socket
 import string
+from collections import Counter
 
 import httpx
 import pytest
@@ -108,7 +110,29 @@ def test_raw_calls(http, endpoints, pick, data):
     if response.status_code == 200:
         assert len(data) <= len(endpoint["parameters"])
     else:
-        assert response.status_code == 500 and response.json()["title"] == "Please check"
+        assert response.status_code == 422 and response.json()["title"] == "Please check"
+
+
+# For each of them every value of a call is wrong.
+BAD = [
+    [], [None], [None] * 9, ["x" * 3000], [{}], [[]], [True], [float("nan")], ["a", 99, 99, 99], ["a", "b", "c"],
+    ["a", {"no_mask": 1}], ["a", -1, -1, -1], ["a", 1.5, 1.5], [{"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}],
+]  # fmt: skip
+
+
+def test_no_refusal_is_a_broken_server(http, demo):
+    """Every call there is, the page's own too, with values of every wrong kind: a proxy or a monitor never sees a 5xx."""
+    names = {fn.api_name for fn in demo.fns.values() if fn.api_name}
+    assert {"attention", "logits", "write", "what_if_continuation"} < names and len(names) > 15
+    told = Counter()
+    for name, route, data in itertools.product(sorted(names), ("run", "api"), BAD):
+        response = post(http, f"gradio_api/{route}/{name}", {"data": data})
+        check(response.text)
+        told[response.status_code] += 1
+        assert response.status_code in (200, 404, 422), (name, data, response.text)
+        if response.status_code == 422:
+            assert response.json()["title"] == "Please check" and response.json()["error"].endswith(".")
+    assert told[422] > 300, told
 
 
 def queued(http: httpx.Client, path: str, body: dict) -> str:

@@ -1,12 +1,14 @@
-"""What stands in front of Gradio: small bodies only, no uploads, and a sentence where Gradio has a bare 500.
+"""What stands in front of Gradio: small bodies only, no uploads, a 4xx where Gradio has a 500 for what was refused.
 
 Gradio serves routes that this app has no use for, among them uploads to the server's disk, and answers some
-malformed calls with an exception. An app on the open net wants neither.
+malformed calls with an exception. An app on the open net wants neither. And proxies and monitors take a 500 for a broken
+server.
 """
 
 from __future__ import annotations
 
 import logging
+from contextvars import ContextVar
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
@@ -28,7 +30,20 @@ OPEN = (
     "queue/", "reset", "run/", "startup-events", "theme.css",
 )  # fmt: skip
 
+# A proxy that collects an answer before it hands it on, or packs it, would hold back a text that is being written.
+STREAM = {"X-Accel-Buffering": "no", "Cache-Control": "no-cache, no-transform"}
+
 log = logging.getLogger(__name__)
+_refused: ContextVar[list[bool] | None] = ContextVar(
+    "refused", default=None
+)  # of the request that is answered
+
+
+def note_refusal() -> None:
+    """What was asked is refused: Gradio's 500 becomes a 422."""
+    noted = _refused.get()
+    if noted is not None:
+        noted.append(True)
 
 
 def options(tags: str, opening: str, told: files.Told) -> dict[str, Any]:
@@ -79,12 +94,18 @@ class Guard:
                 return await refusal(413, f"At most {MAX_BODY:,} bytes are read.")(scope, receive, send)
             receive = replay(body, receive)
         started = False
+        refused: list[bool] = []
+        _refused.set(refused)
 
         async def send_on(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
+                if refused and message["status"] == 500:
+                    message["status"] = 422
                 headers = MutableHeaders(scope=message)
+                if headers.get("content-type", "").startswith("text/event-stream"):
+                    headers.update(STREAM)
                 headers.setdefault("X-Content-Type-Options", "nosniff")
                 headers.setdefault("Referrer-Policy", "same-origin")
             await send(message)

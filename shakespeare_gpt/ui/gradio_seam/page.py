@@ -41,8 +41,8 @@ def check() -> None:
     require(calls, "Blocks.preprocess_data that calls validate_inputs")
     require("root_path" in parameters(blocks["process_api"]), "Blocks.process_api(root_path=)")
     require("app_kwargs" in parameters(blocks["launch"]), "Blocks.launch(app_kwargs=)")
-    called = {"inputs", "postprocess"} <= set(parameters(getattr(gradio.blocks, "BlockFunction", None)))
-    require(called, "BlockFunction(inputs=, postprocess=)")
+    called = {"fn", "inputs", "postprocess"} <= set(parameters(getattr(gradio.blocks, "BlockFunction", None)))
+    require(called, "BlockFunction(fn=, inputs=, postprocess=)")
     component = getattr(gradio.components, "Component", None)
     require("value" in parameters(component), "Component(value=)")
     keywords = getattr(gradio.components, "_Keywords", None)
@@ -95,7 +95,13 @@ class Page(gr.Blocks):
     async def process_api(self, block_fn: Any, *args: Any, **how: Any) -> dict[str, Any]:
         if not block_fn.postprocess:
             how["root_path"] = None  # of files, again
-        return await super().process_api(block_fn, *args, **how)
+        try:
+            if block_fn.fn is None:
+                raise limits.Refused("What this button does, it does in the browser.")
+            return await super().process_api(block_fn, *args, **how)
+        except limits.Refused:
+            guard.note_refusal()
+            raise
 
     def get_config_file(self) -> Any:
         """What the browser builds the page from, and Gradio's clients know of the endpoints.

@@ -116,7 +116,8 @@ def test_raw_calls(http, endpoints, pick, data):
 # For each of them every value of a call is wrong.
 BAD = [
     [], [None], [None] * 9, ["x" * 3000], [{}], [[]], [True], [float("nan")], ["a", 99, 99, 99], ["a", "b", "c"],
-    ["a", {"no_mask": 1}], ["a", -1, -1, -1], ["a", 1.5, 1.5], [{"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}],
+    ["a", {"no_mask": 1}], ["a", -1, -1, -1], ["a", 1.5, 1.5],
+    [{"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}],
 ]  # fmt: skip
 
 

@@ -201,21 +201,24 @@ def report(visit: Visit, took: float, cpu: float, own: float) -> None:
                 f"  {name + ':':17} p50 {statistics.median(times):6.2f} s   p95 {p95:6.2f} s   worst {max(times):6.2f} s"
             )
     print(
-        f"  CPU: the server {cpu:.1f} s, these visitors {own:.1f} s, on {os.cpu_count()} cores; load of the machine {load}"
+        f"  CPU: the server {cpu:.1f} s, these visitors {own:.1f} s, on {os.cpu_count()} cores; load {load}"
     )
     print(f"  errors: {sum(visit.errors.values())}")
     for error, count in visit.errors.most_common():
         print(f"    {count} x {error}")
 
 
+CHECKED = 8  # texts, which takes as long as they take one after the other
+
+
 def others(texts: dict[tuple[str, int], str | None], characters: int) -> int:
-    """How many of the texts are not what `sg.generate` writes alone."""
+    """How many of the first few texts are not what `sg.generate` writes alone."""
     import shakespeare_gpt as sg
 
     model = sg.load()
     return sum(
         text is not None and text != prompt + sg.generate(model, prompt, characters, seed=seed)
-        for (prompt, seed), text in texts.items()
+        for (prompt, seed), text in list(texts.items())[:CHECKED]
     )
 
 
@@ -254,7 +257,7 @@ def main() -> None:
             report(visit, time.perf_counter() - begun, server.cpu() - cpu, time.process_time() - own)
             differ = others(texts, characters)
             if texts:
-                print(f"  texts that are not those of their seeds alone: {differ}")
+                print(f"  of {CHECKED} texts, not those of their seeds alone: {differ}")
             bad |= bool(visit.errors or differ)
     print(f"memory in MB: {', '.join(f'{mb:.0f}' for mb in used)}")
     grown = used[-1] - used[-2]

@@ -33,6 +33,14 @@ OPEN = (
 # A proxy that collects an answer before it hands it on, or packs it, would hold back a text that is being written.
 STREAM = {"X-Accel-Buffering": "no", "Cache-Control": "no-cache, no-transform"}
 
+# Of a run that Gradio does not have here: its page would take that for a server that is gone.
+NOT_HERE = b'"session_not_found":true', b'"session_not_found":false'
+NOT_FOUND = b'"404: Not Found"'
+UNKNOWN = (
+    b'"This server does not know that run: another copy of the app began it, or this one was started again. '
+    b'Please try once more."'
+)
+
 log = logging.getLogger(__name__)
 _refused: ContextVar[list[bool] | None] = ContextVar(
     "refused", default=None
@@ -93,26 +101,32 @@ class Guard:
             if body is None:
                 return await refusal(413, f"At most {MAX_BODY:,} bytes are read.")(scope, receive, send)
             receive = replay(body, receive)
-        started = False
+        started = streams = unknown = False
         refused: list[bool] = []
         _refused.set(refused)
 
         async def send_on(message: Message) -> None:
-            nonlocal started
+            nonlocal started, streams, unknown
             if message["type"] == "http.response.start":
                 started = True
                 if refused and message["status"] == 500:
                     message["status"] = 422
                 headers = MutableHeaders(scope=message)
                 if headers.get("content-type", "").startswith("text/event-stream"):
+                    streams = True
                     headers.update(STREAM)
                 headers.setdefault("X-Content-Type-Options", "nosniff")
                 headers.setdefault("Referrer-Policy", "same-origin")
+            elif streams and NOT_FOUND in message.get("body", b"")[:200]:
+                unknown = True
+                message["body"] = message["body"].replace(NOT_FOUND, UNKNOWN).replace(*NOT_HERE)
             await send(message)
 
         try:
             await self.app(scope, receive, send_on)
         except Exception as error:
+            if unknown:  # with that, Gradio breaks the stream off
+                return await send({"type": "http.response.body", "body": b""})
             log.warning("could not answer %s %r: %r", scope["method"], scope["path"][:100], error)
             if started:
                 raise

@@ -79,6 +79,7 @@ async function tell(failures = 0) {
 async function open() {
   const told = await tell();
   opening.showWhenDrawn();
+  opening.sayIfBlocked();
   pickers.mountGradio();
   tabs.mount();
   session.open(told.strip);

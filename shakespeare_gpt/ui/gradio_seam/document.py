@@ -27,9 +27,14 @@ NO_SCRIPT = (
 
 
 # What stands there until the page does (opening.js). Without our script Gradio's page comes into sight by itself, later.
+# The sentence appears where nothing else does: at once where our script runs and Gradio's cannot, else after a while.
 OPENING = """
 <div id="opening" aria-hidden="true"><p><b>{title}</b> {sentence}</p><pre>{text}</pre></div>
+<p id="blocked" role="alert">Still nothing here? This page draws with scripts, and something keeps them away: an add-on, or a
+Content-Security-Policy of the server. "Behind a proxy" in the README says what that must allow.</p>
 """
+# Gradio tells its scripts the address at which the server believes to be. Behind a proxy that is not the one that counts.
+ROOT = '<script>window.gradio_config.root = new URL(".", document.baseURI).href.slice(0, -1);</script>'
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,7 @@ def completed(document: bytes, tags: str, opening: str) -> bytes:
             document[: place.end()],
             tags.encode(),
             document[place.end() : body.start()],
-            (sheet + NO_SCRIPT + script + opening).encode(),
+            (ROOT + sheet + NO_SCRIPT + script + opening).encode(),
             document[body.start() :],
         ]
     )

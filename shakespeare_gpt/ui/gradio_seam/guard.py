@@ -7,6 +7,7 @@ server.
 
 from __future__ import annotations
 
+import json
 import logging
 from contextvars import ContextVar
 from typing import Any
@@ -33,12 +34,16 @@ OPEN = (
 # A proxy that collects an answer before it hands it on, or packs it, would hold back a text that is being written.
 STREAM = {"X-Accel-Buffering": "no", "Cache-Control": "no-cache, no-transform"}
 
-# Of a run that Gradio does not have here: its page would take that for a server that is gone.
-NOT_HERE = b'"session_not_found":true', b'"session_not_found":false'
+# What Gradio says of a run that is not here, and what is said instead: its page would take that for a server that is gone.
 NOT_FOUND = b'"404: Not Found"'
 UNKNOWN = (
-    b'"This server does not know that run: another copy of the app began it, or this one was started again. '
-    b'Please try once more."'
+    "This server does not know that run: another copy of the app began it, or this one was started again. "
+    "Please try once more."
+)
+FAILED = {"error": UNKNOWN, "title": "Nothing was written", "visible": True, "duration": 10}
+UNKNOWN_RUN = (
+    {"msg": "process_completed", "event_id": None, "output": FAILED, "success": False},
+    {"msg": "close_stream", "event_id": None},
 )
 
 log = logging.getLogger(__name__)
@@ -119,7 +124,7 @@ class Guard:
                 headers.setdefault("Referrer-Policy", "same-origin")
             elif streams and NOT_FOUND in message.get("body", b"")[:200]:
                 unknown = True
-                message["body"] = message["body"].replace(NOT_FOUND, UNKNOWN).replace(*NOT_HERE)
+                message["body"] = unknown_run(message["body"])
             await send(message)
 
         try:
@@ -133,6 +138,13 @@ class Guard:
             await refusal(400, 'There is no such call. "Use via API" shows what there is.')(
                 scope, receive, send
             )
+
+
+def unknown_run(event: bytes) -> bytes:
+    """The event in which Gradio says that a run is not here, in words for who asked."""
+    if b'"unexpected_error"' in event:  # the page's own stream
+        return b"".join(f"data: {json.dumps(message)}\n\n".encode() for message in UNKNOWN_RUN)
+    return event.replace(NOT_FOUND, json.dumps(UNKNOWN).encode())
 
 
 async def read(receive: Receive) -> bytes | None:

@@ -14,7 +14,16 @@ const FIRST_SCREEN = [
 ];
 
 /** The page takes the place of the opening. */
-export const show = () => document.querySelector("#opening")?.remove();
+export const show = () => document.querySelectorAll("#opening, #blocked").forEach((part) => part.remove());
+
+/** Where Gradio may not make functions of text it draws nothing: that is said at once. */
+export function sayIfBlocked() {
+  try {
+    void new Function("");
+  } catch {
+    document.querySelector("#blocked")?.toggleAttribute("data-now", true);
+  }
+}
 
 export function showWhenDrawn() {
   onDraw(() => {

@@ -30,8 +30,8 @@ NO_SCRIPT = (
 # The sentence appears where nothing else does: at once where our script runs and Gradio's cannot, else after a while.
 OPENING = """
 <div id="opening" aria-hidden="true"><p><b>{title}</b> {sentence}</p><pre>{text}</pre></div>
-<p id="blocked" role="alert">Still nothing here? This page draws with scripts, and something keeps them away: an add-on, or a
-Content-Security-Policy of the server. "Behind a proxy" in the README says what that must allow.</p>
+<p id="blocked" role="alert">Still nothing here? This page draws with scripts, and something keeps them away: an
+add-on, or a Content-Security-Policy of the server. "Behind a proxy" in the README says what that must allow.</p>
 """
 # Gradio tells its scripts the address at which the server believes to be. Behind a proxy that is not the one that counts.
 ROOT = '<script>window.gradio_config.root = new URL(".", document.baseURI).href.slice(0, -1);</script>'

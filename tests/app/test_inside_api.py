@@ -146,4 +146,4 @@ def test_the_calls_are_wired(http):
         assert response.status_code == 200, response.text
         assert isinstance(response.json()["data"][0], dict)
     refused = http.post("/gradio_api/run/inside", json={"data": [TEXT, 7]})
-    assert refused.status_code == 500 and "layer must be" in refused.json()["error"]
+    assert refused.status_code == 422 and "layer must be" in refused.json()["error"]

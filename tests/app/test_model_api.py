@@ -366,4 +366,4 @@ def test_over_http(http, model):
     assert len(answer("snapshot_text", PROMPT, 0)["text"]) == 120
     assert len(answer("roles", PROMPT)["heads"]) in (0, 36)
     refused = http.post("/gradio_api/run/snapshot", json={"data": [PROMPT, -1]})
-    assert refused.status_code == 500 and "whole number from 0" in refused.json()["error"]
+    assert refused.status_code == 422 and "whole number from 0" in refused.json()["error"]

@@ -301,7 +301,7 @@ def test_the_calls_are_wired(http):
     (both,) = told["data"]
     assert len(both["before"]) == 12 and both["before"] == both["after"]
     refused = http.post("/gradio_api/run/what_if", json={"data": [TEXT, {"no_mask": 3}]})
-    assert refused.status_code == 500 and "no_mask must be true or false" in refused.json()["error"]
+    assert refused.status_code == 422 and "no_mask must be true or false" in refused.json()["error"]
 
 
 # --- single effects beside the joint one -------------------------------------------------------------------------

@@ -314,7 +314,7 @@ TEXTS = [None, 3, 1.5, True, ["a"], {"a": 1}, float("nan"), "x" * 2001]
 
 def refused(response, *words: str) -> None:
     """An answer that is one of our sentences, and says what is allowed."""
-    assert response.status_code == 500
+    assert response.status_code == 422
     told = response.json()
     assert told["title"] == "Please check"
     assert "Traceback" not in response.text and ".py" not in response.text

@@ -31,6 +31,9 @@ from shakespeare_gpt.training.recipe import Recipe
 from shakespeare_gpt.training.run import STATE, Diverged, Run, check_same, past_of, read_state
 
 SNAPSHOTS = (0.01, 0.03, 0.1, 0.3)  # shares of the run, evenly spaced on a logarithmic scale
+# Held-out characters that are scored on the way, in a long text its first ones; at the end all are. More would take longer
+# than the training itself.
+ON_THE_WAY = 200_000
 COPYING_SNAPSHOTS = (
     0.5,
     0.75,
@@ -122,7 +125,9 @@ def snapshots_of(recipe: Recipe) -> set[int]:
 
 def snapshot(run: Run, folder: Path) -> dict[str, Any]:
     """Write the weights as they are now in a compact form; returns what the record says of them."""
-    loss = finite(windowed_loss(run.model, run.held_out, offsets=[0]), "The loss on held-out text")
+    loss = finite(
+        windowed_loss(run.model, run.held_out[:ON_THE_WAY], offsets=[0]), "The loss on held-out text"
+    )
     step = run.past.steps + run.step
     name = f"step-{step:06d}.safetensors"
     sha256 = save_snapshot(run.model, folder / SNAPSHOT_FOLDER / name)
@@ -138,7 +143,7 @@ def snapshot(run: Run, folder: Path) -> dict[str, Any]:
 def evaluation(run: Run) -> dict[str, Any]:
     """An entry of the history: the mean training loss since the last one, and the averaged weights' on held-out text."""
     with run.averaged() as model:
-        loss = windowed_loss(model, run.held_out, offsets=[0])
+        loss = windowed_loss(model, run.held_out[:ON_THE_WAY], offsets=[0])
     return {
         "step": run.past.steps + run.step,
         "characters": run.characters,
@@ -162,6 +167,8 @@ def finish(run: Run, folder: Path) -> None:
         CheckpointError: the folder cannot be written.
     """
     with run.averaged() as model:
+        if len(run.held_out) > ON_THE_WAY:
+            tqdm.write(f"Scoring all {len(run.held_out):,} held-out characters ...")
         with torch.no_grad():
             model.norm.weight.div_(run.recipe.calibration)
         loss = finite(windowed_loss(model, run.held_out), "The loss on held-out text")
@@ -191,6 +198,9 @@ def finish(run: Run, folder: Path) -> None:
         "sha256": sha256,
         **facts,
         "history": history,
+        "history_characters": min(
+            len(run.held_out), ON_THE_WAY
+        ),  # that its losses, but a calibrated last one, are of
         "snapshots": run.snapshots,
     }
     write(folder / "training.json", json.dumps(record, indent=1, allow_nan=False).encode() + b"\n")

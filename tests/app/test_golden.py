@@ -194,7 +194,7 @@ def test_sampling(small):
         told = distribution(logits[name], how)
         after_top_k = distribution(logits[name], replace(how, top_p=None)).kept
         cut_by = np.where(told.kept, None, np.where(after_top_k, "top-p", "top-k"))
-        drawn = [draw(unnormalized(told.logits, how), number) for number in numbers]
+        drawn = [int(draw(unnormalized(told.logits, how), number)) for number in numbers]
         arrays = {"rank": told.rank, "tempered": told.tempered, "kept": told.kept, "cut_by": cut_by}
         arrays.update(probabilities=told.probabilities, entropy=told.entropy)
         lists = {key: array.tolist() for key, array in arrays.items()}

@@ -123,3 +123,23 @@ def test_names_are_invented_only_where_there_are_some(tmp_path: Path):
         train.main([*SMALL, f"--corpus={path}", f"--out={tmp_path / 'run'}", "--renamed=1", "--repeats=0.3"])
         == 0
     )
+
+
+def test_of_a_long_text_a_part_is_scored_on_the_way_and_all_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    """Else 20 MB would take longer to score than to learn from."""
+    monkeypatch.setattr(train, "ON_THE_WAY", 100)
+    path, run = text_file(tmp_path, "onegin"), tmp_path / "run"
+    assert train.main([*SMALL, f"--corpus={path}", f"--out={run}"]) == 0
+    held_out = corpus.split(path.read_text(encoding="utf-8"))[1]
+    assert f"Scoring all {len(held_out):,} held-out characters" in capsys.readouterr().out
+    record, model = json.loads((run / "training.json").read_text()), sg.load(run)
+    assert record["history_characters"] == 100
+    loss = {
+        n: evaluate.windowed_loss(model, evaluate.encode(model, held_out[:n])) for n in (100, len(held_out))
+    }
+    assert record["validation_loss"] == pytest.approx(loss[len(held_out)], abs=2e-3)
+    first = evaluate.windowed_loss(model, evaluate.encode(model, held_out[:100]), offsets=[0])
+    assert record["history"][-1]["validation_loss"] == pytest.approx(first, abs=2e-3)
+    assert abs(loss[100] - loss[len(held_out)]) > 4e-3, "so that the two can be told apart"

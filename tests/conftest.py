@@ -51,12 +51,11 @@ def corpus() -> str:
 LONGEST = (
     "browser/test_page", "browser/test_writing", "browser/test_failures", "browser/test_what_if",
     "browser/test_take_away", "browser/test_links", "browser/test_model_tab", "browser/test_buttons",
-    "browser/test_nginx", "browser/test_inside", "browser/test_maps", "browser/test_strip", "browser/test_lessons", "browser/test_lenses",
-    "app/test_start", "app/test_space_starts", "app/test_abuse", "unit/test_training",
-    "hub/test_space", "hub/test_problems", "hub/test_waiting",
-    "hub/test_checkpoints", "hub/test_model",
-    "unit/test_generation", "unit/test_distributed", "app/test_launched", "unit/test_training_evaluate",
-    "unit/test_measure",
+    "browser/test_nginx", "browser/test_inside", "browser/test_maps", "browser/test_strip",
+    "browser/test_lessons", "browser/test_lenses", "app/test_start", "app/test_space_starts", "app/test_abuse",
+    "unit/test_training", "hub/test_space", "hub/test_problems", "hub/test_waiting", "hub/test_checkpoints",
+    "hub/test_model", "unit/test_generation", "unit/test_distributed", "app/test_launched",
+    "unit/test_training_evaluate", "unit/test_measure",
 )  # fmt: skip
 
 

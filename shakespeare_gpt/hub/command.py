@@ -44,7 +44,7 @@ def publish_space(args: argparse.Namespace) -> str | None:
         )
     with explained(args.repo, args.hardware):
         api, there = arrive(args, "space")
-        runtime = api.get_space_runtime(args.repo) if api and there else None
+        runtime = again(api.get_space_runtime, args.repo) if api and there else None
         present = (runtime.requested_hardware or runtime.hardware) if runtime else None
         hardware = args.hardware or present
         models = also_there(api, args.repo, "model")
@@ -176,7 +176,7 @@ def arrive(args: argparse.Namespace, kind: str) -> tuple[HfApi | None, There | N
 
 def also_there(api: HfApi | None, repo: str, kind: str) -> tuple[str, ...]:
     """The repo of this name and the other kind, as a tuple of one; () if there is none."""
-    return (repo,) if api and api.repo_exists(repo, repo_type=kind) else ()
+    return (repo,) if api and again(api.repo_exists, repo, repo_type=kind) else ()
 
 
 def show(made: Plan) -> None:

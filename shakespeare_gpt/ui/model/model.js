@@ -224,18 +224,20 @@ function writeOthers({ training, parameters, others, text }) {
     return;
   }
   const rows = others.map((one) => ({ ...one, value: parseFloat(one.loss), own: false }));
-  if (training) {
-    const time =
-      duration(training.seconds + training.teachers_seconds) +
-      (training.teachers ? " with its teachers" : "");
-    const where = [training.hardware, time].filter(Boolean).join(", ");
+  const loss = training?.validation_loss ?? text?.loss;
+  if (typeof loss === "number") {
+    const time = training
+      ? duration(training.seconds + training.teachers_seconds) +
+        (training.teachers ? " with its teachers" : "")
+      : "";
+    const where = [training?.hardware, time].filter(Boolean).join(", ");
     rows.push({
       name: "This model",
-      loss: training.validation_loss.toFixed(4),
+      loss: loss.toFixed(4),
       parameters: `${(parameters / 1e6).toFixed(2)}M`,
       hardware: where,
       source: "every character of the last tenth",
-      value: training.validation_loss,
+      value: loss,
       own: true,
     });
   }

@@ -58,10 +58,9 @@ def take(page: Page, form: str, folder: Path) -> Path:
     with page.expect_download(timeout=TIMEOUT) as coming:
         page.locator(f"[data-format={form}]").click()
     chosen = page.evaluate("shakespeare.view.get()")
-    assert (
-        coming.value.suggested_filename
-        == f"shakespeare-gpt-layer-{chosen['layer']}-head-{chosen['head']}.{form}"
-    )
+    model = page.title().lower().replace(" ", "-")  # the page's title is the model's name
+    named = f"{model}-layer-{chosen['layer']}-head-{chosen['head']}.{form}"
+    assert coming.value.suggested_filename == named
     path = folder / f"taken.{form}"
     coming.value.save_as(path)
     expect(page.locator("#link-notes")).to_contain_text(f".{form}, ")

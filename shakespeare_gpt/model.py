@@ -6,6 +6,7 @@ Beside it the KVCache, which lets it read on without computing again what it has
 from __future__ import annotations
 
 import math
+import mmap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -285,7 +286,7 @@ class KVCache:
     def __init__(self, model: GPT, batch_size: int = 1) -> None:
         c, like = model.config, model.token_embedding.weight
         shape = (c.n_layer, 2, batch_size, c.n_head, c.context_length, c.head_size)
-        self._use(torch.zeros(shape, dtype=like.dtype, device=like.device), 0)
+        self._use(room(shape, like), 0)
 
     def _use(self, both: Tensor, length: int) -> None:
         self.both, self.keys, self.values, self._length = both, both[:, 0], both[:, 1], length
@@ -317,8 +318,19 @@ class KVCache:
     def copy(self) -> KVCache:
         """Another one that holds the same."""
         copy = KVCache.__new__(KVCache)
-        copy._use(self.both.clone(), self._length)
+        copy._use(room(self.both.shape, self.both), self._length)
+        copy.both[..., : self._length, :] = self.both[..., : self._length, :]
         return copy
+
+
+def room(shape: Sequence[int], like: Tensor) -> Tensor:
+    """Zeros of a tensor's kind and place. On the CPU they are mapped by themselves: what is not used takes no memory,
+    and all of it goes back to the system with the last reference, where an allocator would keep it.
+    """
+    if like.device.type != "cpu":
+        return torch.zeros(shape, dtype=like.dtype, device=like.device)
+    mapped = mmap.mmap(-1, math.prod(shape) * like.element_size())
+    return torch.frombuffer(mapped, dtype=like.dtype).view(*shape)
 
 
 def causal_mask(T: int, S: int, device: torch.device | None = None) -> Tensor:

@@ -167,7 +167,7 @@ def test_a_text_that_the_model_cannot_have_written_is_shown_as_typed(page, watch
     wait_for_text(page, TEXT + "e")
     assert view(page)["generated_from"] is None
     # The browser notes by itself that the server refused; nothing else went wrong.
-    assert all("status of 500" in fault for fault in watched.faults)
+    assert all("status of 422" in fault for fault in watched.faults)
     watched.faults.clear()
 
 

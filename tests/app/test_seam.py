@@ -11,6 +11,7 @@ import gradio.components
 import gradio.route_utils
 import httpx
 import pytest
+from gradio.state_holder import SessionState
 
 from shakespeare_gpt.ui.gradio_seam import document, page
 
@@ -90,3 +91,23 @@ def test_the_document_has_the_places_of_what_we_write_into_it(url):
     assert places == sorted(places)
     bare = b"<html><head></head><body></body></html>"
     assert document.completed(bare, "<title>x</title>", "<p>y</p>") == bare
+
+
+def test_a_new_visitor_makes_gradio_ask_no_component_again(
+    demo: page.Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built_with = {key: type(block).get_config(block) for key, block in demo.blocks.items()}
+    monkeypatch.setattr(gradio.blocks.Block, "get_config", None)
+    one, other = SessionState(demo).config_values, SessionState(demo).config_values
+    for key, props in built_with.items():
+        told = {name: value for name, value in props.items() if value is not None}
+        assert {**told, **one[key]["props"]} == one[key]["props"]
+    for config in one.values():
+        config["props"]["value"] = "of this visitor alone"
+    assert "of this visitor alone" not in [config["props"].get("value") for config in other.values()]
+
+
+def test_gradio_looks_for_no_matplotlib_where_there_is_none(url: str) -> None:
+    assert importlib.util.find_spec("matplotlib") is None
+    with pytest.raises(ImportError, match="halted"):
+        import matplotlib  # noqa: F401

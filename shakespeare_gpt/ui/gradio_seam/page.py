@@ -6,7 +6,10 @@ Gradio without, say, `validate_inputs` must not leave the door open that this ap
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
+import sys
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -80,6 +83,14 @@ class Page(gr.Blocks):
     facts: dict[str, Any]  # what the browser is told before anything else: core/facts.py
     opening: document.Opening  # and what it shows
 
+    def __exit__(self, *raised: Any) -> None:
+        """The page is built. For each new visitor, and each call of a program, Gradio asks every component what it was
+        built with, which takes it a few milliseconds; so each remembers what it said.
+        """
+        super().__exit__(*raised)
+        for block in () if any(raised) else self.blocks.values():
+            block.get_config = partial(dict, block.get_config())  # type: ignore[method-assign]
+
     def validate_inputs(self, block_fn: Any, inputs: list[Any]) -> None:
         expected = block_fn.inputs
         if len(inputs) > len(expected):
@@ -133,4 +144,8 @@ class Page(gr.Blocks):
         return guard.options(tags, self.opening.html(str(self.title)), told)
 
     def launch(self, *args: Any, **how: Any) -> Any:
+        # Before and after every event Gradio tries to import matplotlib. Where there is none it would be looked for on
+        # the disk each time, a quarter of all that Gradio does while a class writes.
+        if importlib.util.find_spec("matplotlib") is None:
+            sys.modules.setdefault("matplotlib", None)  # type: ignore[arg-type]
         return super().launch(*args, **{"app_kwargs": self.app_kwargs(), **how})

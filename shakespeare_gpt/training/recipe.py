@@ -14,7 +14,7 @@ MAX_STEP = 2**20  # characters in a step
 # How a run that goes on from a finished one learns to copy; see the log in README.md.
 COPYING: dict[str, Any] = {
     "characters": 11_000_000, "copying_characters": 3_000_000, "batch_size": 16, "muon_lr": 0.008, "adamw_lr": 2e-3,
-    "weight_decay": 0.1, "final_weight_decay": 0.1, "ema": 0.997, "repeats": 0.05, "renamed": 0.5,
+    "weight_decay": 0.1, "final_weight_decay": 0.1, "dropout": 0.05, "ema": 0.997, "repeats": 0.05, "renamed": 0.5,
 }  # fmt: skip
 
 

@@ -34,11 +34,7 @@ SNAPSHOTS = (0.01, 0.03, 0.1, 0.3)  # shares of the run, evenly spaced on a loga
 # Held-out characters that are scored on the way, in a long text its first ones; at the end all are. More would take longer
 # than the training itself.
 ON_THE_WAY = 200_000
-COPYING_SNAPSHOTS = (
-    0.5,
-    0.75,
-    1,
-)  # shares of the part in which copying is learned, around the moment when it is
+COPYING_SNAPSHOTS = (0.5, 0.75)  # shares of the part in which copying is learned, before and after it is
 
 
 def train(run: Run, folder: Path, evaluations: int = 20, save_minutes: float = 3.0) -> bool:
@@ -58,7 +54,7 @@ def train(run: Run, folder: Path, evaluations: int = 20, save_minutes: float = 3
         s: signal.signal(s, lambda number, _: stopped.append(number)) for s in (signal.SIGINT, signal.SIGTERM)
     }
     every = max(1, recipe.steps // max(1, evaluations))
-    snapshot_steps = snapshots_of(recipe)
+    snapshot_steps = snapshots_of(recipe, goes_on=run.past.steps > 0)
     per_step = recipe.batch_size * recipe.context_length
     bar = tqdm(
         total=recipe.steps * per_step, initial=run.step * per_step, unit="char", unit_scale=True,
@@ -116,11 +112,14 @@ def finite(loss: float, what: str) -> float:
     return round(loss, 4)
 
 
-def snapshots_of(recipe: Recipe) -> set[int]:
-    """The steps after which the weights are kept, for those who want to watch the model learn."""
-    steps = {max(1, round(share * recipe.steps)) for share in SNAPSHOTS}
-    copying = recipe.copying_steps
-    return steps | ({max(1, round(share * copying)) for share in COPYING_SNAPSHOTS} if copying else set())
+def snapshots_of(recipe: Recipe, goes_on: bool = False) -> set[int]:
+    """The steps after which the weights are kept, for those who want to watch the model learn.
+
+    Args:
+        goes_on: it begins with the weights of a finished run, whose snapshots show how the text was learned.
+    """
+    parts = ((() if goes_on else SNAPSHOTS, recipe.steps), (COPYING_SNAPSHOTS, recipe.copying_steps))
+    return {max(1, round(share * steps)) for shares, steps in parts if steps for share in shares}
 
 
 def snapshot(run: Run, folder: Path) -> dict[str, Any]:

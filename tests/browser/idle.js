@@ -66,10 +66,13 @@
     const answer = real.fetch(to, ...args);
     return asked.test(address) ? count(answer, address) : answer;
   };
-  const json = Response.prototype.json;
-  Response.prototype.json = function () {
-    return count(json.call(this), this.url);
-  };
+  // The head of an answer is there before its body.
+  for (const name of ["json", "text"]) {
+    const read = Response.prototype[name];
+    Response.prototype[name] = function () {
+      return count(read.call(this), this.url);
+    };
+  }
 
   const frame = () => new Promise(requestAnimationFrame);
   const channel = new MessageChannel();

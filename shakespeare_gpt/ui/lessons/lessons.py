@@ -383,8 +383,11 @@ class Contrast:
     quiet: tuple[int, int]
 
 
+LITTLE = 20  # times as much counts the effect that is to be little as that which is to be large
+
+
 def contrast(seen: Trace, told: Effects) -> Contrast:
-    """The clearest contrast of a text: where the two heads' effects lie furthest apart."""
+    """The clearest contrast of a text: where the two heads' effects lie furthest apart, and the one is little indeed."""
     largest = seen.attention.max(-1)  # (n_layer, n_head, T)
     key = seen.attention.argmax(-1)
     T = largest.shape[-1]
@@ -392,7 +395,7 @@ def contrast(seen: Trace, told: Effects) -> Contrast:
         loud = np.where((largest >= hard) & (key < np.arange(T)), told.moved, np.inf)
         quiet = np.where(largest <= hardly, told.moved, -np.inf)
         loud[..., : T // 4] = np.inf  # with little to look at, everybody looks hard
-        gap = quiet.max((0, 1)) - loud.min((0, 1))
+        gap = quiet.max((0, 1)) - LITTLE * loud.min((0, 1))
         if np.isfinite(gap).any():
             position = int(np.where(np.isfinite(gap), gap, -np.inf).argmax())
             break

@@ -146,7 +146,7 @@ class Writer:
     """
 
     ERROR = (
-        5e-5  # of a logit in float32, at most: seven times the largest of the bundled model's that was seen
+        5e-5  # of a logit in float32, at most: six times the largest of the bundled model's that was seen
     )
 
     def __init__(self, model: GPT) -> None:

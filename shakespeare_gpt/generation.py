@@ -145,9 +145,7 @@ class Writer:
     from logits in float64: the same seed writes the same text, to the letter, whoever writes beside it.
     """
 
-    ERROR = (
-        5e-5  # of a logit in float32, at most: six times the largest of the bundled model's that was seen
-    )
+    ERROR = 5e-5  # of a logit in float32, at most: six times the largest of the bundled model's that was seen
 
     def __init__(self, model: GPT) -> None:
         self.model = model

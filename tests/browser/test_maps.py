@@ -51,6 +51,21 @@ def test_choosing_a_layer_and_a_head(page, model, layer, head):
     assert f"Layer {layer}, head {head}" in page.locator("#head-map-heading").text_content()
 
 
+@pytest.mark.parametrize(
+    ("role", "where"),
+    [
+        ("induction", "On random characters written twice"),
+        ("previous_character", "On validation text"),
+    ],
+)
+def test_what_is_said_of_a_head_names_what_it_was_measured_on(page, model, role, where):
+    measured = heads.read_heads(model)
+    found = max((head for head in measured["heads"] if head["role"] == role), key=lambda head: head[role])
+    choose(page, found["layer"], found["head"])
+    told = page.locator(".sg-about").text_content()
+    assert f"{heads.ROLES[role].sentence} {where}, {found[role]:.0%} of its weight does this." in told
+
+
 def test_layer_and_head_are_two_stops_of_the_tab_key_and_arrow_keys_choose(page):
     page.locator("#layer input").first.focus()
     page.keyboard.press("ArrowRight")

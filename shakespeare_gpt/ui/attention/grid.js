@@ -129,6 +129,9 @@ function badges() {
 const roleOf = (layer, head) =>
   measured.get().told?.heads.find((one) => one.layer === layer && one.head === head)?.role ?? null;
 
+/** @type {Record<string, string>} on what a role was measured, where it was not on text (see heads.json) */
+const MEASURED_ON = { induction: "On random characters written twice" };
+
 /** What the head that is on show does. */
 function tell() {
   const { layer, head } = { ...view.get(), ...pointed(pointer.get()) };
@@ -146,7 +149,8 @@ function tell() {
       ? ""
       : element("span", { class: "sg-worth" }, `${effect(view.get().grid, Number(worth))}. `),
     role && found
-      ? `${facts.roles[role].sentence} On validation text, ${percent(found[role] ?? 0)} of its weight does this.`
+      ? `${facts.roles[role].sentence} ${MEASURED_ON[role] ?? "On validation text"}, ` +
+        `${percent(found[role] ?? 0)} of its weight does this.`
       : "It has no role that a simple rule describes.",
   );
 }

@@ -150,7 +150,7 @@ function tell() {
       : element("span", { class: "sg-worth" }, `${effect(view.get().grid, Number(worth))}. `),
     role && found
       ? `${facts.roles[role].sentence} ${MEASURED_ON[role] ?? "On validation text"}, ` +
-        `${percent(found[role] ?? 0)} of its weight does this.`
+          `${percent(found[role] ?? 0)} of its weight does this.`
       : "It has no role that a simple rule describes.",
   );
 }

@@ -51,6 +51,8 @@ def data(model: GPT, about: Served) -> str:
         told = f"{text.name}: no more is recorded of it than this name."
     else:
         told = "Nothing is recorded of the text that this model has read."
+    if (facts.get("recipe") or {}).get("copying_characters"):
+        told += " To learn copying it also read random strings that repeat, and the text with invented names for its own."
     if facts.get("made_by") == "nanoGPT":
         told += " Trained by nanoGPT, and brought into this decoder number by number."
         if isinstance(facts.get("iterations"), int):

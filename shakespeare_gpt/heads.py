@@ -119,12 +119,14 @@ def words(characters: Sequence[str]) -> list[tuple[int, int]]:
 
 @dataclass(frozen=True)
 class Role:
-    """What a head may be found to do: its name, a sentence, the object of "looks at", and where it would look."""
+    """What a head may be found to do: its name, a sentence, the object of "looks at", where it would look, and on what
+    `training/measure.py` looks for it."""
 
     name: str
     sentence: str
     object: str
     targets: Callable[[Sequence[str]], np.ndarray]
+    measured_on: str = "validation text"
 
 
 ROLES = {
@@ -168,6 +170,7 @@ ROLES = {
             "It looks at what followed the last time the same character occurred.",
             "what came after the same character before",
             induction,
+            "random characters written twice",
         ),
         Role(
             "first character",

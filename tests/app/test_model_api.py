@@ -254,7 +254,7 @@ def test_the_bundled_model_stands_beside_others_of_the_same_text(model):
     assert [one["loss"] for one in told["others"]] == [one.loss for one in PUBLISHED]
     assert told["text"]["of"].startswith("the validation text") and "tiny-shakespeare" in told["text"]["of"]
     assert "Karpathy" in told["data"] and "one megabyte of plays" in told["limits"][0]
-    assert "random strings that repeat" in told["data"]
+    assert "random strings that repeat" in told["data"] and "names were invented" in told["data"]
 
 
 def test_the_maps_of_the_embeddings(about, tiny):

@@ -54,8 +54,8 @@ def test_choosing_a_layer_and_a_head(page, model, layer, head):
 @pytest.mark.parametrize(
     ("role", "where"),
     [
-        ("induction", "On random characters written twice"),
-        ("previous_character", "On validation text"),
+        ("induction", "random characters written twice"),
+        ("previous_character", "validation text"),
     ],
 )
 def test_what_is_said_of_a_head_names_what_it_was_measured_on(page, model, role, where):
@@ -63,7 +63,7 @@ def test_what_is_said_of_a_head_names_what_it_was_measured_on(page, model, role,
     found = max((head for head in measured["heads"] if head["role"] == role), key=lambda head: head[role])
     choose(page, found["layer"], found["head"])
     told = page.locator(".sg-about").text_content()
-    assert f"{heads.ROLES[role].sentence} {where}, {found[role]:.0%} of its weight does this." in told
+    assert f"{heads.ROLES[role].sentence} On {where}, {found[role]:.0%} of its weight does this." in told
 
 
 def test_layer_and_head_are_two_stops_of_the_tab_key_and_arrow_keys_choose(page):

@@ -129,9 +129,6 @@ function badges() {
 const roleOf = (layer, head) =>
   measured.get().told?.heads.find((one) => one.layer === layer && one.head === head)?.role ?? null;
 
-/** @type {Record<string, string>} on what a role was measured, where it was not on text (see heads.json) */
-const MEASURED_ON = { induction: "On random characters written twice" };
-
 /** What the head that is on show does. */
 function tell() {
   const { layer, head } = { ...view.get(), ...pointed(pointer.get()) };
@@ -149,7 +146,7 @@ function tell() {
       ? ""
       : element("span", { class: "sg-worth" }, `${effect(view.get().grid, Number(worth))}. `),
     role && found
-      ? `${facts.roles[role].sentence} ${MEASURED_ON[role] ?? "On validation text"}, ` +
+      ? `${facts.roles[role].sentence} On ${facts.roles[role].measured_on}, ` +
           `${percent(found[role] ?? 0)} of its weight does this.`
       : "It has no role that a simple rule describes.",
   );

@@ -71,7 +71,8 @@ function sentence() {
   const without = measured.heads.filter((head) => !head.role).length;
   return (
     `Measured on ${measured.text.characters.toLocaleString("en")} characters of text that the model did not learn from. ` +
-    "The numbers are the shares of a head's weight, in percent; induction is measured on random characters written twice. " +
+    "The numbers are the shares of a head's weight, in percent; induction is measured on " +
+    `${facts.roles.induction.measured_on}. ` +
     `A role is given from ${share(measured.threshold)}% of the way between chance and all of the weight: ${without} of ` +
     `${all} ${plural("head", all)} ${all === 1 ? "has" : "have"} no clear role.${legend ? ` Badges on the thumbnails above: ${legend}.` : ""} Press a row to see its head.`
   );

@@ -176,7 +176,13 @@ def page_facts(model: GPT, help: dict[str, list[str]], about: Served) -> dict[st
         },
         "keep_most": KEEP_MOST,
         "roles": {
-            key: {"name": role.name, "sentence": role.sentence, "object": role.object, "badge": BADGES[key]}
+            key: {
+                "name": role.name,
+                "sentence": role.sentence,
+                "object": role.object,
+                "measured_on": role.measured_on,
+                "badge": BADGES[key],
+            }
             for key, role in ROLES.items()
         },
         "intervention": interventions(),

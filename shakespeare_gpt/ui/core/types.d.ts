@@ -368,7 +368,10 @@ export interface Facts {
   lessons: number;
   own_lessons: Record<"most" | "title" | "words" | "address" | "file", number>;
   keep_most: number;
-  roles: Record<string, { name: string; sentence: string; object: string; badge: string }>;
+  roles: Record<
+    string,
+    { name: string; sentence: string; object: string; measured_on: string; badge: string }
+  >;
   intervention: Record<
     keyof Intervention,
     { kind: "heads" | "flag" | "layers"; short: string; words: string }

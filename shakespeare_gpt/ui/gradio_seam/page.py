@@ -46,6 +46,8 @@ def check() -> None:
     require("app_kwargs" in parameters(blocks["launch"]), "Blocks.launch(app_kwargs=)")
     called = {"fn", "inputs", "postprocess"} <= set(parameters(getattr(gradio.blocks, "BlockFunction", None)))
     require(called, "BlockFunction(fn=, inputs=, postprocess=)")
+    block = getattr(gradio.blocks, "Block", None)
+    require(hasattr(block, "get_config"), "Block.get_config()")
     component = getattr(gradio.components, "Component", None)
     require("value" in parameters(component), "Component(value=)")
     keywords = getattr(gradio.components, "_Keywords", None)

@@ -51,8 +51,11 @@ def data(model: GPT, about: Served) -> str:
         told = f"{text.name}: no more is recorded of it than this name."
     else:
         told = "Nothing is recorded of the text that this model has read."
-    if (facts.get("recipe") or {}).get("copying_characters"):
-        told += " To learn copying it also read random strings that repeat, and the text with invented names for its own."
+    recipe = facts.get("recipe") or {}
+    if recipe.get("copying_characters") or recipe.get("repeats"):
+        told += " To learn copying it also read random strings that repeat."
+    if recipe.get("renamed"):
+        told += " In a part of what it read the names were invented ones."
     if facts.get("made_by") == "nanoGPT":
         told += " Trained by nanoGPT, and brought into this decoder number by number."
         if isinstance(facts.get("iterations"), int):

@@ -105,6 +105,20 @@ def test_a_phone_shows_the_text_first_and_the_map_a_swipe_away(open_page):
     assert page.evaluate("shakespeare.view.get().tab") == "The model"
 
 
+def test_on_a_phone_the_longest_sentence_about_a_link_is_whole(open_page):
+    page = open_page(**PHONE)
+    page.evaluate("shakespeare.view.set({text: 'Where is Quavendrim?\\nWe saw Quavendrim', position: 35})")
+    settle(page)
+    for layer in range(1, 7):
+        for head in range(1, 7):
+            page.evaluate("([layer, head]) => shakespeare.view.set({layer, head})", [layer, head])
+            settle(page)
+            told, lost = page.evaluate(
+                "(at => [at.textContent, at.scrollHeight - at.clientHeight])(document.querySelector('#said'))"
+            )
+            assert lost <= 0, told
+
+
 def test_on_a_phone_what_generate_writes_comes_into_view(open_page):
     page = open_page(**PHONE)
     type_text(page, "\n".join(["To be, or not to be"] * 8))
